@@ -1,0 +1,16 @@
+import { type App, Chart } from 'cdk8s';
+import { Secret } from 'cdk8s-plus-28';
+import { BackupSchedule, BackupVolume, PostgresBackup, SnapshotClass } from 'stillpoint';
+
+/** The smallest policy: a PostgreSQL on one volume, every night within the hour from 02:00. */
+export function orders(app: App): Chart {
+  const chart = new Chart(app, 'orders', { namespace: 'shop' });
+  new PostgresBackup(chart, 'orders-db', {
+    host: 'orders-db',
+    credentials: Secret.fromSecretName(chart, 'login', 'orders-db'),
+    volumes: [BackupVolume.fromClaimName('data-orders-db-0')],
+    snapshotClass: SnapshotClass.fromName('stillpoint'),
+    schedule: BackupSchedule.daily({ hour: 2 }),
+  });
+  return chart;
+}

@@ -1,0 +1,40 @@
+import { StillpointError } from './errors';
+import type { Clock } from './ports';
+
+/** A signal that aborts after some time, and what stops its timer. */
+export interface TimeLimit extends Disposable {
+  readonly signal: AbortSignal;
+  /** Milliseconds until it aborts; 0 when it has. */
+  readonly remainingMs: () => number;
+}
+
+/** Aborts with the given error after so many milliseconds, unless disposed of before. */
+export function timeLimit(clock: Clock, ms: number, reason: () => StillpointError): TimeLimit {
+  const controller = new AbortController();
+  const end = clock.monotonic() + ms;
+  const timer = clock.after(ms, () => controller.abort(reason()));
+  return {
+    signal: controller.signal,
+    remainingMs: () => Math.max(0, end - clock.monotonic()),
+    [Symbol.dispose]: () => timer.cancel(),
+  };
+}
+
+/**
+ * The work's result, or the signal's reason as soon as that aborts: for work that may not listen to the signal itself.
+ * The abandoned work's own outcome is swallowed.
+ */
+export async function orAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  let stop: () => void = () => undefined;
+  const aborted = new Promise<never>((_, reject) => {
+    stop = () => reject(signal.reason);
+    if (signal.aborted) stop();
+    else signal.addEventListener('abort', stop, { once: true });
+  });
+  try {
+    return await Promise.race([work, aborted]);
+  } finally {
+    signal.removeEventListener('abort', stop);
+    work.catch(() => undefined);
+  }
+}

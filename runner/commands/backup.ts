@@ -1,0 +1,246 @@
+/** Takes one backup: the flow of the product, step by step. */
+import {
+  ANNOTATIONS,
+  type BackupRecord,
+  COMPONENTS,
+  JOB_DEFAULTS,
+  LABELS,
+  leaseName,
+  MANAGED_BY,
+} from '../../src/contract';
+import { timeLimit } from '../abort';
+import type { Plan } from '../engine';
+import { asStillpointError, StillpointError } from '../errors';
+import { changedFacts, type FrozenOutcome, plannedSnapshots, runFrozen } from '../frozen';
+import type { EventReason, StoredRecord } from '../ports';
+import { coverageFindings, type Preflight, preflight, refuseOnErrors, traceServer } from '../preflight';
+import { cutRecord, failedRecord, freezingRecord, succeededRecord } from '../record';
+import type { BackupContext } from './backup-context';
+import { openRecord } from './open-record';
+import { sweep } from './sweep';
+
+export type { BackupContext } from './backup-context';
+
+/** Takes a backup, or finishes the one that an earlier pod of the same Job began. Returns its record. */
+export async function backup(context: BackupContext): Promise<BackupRecord> {
+  const { config, run, locks, log } = context;
+  const lease = await locks.acquire(leaseName(config.spec.database), run.owner.jobUid);
+  const held: BackupContext = { ...context, signal: AbortSignal.any([context.signal, lease.lost]) };
+  try {
+    const opened = await openRecord(held);
+    if (opened.record.phase === 'succeeded') {
+      log.info({ id: run.id }, 'this backup has succeeded already');
+      return opened.record;
+    }
+    await sweep(held, context.namespace, config.spec.database);
+    return await new Backup(held, opened).run();
+  } finally {
+    await lease
+      .release()
+      .catch((error: unknown) => log.warn({ error: asStillpointError(error).message }, 'lease kept'));
+  }
+}
+
+class Backup {
+  readonly #context: BackupContext;
+  #stored: StoredRecord;
+  /** What was cut and proven here, whether or not that could be written down. */
+  #cut: BackupRecord | undefined;
+
+  constructor(context: BackupContext, stored: StoredRecord) {
+    this.#context = context;
+    this.#stored = stored;
+  }
+
+  async run(): Promise<BackupRecord> {
+    const { run } = this.#context;
+    try {
+      await this.#say('Normal', 'Starting', `Backup ${run.id} running`);
+      if (this.#stored.record.phase !== 'cut') await this.#takeStep();
+      await this.#readyStep();
+      const { record } = this.#stored;
+      await this.#say('Normal', 'SuccessfulSnapshot', `Successfully completed snapshot ${run.id}`);
+      return record;
+    } catch (thrown) {
+      const error = asStillpointError(thrown);
+      const begun = this.#stored.record.phase !== 'pending';
+      await this.#failStep(error);
+      throw begun ? failedInTheMiddle(error) : error;
+    }
+  }
+
+  /** Steps 1 to 7: checks, record, freeze, cuts, proof, thaw, and the server looked at once more. */
+  async #takeStep(): Promise<void> {
+    const found = await this.#checkStep();
+    try {
+      const plan = found.plan ?? planMissing();
+      await this.#announceStep(found, plan);
+      const outcome = await this.#freezeStep(found, plan);
+      await this.#recheckStep(found, outcome);
+      await this.#cutStep(outcome);
+    } finally {
+      await found[Symbol.asyncDispose]();
+    }
+  }
+
+  async #checkStep(): Promise<Preflight> {
+    const { log, run, readTarget } = this.#context;
+    log.info({ step: 'check' }, 'step begins');
+    const found = await preflight({ ...this.#context, target: await readTarget() }, run.id);
+    for (const { severity, code, subject, message } of found.findings) {
+      if (severity !== 'ok') log.warn({ code, subject }, message);
+    }
+    try {
+      refuseOnErrors(found.findings);
+    } catch (error) {
+      await found[Symbol.asyncDispose]();
+      throw error;
+    }
+    log.info({ step: 'check', server: found.session.server.version, place: found.place.name }, 'step done');
+    return found;
+  }
+
+  /** The names of what is going to be made are on record before any of it is: a later run knows what to undo. */
+  async #announceStep(found: Preflight, plan: Plan): Promise<void> {
+    const { store, run, config } = this.#context;
+    const names = plannedSnapshots(plan, store, found.volumes, { id: run.id, database: config.spec.database });
+    await this.#update(freezingRecord(this.#stored.record, found, plan, names));
+  }
+
+  async #freezeStep(found: Preflight, plan: Plan): Promise<FrozenOutcome> {
+    const { run, config, store, clock, log, signal, namespace } = this.#context;
+    const { database, engine, budgetSeconds } = config.spec;
+    return await runFrozen(plan, {
+      store,
+      volumes: found.volumes,
+      jobUid: run.owner.jobUid,
+      pod: run.owner.pod,
+      budgetMs: (budgetSeconds ?? JOB_DEFAULTS.budgetSeconds) * 1000,
+      clock,
+      log,
+      signal: AbortSignal.any([signal, found.session.lost]),
+      request: {
+        id: run.id,
+        database,
+        labels: {
+          [LABELS.managedBy]: MANAGED_BY,
+          [LABELS.component]: COMPONENTS.snapshot,
+          [LABELS.engine]: engine,
+          [LABELS.database]: database,
+          [LABELS.namespace]: namespace,
+          [LABELS.backup]: run.id,
+        },
+        annotations: {
+          [ANNOTATIONS.jobUid]: run.owner.jobUid,
+          ...(run.owner.pod === undefined ? {} : { [ANNOTATIONS.pod]: run.owner.pod }),
+          [ANNOTATIONS.serverVersion]: found.session.server.version,
+          [ANNOTATIONS.layout]: plan.layout,
+        },
+      },
+    });
+  }
+
+  /** Safety rule 3, once more after the last cut: the same server, in the same place, on the same claims. */
+  async #recheckStep(found: Preflight, outcome: FrozenOutcome): Promise<void> {
+    try {
+      await this.#recheck(found, outcome);
+    } catch (thrown) {
+      const error = asStillpointError(thrown);
+      const { store, run } = this.#context;
+      const names = this.#stored.record.plannedSnapshots ?? [];
+      const { jobUid, pod } = run.owner;
+      error.leftovers = await store.discard({ id: run.id, jobUid, pod, names });
+      throw error;
+    }
+  }
+
+  async #cutStep(outcome: FrozenOutcome): Promise<void> {
+    this.#cut = cutRecord(this.#stored.record, outcome);
+    await this.#update(this.#cut);
+  }
+
+  async #recheck({ session, place, volumes }: Preflight, outcome: FrozenOutcome): Promise<void> {
+    const { platform, config, signal } = this.#context;
+    const now = await traceServer(platform, session, config);
+    if (now.uid !== place.uid) {
+      throw changed(
+        `the server ran in ${place.name} (${place.uid}) before the first cut, in ${now.name} (${now.uid}) after`,
+      );
+    }
+    refuseOnErrors(await coverageFindings(session, now, volumes, config));
+    const answering = await session.whoAnswers(signal);
+    const proven = outcome.proof.after.facts;
+    const expected = Object.fromEntries(Object.keys(answering).map((name) => [name, proven[name] ?? 'unknown']));
+    const differences = changedFacts(expected, answering);
+    if (differences.length === 0) return;
+    throw changed(`host ${config.spec.connection.host} leads to another server now: ${differences.join(' and ')}`);
+  }
+
+  async #readyStep(): Promise<void> {
+    const { store, clock, config, signal, log } = this.#context;
+    const { record } = this.#stored;
+    const seconds = config.spec.readyTimeoutSeconds ?? JOB_DEFAULTS.readyTimeoutSeconds;
+    using limit = timeLimit(
+      clock,
+      seconds * 1000,
+      () =>
+        new StillpointError('ready-timeout', `the snapshots of backup ${record.id} were not ready after ${seconds} s`, {
+          hint: 'the cuts were made in time; if the storage is only slow to upload them, raise readyTimeoutSeconds',
+        }),
+    );
+    log.info({ step: 'ready' }, 'step begins');
+    const cuts = await store.ready(record.cuts, AbortSignal.any([limit.signal, signal]));
+    await this.#update(succeededRecord(record, cuts, clock.now()));
+    log.info({ step: 'ready', id: record.id, freezeWindowMs: record.freezeWindowMs }, 'backup succeeded');
+  }
+
+  /**
+   * Writes the failure down. A backup that is cut and proven and only was interrupted while waiting stays `cut`: the
+   * Job's next pod finishes it.
+   */
+  async #failStep(error: StillpointError): Promise<void> {
+    const { clock, log, run } = this.#context;
+    if (this.#stored.record.phase === 'cut' && error.retryable && error.code !== 'cut-lost') {
+      log.warn({ code: error.code }, `backup ${run.id} is cut, but not finished: ${error.message}`);
+      return;
+    }
+    const record = this.#cut ?? this.#stored.record;
+    // Nobody will finish it: all that was cut is left over.
+    if (record.phase === 'cut') error.leftovers = record.plannedSnapshots ?? [];
+    try {
+      await this.#update(failedRecord(record, error, clock.now()));
+    } catch (thrown) {
+      log.error({ code: asStillpointError(thrown).code }, `the failure could not be recorded: ${String(thrown)}`);
+    }
+    await this.#say('Warning', 'FailedSnapshot', `Backup ${run.id} failed: ${error.message} (${error.code})`);
+  }
+
+  /** Events are for people who look: a backup does not fail for want of one. */
+  async #say(type: 'Normal' | 'Warning', reason: EventReason, message: string): Promise<void> {
+    const { events, log } = this.#context;
+    await events.emit(type, reason, message).catch((thrown: unknown) => {
+      log.warn({ code: asStillpointError(thrown).code }, `no Event ${reason}: ${asStillpointError(thrown).message}`);
+    });
+  }
+
+  async #update(record: BackupRecord): Promise<void> {
+    this.#stored = await this.#context.registry.update(this.#stored, record);
+  }
+}
+
+/** Exit code 3 says that nothing was touched: not any more, whatever it is that came in between. */
+function failedInTheMiddle(error: StillpointError): StillpointError {
+  const { code, message, hint, exitCode } = error;
+  if (exitCode !== 3) return error;
+  return new StillpointError(code, message, { cause: error, exitCode: 4, ...(hint === undefined ? {} : { hint }) });
+}
+
+function changed(message: string): StillpointError {
+  return new StillpointError('server-changed', message, {
+    hint: 'a failover or a restart happened meanwhile: run the backup again',
+  });
+}
+
+function planMissing(): never {
+  throw new StillpointError('internal', 'the checks found no error, but made no plan');
+}

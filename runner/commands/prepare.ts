@@ -1,0 +1,58 @@
+/** Makes restored files fit to start. Runs in a pod that has the volumes mounted, without any right on the API. */
+import { isAbsolute } from 'node:path';
+import type { BackupRecord } from '../../src/contract';
+import type { Engine, MountedVolume, PreparedFiles } from '../engine';
+import { StillpointError } from '../errors';
+import type { Log } from '../ports';
+import { reporting, shorterPreparation } from '../restore/outcome';
+import { type RecordSource, readRecord } from '../restore/record-source';
+import { assertRestorable } from '../restore/restorable';
+
+/** What the preparation needs of the world. */
+export interface PrepareContext {
+  readonly engineOf: (record: BackupRecord) => Promise<Engine>;
+  readonly log: Log;
+}
+
+/** What to prepare. */
+export interface PrepareOptions {
+  readonly record: RecordSource;
+  /** `name=/path` for each volume of the backup: where it is mounted now. */
+  readonly volumes: readonly string[];
+  /** Where the outcome is written as JSON, for whoever watches the pod. */
+  readonly resultFile?: string | undefined;
+}
+
+/** Prepares the volumes of one backup. A second call finds the work done. */
+export async function prepare(context: PrepareContext, options: PrepareOptions): Promise<PreparedFiles> {
+  return reporting(options.resultFile, shorterPreparation, async () => {
+    const record = await readRecord(options.record);
+    assertRestorable(record);
+    const volumes = mountedVolumes(record, options.volumes);
+    const engine = await context.engineOf(record);
+    return await engine.restore.prepare(volumes, record, context.log);
+  });
+}
+
+/** Every volume of the backup must be named, with its path: half a database is none. */
+function mountedVolumes(record: BackupRecord, entries: readonly string[]): readonly MountedVolume[] {
+  const paths = new Map<string, string>();
+  for (const entry of entries) {
+    const [, name = '', path = ''] = /^([^=]+)=(.+)$/.exec(entry) ?? [];
+    if (!isAbsolute(path)) throw badVolume(entry, 'write it as name=/absolute/path');
+    if (paths.has(name)) throw badVolume(entry, `volume ${name} is given twice`);
+    paths.set(name, path);
+  }
+  const known = record.volumes.map(({ name }) => name);
+  const unknown = [...paths.keys()].find((name) => !known.includes(name));
+  if (unknown !== undefined) throw badVolume(unknown, `the backup's volumes are ${known.join(', ')}`);
+  return record.volumes.map(({ name, role }) => {
+    const path = paths.get(name);
+    if (path !== undefined) return { name, role, path };
+    throw badVolume(name, `the backup has it, so it must be mounted and named: --volume ${name}=/path`);
+  });
+}
+
+function badVolume(volume: string, hint: string): StillpointError {
+  return new StillpointError('usage-invalid', `--volume does not fit the backup: ${volume}`, { hint });
+}

@@ -1,0 +1,181 @@
+/** Makes volumes of a backup, fit to start; and, when asked, shows that a server starts on them. */
+import type { BackupRecord } from '../../src/contract';
+import type { Engine, Inspection, PreparedFiles } from '../engine';
+import { asStillpointError, StillpointError } from '../errors';
+import { findRecord } from '../find-record';
+import { recordPath } from '../output/records';
+import type { Finding, RecordFilter, Registry } from '../ports';
+import { planFolders } from '../restore/folders';
+import { type ClaimWishes, planClaims, type RestorePlan } from '../restore/plan';
+import { assertRestorable, assertStartable } from '../restore/restorable';
+import { type RestoreSite, SOCKET_DIRECTORY, type StartedServer } from '../restore/site';
+
+/** What a restore needs of the world. */
+export interface RestoreContext {
+  readonly registry: Registry;
+  readonly site: RestoreSite;
+  /** The engine of a record. */
+  readonly engineOf: (record: BackupRecord) => Promise<Engine>;
+  /** Tells a person what happens, one line at a time. */
+  readonly say: (line: string) => void;
+  /** Aborts when the process is told to stop, or its time is up. */
+  readonly signal: AbortSignal;
+}
+
+/** What to restore, and where. */
+export interface RestoreOptions {
+  /** An id or `latest`, as {@link findRecord} takes it. */
+  readonly backup: string;
+  readonly filter: RecordFilter;
+  /** Claims in a cluster, or folders under one that is new or empty. */
+  readonly into: ClaimWishes | { readonly directory: string };
+  /** Start a throw-away server on the volumes and compare it with the record. */
+  readonly start: boolean;
+  /** Leave that server running. */
+  readonly keep: boolean;
+}
+
+/** What came of a restore; `-o json` prints it as it is. */
+export interface RestoreResult {
+  readonly restore: string;
+  readonly namespace: string;
+  readonly backup: { readonly namespace: string; readonly database: string; readonly id: string };
+  readonly volumes: readonly {
+    readonly volume: string;
+    readonly claim: string;
+    readonly size?: string | undefined;
+    readonly storageClass?: string | undefined;
+    readonly mountPath: string;
+  }[];
+  readonly prepared: PreparedFiles;
+  readonly server?:
+    | {
+        readonly kept: boolean;
+        readonly reach: readonly string[];
+        readonly recorded: Readonly<Record<string, string>>;
+        readonly inspection: Inspection;
+      }
+    | undefined;
+  readonly warnings: readonly string[];
+}
+
+/** Restores one backup. Nothing that exists is overwritten (safety rule 12). */
+export async function restore(context: RestoreContext, options: RestoreOptions): Promise<RestoreResult> {
+  const { registry, site, say, signal } = context;
+  if (options.keep && !options.start) {
+    throw new StillpointError('usage-invalid', '--keep keeps the server that --start starts: give both');
+  }
+
+  // 1. The record: of a backup that has succeeded.
+  const { record } = await findRecord(registry, options.backup, options.filter);
+  assertRestorable(record);
+  if (options.start) assertStartable(record);
+
+  // 2. The plan: what will be made, under which names.
+  const plan =
+    'directory' in options.into ? planFolders(record, options.into.directory) : planClaims(record, options.into);
+  say(`restore ${plan.name}: backup ${recordPath(record)} of ${record.times.started}`);
+
+  // 3. Every check comes before anything is made.
+  const warnings = await site.check(plan, signal);
+  for (const { message } of warnings) say(`warning: ${message}`);
+
+  try {
+    // 4. The volumes.
+    for (const { claim, name, size } of plan.volumes) {
+      say(
+        `${plan.namespace === '' ? 'folder' : 'claim'} ${claim}${size === undefined ? '' : ` (${size})`} from volume ${name}`,
+      );
+    }
+    await site.makeVolumes(plan, signal);
+
+    // 5. The files: fit to start, and detached from the original's world (safety rule 13).
+    const prepared = await site.prepare(plan, signal);
+    for (const done of prepared.done) say(`prepared: ${done}`);
+
+    // 6. A server on them.
+    const started = options.start ? await startStep(context, options, plan, prepared) : undefined;
+
+    // 7. What only served the making goes.
+    await site.finish(plan);
+    return resultOf(plan, prepared, started, options.keep, warnings);
+  } catch (thrown) {
+    throw await withRemains(site, plan, asStillpointError(thrown));
+  }
+}
+
+async function startStep(
+  { engineOf, site, say, signal }: RestoreContext,
+  { keep }: RestoreOptions,
+  plan: RestorePlan,
+  prepared: PreparedFiles,
+): Promise<StartedServer> {
+  const command = (await engineOf(plan.record)).restore.server(plan.record, prepared, SOCKET_DIRECTORY);
+  say('starting a server on the volumes');
+  const started = await site.start(plan, prepared, command, signal);
+  if (!keep) await site.stop(plan);
+  refuseOnDifference(plan, started.inspection);
+  return started;
+}
+
+function refuseOnDifference(plan: RestorePlan, { findings }: Inspection): void {
+  const differences = findings.filter(({ severity }) => severity === 'error');
+  if (differences.length === 0) return;
+  throw new StillpointError(
+    'restore-differs',
+    `the server on restore ${plan.name} is not what backup ${recordPath(plan.record)} says: ${differences.map(({ message }) => message).join('; ')}`,
+    { hint: 'do not use these volumes; look whether the snapshots are those of the record' },
+  );
+}
+
+function resultOf(
+  plan: RestorePlan,
+  prepared: PreparedFiles,
+  started: StartedServer | undefined,
+  kept: boolean,
+  warnings: readonly Finding[],
+): RestoreResult {
+  const { record } = plan;
+  return {
+    restore: plan.name,
+    namespace: plan.namespace,
+    backup: { namespace: record.namespace, database: record.database, id: record.id },
+    volumes: plan.volumes.map(({ name, claim, size, storageClass, mountPath }) => ({
+      volume: name,
+      claim,
+      size,
+      storageClass,
+      mountPath,
+    })),
+    prepared,
+    server: started && {
+      kept,
+      reach: kept ? started.reach : [],
+      recorded: record.position ?? {},
+      inspection: started.inspection,
+    },
+    warnings: [...warnings, ...(started?.inspection.findings ?? [])]
+      .filter(({ severity }) => severity === 'warning')
+      .map(({ message }) => message),
+  };
+}
+
+/**
+ * From the first object on, an error is one of the restore's own (exit code 7), and it says what is there now and what
+ * goes on with it or removes it.
+ */
+async function withRemains(site: RestoreSite, plan: RestorePlan, error: StillpointError): Promise<StillpointError> {
+  const made = await site.list(plan.namespace, plan.name).catch(() => undefined);
+  const remains =
+    made === undefined
+      ? `what restore ${plan.name} has made could not be listed`
+      : made.length === 0
+        ? 'nothing of it is left'
+        : `made so far: ${made.join(', ')}`;
+  const next =
+    made?.length === 0 ? [] : [`\`${site.undoCommand(plan)}\` removes it; the same command again goes on with it`];
+  return new StillpointError(error.exitCode === 7 ? error.code : 'restore-failed', error.message, {
+    hint: [...(error.hint === undefined ? [] : [error.hint]), remains, ...next].join('; '),
+    cause: error,
+  });
+}

@@ -1,0 +1,78 @@
+import { readFile } from 'node:fs/promises';
+import { parse } from 'yaml';
+import { fits, JOB_CONFIG, type JobConfig, validate } from '../src/contract';
+import type { Target, TlsMaterial } from './engine';
+import { StillpointError } from './errors';
+
+/** Reads a job config. Throws config-invalid with everything that is wrong with it, not only the first. */
+export async function readConfig(file: string): Promise<JobConfig> {
+  return parseConfig(await readText(file, 'config-invalid', 'job config'), file);
+}
+
+/** Makes a job config out of YAML. */
+export function parseConfig(text: string, source: string): JobConfig {
+  const document = parseYaml(text, source);
+  if (fits(JOB_CONFIG, document)) return document;
+  const problems = validate(JOB_CONFIG, document).map(({ path, message }) => `${path === '' ? 'it' : path} ${message}`);
+  throw new StillpointError('config-invalid', `job config ${source} is not valid: ${problems.join('; ')}`, {
+    hint: 'synthesise it again with a version of the constructs that fits this runner',
+  });
+}
+
+/** Reads the credentials that a job config names. Their values never leave the {@link Target}. */
+export async function readTarget(config: JobConfig): Promise<Target> {
+  const { connection } = config.spec;
+  const { usernameFile, passwordFile, tls } = connection;
+  return {
+    connection,
+    username: await readSecret(usernameFile, 'user name'),
+    password: passwordFile === undefined ? undefined : await readSecret(passwordFile, 'password'),
+    tls: tls === undefined ? undefined : await readTls(tls),
+  };
+}
+
+async function readTls(tls: NonNullable<JobConfig['spec']['connection']['tls']>): Promise<TlsMaterial> {
+  const file = async (path: string | undefined, what: string): Promise<string | undefined> =>
+    path === undefined ? undefined : await readSecret(path, what);
+  return {
+    mode: tls.mode,
+    ca: await file(tls.caFile, 'CA certificate'),
+    cert: await file(tls.certFile, 'client certificate'),
+    key: await file(tls.keyFile, 'client key'),
+  };
+}
+
+/** One newline at the end belongs to the file, not to the secret: editors and `kubectl create --from-file` leave it. */
+async function readSecret(path: string, what: string): Promise<string> {
+  const text = (await readText(path, 'credentials-unreadable', what)).replace(/\r?\n$/, '');
+  if (text !== '') return text;
+  throw new StillpointError('credentials-unreadable', `the file ${path} with the ${what} is empty`, {
+    hint: 'look at the Secret that the policy names: does it have this key, with a value?',
+  });
+}
+
+async function readText(
+  path: string,
+  code: 'config-invalid' | 'credentials-unreadable',
+  what: string,
+): Promise<string> {
+  try {
+    return await readFile(path, 'utf8');
+  } catch (cause) {
+    const reason = (cause as NodeJS.ErrnoException).code ?? 'unknown error';
+    throw new StillpointError(code, `the file ${path} with the ${what} cannot be read (${reason})`, {
+      hint: 'look whether the Secret or ConfigMap has this key and is mounted there',
+      cause,
+    });
+  }
+}
+
+function parseYaml(text: string, source: string): unknown {
+  try {
+    return parse(text);
+  } catch (cause) {
+    throw new StillpointError('config-invalid', `job config ${source} is not YAML: ${(cause as Error).message}`, {
+      cause,
+    });
+  }
+}

@@ -1,0 +1,183 @@
+/** What an engine has to offer. One folder under engines/ implements it; nothing else knows an engine by its name. */
+import type { BackupRecord, Connection, EngineName, JobConfig } from '../src/contract';
+import type { CutRequest, Finding, Log, Volume } from './ports';
+
+/** The connection with the credentials read from their files. Never logged. */
+export interface Target {
+  readonly connection: Connection;
+  readonly username: string;
+  readonly password: string | undefined;
+  readonly tls: TlsMaterial | undefined;
+}
+
+export interface TlsMaterial {
+  readonly mode: NonNullable<Connection['tls']>['mode'];
+  readonly ca?: string | undefined;
+  readonly cert?: string | undefined;
+  readonly key?: string | undefined;
+}
+
+/** A path of the server's own, and what lies there. */
+export interface ServerPath {
+  readonly role: Volume['role'];
+  /** What it is, for messages: `data_directory`, `tablespace fast`. */
+  readonly what: string;
+  /** Undefined when the session may not look where it is. */
+  readonly path: string | undefined;
+  /** Mounted paths that it may lie on all the same: they were too deep to be searched to the end. */
+  readonly unsearched?: readonly string[] | undefined;
+}
+
+/** What a session says of its server. */
+export interface Server {
+  /** The server's own address; undefined over a Unix socket, and where it does not know one. */
+  readonly address: string | undefined;
+  /** The name of its host, in place of an address that it does not know: a pod's name, which {@link EngineSession.isAt} confirms. */
+  readonly hostname?: string | undefined;
+  readonly version: string;
+  readonly flavour?: string | undefined;
+  /** What names the database cluster itself, for the record. */
+  readonly identity: Readonly<Record<string, string>>;
+  /** Settings that a restore needs or that qualify the guarantee. */
+  readonly settings: Readonly<Record<string, string>>;
+}
+
+/** What the engine is asked to plan. */
+export interface PlanRequest {
+  readonly id: string;
+  readonly volumes: readonly Volume[];
+  readonly layout: NonNullable<JobConfig['spec']['layout']>;
+  readonly groupClass: boolean;
+  /** Whether a snapshot of a volume holds one instant in this store. */
+  readonly atomicStore: boolean;
+  readonly options: Readonly<Record<string, string>>;
+}
+
+/** A step of a plan: something of the engine's own, or a cut of some volumes. */
+export type PlanStep =
+  | {
+      readonly kind: 'act';
+      readonly name: string;
+      /** The freeze (or backup mode) begins when the first such step has ended well. */
+      readonly freezes?: boolean;
+      readonly run: (within: StepContext) => Promise<void>;
+    }
+  | {
+      readonly kind: 'cut';
+      readonly volumes: readonly string[];
+      readonly how: CutRequest['how'];
+      /** Files that a store which copies has to copy last, relative to the volume: see {@link CutRequest.copyLast}. */
+      readonly copyLast?: readonly string[];
+    };
+
+/** What a step may use: the time that is left, and the signal that ends it. */
+export interface StepContext {
+  readonly signal: AbortSignal;
+  /** Milliseconds left of the budget. */
+  readonly remainingMs: () => number;
+}
+
+/** How one backup will be taken: an ordered list of steps, and what undoes them. */
+export interface Plan {
+  /** Recorded: atomic, group, backup-mode, … */
+  readonly layout: string;
+  /** What stands still between freeze and thaw. `nothing`: crash recovery makes the copy consistent. */
+  readonly freezes: 'nothing' | 'log-recycling' | 'table-definitions' | 'writes' | 'everything';
+  /** A sentence on what the plan guarantees and how, for the record's proof. */
+  readonly statement: string;
+  readonly steps: readonly PlanStep[];
+  /** Facts on the session and its server that must be the same before the first cut and after the last. */
+  readonly observe: (within: StepContext) => Promise<Readonly<Record<string, string>>>;
+  /** Lets the database go. Called exactly once when any step has run, also after a failure; must not throw when nothing is held. */
+  readonly thaw: (within: StepContext) => Promise<void>;
+  /** What the steps have found out, asked for after the thaw: the position, small files for the restore. */
+  readonly results: () => PlanResults;
+}
+
+export interface PlanResults {
+  readonly position: Readonly<Record<string, string>>;
+  readonly artifacts: Readonly<Record<string, string>>;
+  readonly warnings: readonly string[];
+}
+
+/** One connection to one server: all that is done to the database in a backup is done on it (safety rule 1). */
+export interface EngineSession {
+  readonly server: Server;
+  /**
+   * The server's own paths, as its session tells them. The places where something is mounted help to find what the
+   * session cannot name by itself (PostgreSQL has no function that reads where the link pg_wal leads).
+   */
+  paths(mountPaths: readonly string[]): Promise<readonly ServerPath[]>;
+  /** Privileges, settings, version, long statements, freezes left behind: before anything is touched. */
+  check(request: PlanRequest): Promise<readonly Finding[]>;
+  /** Throws usage-like errors (volume-mismatch, server-unsafe) when the request cannot be met. */
+  plan(request: PlanRequest): Plan;
+  /** Connects anew through the configured host and says who answers there now: the same facts as {@link Plan.observe} where they name the server. */
+  whoAnswers(signal: AbortSignal): Promise<Readonly<Record<string, string>>>;
+  /** Whether the server of this session, and no other, answers at an address. Of engines whose servers do not know their own. */
+  isAt?(address: string): Promise<boolean>;
+  /** Ends when the session is lost without having been closed. */
+  readonly lost: AbortSignal;
+  close(): Promise<void>;
+}
+
+/** What a restored copy needs before and at its first start. */
+export interface EngineRestore {
+  /**
+   * Makes restored files fit to start, and detached from the original's world (safety rule 13). Runs where the volumes
+   * are mounted. Idempotent: a second call finds the work done.
+   */
+  prepare(volumes: readonly MountedVolume[], record: BackupRecord, log: Log): Promise<PreparedFiles>;
+  /** The command of a throw-away server on prepared volumes: it listens on a Unix socket in the given folder. */
+  server(record: BackupRecord, prepared: PreparedFiles, socketDirectory: string): ServerCommand;
+  /** Waits until a throw-away server accepts connections, and reads its position. */
+  inspect(socketDirectory: string, record: BackupRecord, signal: AbortSignal): Promise<Inspection>;
+}
+
+export interface MountedVolume {
+  readonly name: string;
+  readonly role: Volume['role'];
+  /** Where the volume is mounted now: the same path that the server will have it at, or its links would lead astray. */
+  readonly path: string;
+}
+
+export interface PreparedFiles {
+  /** The folder that the server starts on. */
+  readonly dataPath: string;
+  /** The numeric owner of the files: the server has to run as it. */
+  readonly uid: number;
+  readonly gid: number;
+  /** What was done, in words. */
+  readonly done: readonly string[];
+}
+
+export interface ServerCommand {
+  readonly command: readonly string[];
+  /** Undefined when it listens on its socket alone. */
+  readonly port?: number;
+  /** What opens a session with it inside its own container, for people: `psql -h /run/stillpoint …`. */
+  readonly client?: readonly string[];
+}
+
+export interface Inspection {
+  readonly version: string;
+  readonly identity: Readonly<Record<string, string>>;
+  readonly position: Readonly<Record<string, string>>;
+  /** Whether identity and position fit the record, each with a sentence. */
+  readonly findings: readonly Finding[];
+}
+
+/** A kind of database. */
+export interface Engine {
+  readonly name: EngineName;
+  readonly capabilities: {
+    /** Whether a freeze goes on when its session ends: such an engine needs a guard. */
+    readonly freezeOutlivesSession: boolean;
+    /** Whether the server has to be stopped for a backup. */
+    readonly needsOffline: boolean;
+  };
+  readonly defaultPort: number;
+  /** Opens the one session. Throws server-unreachable, authentication-failed, tls-failed, session-not-direct. */
+  open(target: Target, log: Log, signal: AbortSignal): Promise<EngineSession>;
+  readonly restore: EngineRestore;
+}

@@ -1,0 +1,8 @@
+import type { EngineName } from '../../src/contract';
+import type { Engine } from '../engine';
+
+/** Every engine, by the name that the job config has for it. One is loaded when it is used, and its driver with it. */
+export const ENGINES = {
+  postgres: async () => (await import('./postgres')).engine,
+  mysql: async () => (await import('./mysql')).engine,
+} satisfies Record<EngineName, () => Promise<Engine>>;

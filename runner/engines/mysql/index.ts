@@ -1,0 +1,15 @@
+/** MySQL, and MariaDB as a flavour of it that is found by asking the server. */
+import type { Engine } from '../../engine';
+import { prepare } from './prepare';
+import { openSession } from './session';
+import { inspect, serverCommand } from './throw-away';
+
+/** The engine: what is known of MySQL and MariaDB outside this folder. */
+export const engine: Engine = {
+  name: 'mysql',
+  // Every lock here belongs to the session, and ends with it.
+  capabilities: { freezeOutlivesSession: false, needsOffline: false },
+  defaultPort: 3306,
+  open: openSession,
+  restore: { prepare, server: serverCommand, inspect },
+};

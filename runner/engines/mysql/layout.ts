@@ -1,0 +1,85 @@
+/** What is held for a request, how its volumes are cut, and what speaks against it in itself. Pure. */
+import type { PlanRequest } from '../../engine';
+import { byRole, optionProblems } from '../../plan-request';
+import type { Finding } from '../../ports';
+import type { Mode } from './versions';
+
+/** What MySQL understands of `engineOptions`. */
+export const OPTIONS = {
+  /** What is held while the volumes are cut. */
+  mode: ['global', 'instance', 'none'],
+} as const;
+
+/** The mode of a request: exact where nothing is said. */
+export function modeOf({ options }: PlanRequest): Mode {
+  return (options.mode ?? 'global') as Mode;
+}
+
+/** Whether all volumes are cut at one instant by the storage. */
+export function cutsTogether({ layout, volumes, groupClass }: PlanRequest): boolean {
+  return layout === 'group' || (layout === 'auto' && groupClass && volumes.length > 1);
+}
+
+/** What is wrong with a request in itself, before any server is asked. */
+export function requestProblems(request: PlanRequest): readonly Finding[] {
+  return [...optionProblems(request, OPTIONS, 'MySQL'), ...volumeProblems(request), ...layoutProblems(request)];
+}
+
+function* volumeProblems({ volumes }: PlanRequest): Generator<Finding> {
+  const { data, log } = byRole(volumes);
+  if (data.length !== 1) {
+    yield problem(
+      'volume-mismatch',
+      `the policy has ${data.length} volumes of role data (${data.join(', ')}), and a server has one data directory`,
+      'give one volume the role data, that of the binary log the role log, the others the role tablespace',
+    );
+  }
+  if (log.length > 1) {
+    yield problem(
+      'volume-mismatch',
+      `the policy has ${log.length} volumes of role log (${log.join(', ')}), and a server has one binary log`,
+      'give the role log to the volume that log_bin_basename leads to',
+    );
+  }
+}
+
+function* layoutProblems(request: PlanRequest): Generator<Finding> {
+  const { layout, volumes, atomicStore, groupClass } = request;
+  const { tablespace } = byRole(volumes);
+  const mode = modeOf(request);
+  if (!atomicStore) {
+    yield problem(
+      'driver-unsafe',
+      'a running MySQL needs snapshots of one instant, and a copy of a folder takes time: InnoDB writes in the background under every lock',
+      'take storage with snapshots',
+    );
+  }
+  if (layout === 'backup-mode') {
+    yield problem('config-invalid', 'MySQL has no layout backup-mode', 'take layout auto, atomic or group');
+  }
+  if (layout === 'group' && !groupClass) {
+    yield problem(
+      'config-invalid',
+      'layout group needs a class of group snapshots, and the policy names none',
+      'set groupClassName, or take layout atomic',
+    );
+  }
+  if (cutsTogether(request) || volumes.length === 1) return;
+  if (tablespace.length > 0) {
+    yield problem(
+      'volume-mismatch',
+      `InnoDB lies on several volumes (${volumes.map(({ name }) => name).join(', ')}), which are not cut at one instant; it writes in the background under every lock`,
+      'put it on one volume, or take a class of group snapshots',
+    );
+  } else if (mode !== 'global') {
+    yield problem(
+      'volume-mismatch',
+      `mode ${mode} lets commits go on, and the policy has several volumes (${volumes.map(({ name }) => name).join(', ')}), which are not cut at one instant`,
+      'take mode global, or a class of group snapshots',
+    );
+  }
+}
+
+function problem(code: 'config-invalid' | 'volume-mismatch' | 'driver-unsafe', message: string, hint: string): Finding {
+  return { severity: 'error', code, subject: 'policy', message, hint };
+}

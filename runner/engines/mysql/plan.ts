@@ -1,0 +1,211 @@
+/**
+ * A backup of MySQL or MariaDB as a plan for the executor: a lock on the session (none in mode `none`), the position,
+ * the cut, and the release.
+ *
+ * `global` promises a position to the byte: no commit goes on between the position and the last cut, and what was
+ * committed is on disk. `instance` and `none` let commits go on: their copy is what a crash would have left, its
+ * position is no earlier than the one recorded, and reads exactly only from the copy.
+ */
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Plan, PlanRequest, PlanResults, PlanStep, StepContext } from '../../engine';
+import { StillpointError } from '../../errors';
+import { numberOf } from './errors';
+import { cutsTogether, modeOf, requestProblems } from './layout';
+import { needsFlush, type Position, readPosition } from './position';
+import type { MySqlSession } from './session';
+import { readLongStatements } from './state';
+import { type Lock, type Mode, STAGE_REACHED } from './versions';
+
+/** Plans a request on a session. Throws what speaks against the request in itself. */
+export function planBackup(session: MySqlSession, request: PlanRequest): Plan {
+  const [first] = requestProblems(request);
+  if (first !== undefined) {
+    const code = first.code === 'ok' ? 'internal' : first.code;
+    throw new StillpointError(code, first.message, first.hint === undefined ? {} : { hint: first.hint });
+  }
+  const mode = modeOf(request);
+  const lock = session.server.dialect.locks[mode];
+  if (lock === undefined) throw new StillpointError('internal', `the server has no lock for mode ${mode}`);
+  return new MySqlPlan(session, request, mode, lock);
+}
+
+const STATEMENTS: Readonly<Record<Mode, string>> = {
+  none: 'all volumes were cut at one instant, while one session saw the same server before and after; crash recovery completes the copy',
+  instance:
+    'one session held off changes of tables from before the first cut until after the last; crash recovery completes the copy',
+  global:
+    'one session held off every commit from before the position was read until after the last cut, and what had been committed was on disk before the first',
+};
+
+/** How long a moment is waited for in which no statement is in the way, and how often it is looked for. */
+const QUIET_LIMIT_MS = 20_000;
+const QUIET_POLL_MS = 100;
+
+const FREEZES: Readonly<Record<Mode, Plan['freezes']>> = {
+  none: 'nothing',
+  instance: 'table-definitions',
+  global: 'writes',
+};
+
+class MySqlPlan implements Plan {
+  readonly layout: string;
+  readonly freezes: Plan['freezes'];
+  readonly statement: string;
+  readonly steps: readonly PlanStep[];
+  #held = false;
+  #position: Position = {};
+
+  constructor(
+    private readonly session: MySqlSession,
+    request: PlanRequest,
+    private readonly mode: Mode,
+    private readonly lock: Lock,
+  ) {
+    const together = cutsTogether(request);
+    // Several volumes one by one only go together under the lock on commits: see layout.ts.
+    this.layout = together ? 'group' : request.volumes.length > 1 ? 'locked' : 'atomic';
+    this.freezes = FREEZES[mode];
+    this.statement = STATEMENTS[mode];
+    const exact = mode === 'global';
+    this.steps = [
+      ...(lock.acquire.length === 0 ? [] : [this.#acquire()]),
+      { kind: 'act', name: 'read the position', run: (within) => this.#readPosition(within, exact) },
+      {
+        kind: 'cut',
+        volumes: request.volumes.map(({ name }) => name),
+        how: together ? 'together' : 'individually',
+      },
+    ];
+  }
+
+  /** Under a lock on commits the position itself is a fact that must not change. */
+  readonly observe = async (within: StepContext): Promise<Readonly<Record<string, string>>> => {
+    const facts = { ...(await this.session.observe(within)), ...(await this.#lockFact(within)) };
+    if (this.mode !== 'global') return facts;
+    const { gtid, binlogFile } = await this.#readNow(within);
+    return {
+      ...facts,
+      ...(gtid === undefined ? {} : { gtid }),
+      ...(binlogFile === undefined ? {} : { binlogFile }),
+    };
+  };
+
+  /** Releases what is held. When that fails, the session is ended instead: the server drops it with that. */
+  readonly thaw = async (within: StepContext): Promise<void> => {
+    if (!this.session.usable) return;
+    try {
+      if (this.#held) {
+        for (const sql of this.lock.release) await this.session.rows(within, sql, sql);
+      }
+      this.#held = false;
+      await this.session.disarm(within);
+    } catch (error) {
+      this.session.abandon(error instanceof Error ? error : new Error(String(error)));
+    }
+  };
+
+  readonly results = (): PlanResults => ({
+    position: { mode: this.mode, exact: String(this.mode === 'global'), ...this.#position },
+    artifacts: {},
+    warnings: [],
+  });
+
+  /**
+   * Takes the lock, statement by statement, each with the session's own lock_wait_timeout. When one does not come, the
+   * connection is closed: to give up the statement alone leaves "Waiting for table flush" behind at the server.
+   */
+  #acquire(): PlanStep {
+    return {
+      kind: 'act',
+      name: `lock (${this.mode})`,
+      freezes: true,
+      run: async (within) => {
+        if (this.mode === 'global') await this.#waitForQuiet(within);
+        this.#held = true;
+        try {
+          for (const sql of this.lock.acquire) await this.session.rows(within, sql, sql);
+        } catch (error) {
+          this.session.abandon(error instanceof Error ? error : new Error(String(error)));
+          throw error;
+        }
+      },
+    };
+  }
+
+  /**
+   * MySQL's lock closes all tables, and a table that a statement is reading then stays closed to everybody until that
+   * statement has ended, also when the lock was given up long before. So it begins in a moment without any statement
+   * that has been at work for a second.
+   */
+  async #waitForQuiet(within: StepContext): Promise<void> {
+    for (let tries = 1; ; tries++) {
+      const [longest] = await readLongStatements(
+        (what, sql) => this.session.rows(within, what, sql),
+        this.session.server,
+        1,
+      );
+      if (longest === undefined) return;
+      if (tries * QUIET_POLL_MS >= QUIET_LIMIT_MS) {
+        throw new StillpointError(
+          'long-running-statement',
+          `in ${QUIET_LIMIT_MS / 1000} s there was no moment without a statement at work; that of user ${longest.user} on connection ${longest.id} has been for ${longest.seconds} s`,
+          { hint: 'a lock would wait for it, and every write behind the lock: choose a quieter hour' },
+        );
+      }
+      await delay(QUIET_POLL_MS, undefined, { signal: within.signal });
+    }
+  }
+
+  /**
+   * Where the settings let commits be acknowledged before they are on disk, the logs are flushed under the lock: the
+   * binary log by closing its file, which syncs it, and the redo log. The position is that of the end of the closed
+   * file: what a server writes into the new one by itself, it does not sync.
+   */
+  async #readPosition(within: StepContext, exact: boolean): Promise<void> {
+    const flush = needsFlush(this.session.server);
+    // Without a lock to flush under, what such a server says is no bound: its disk may be behind.
+    if (flush && !exact) return;
+    this.#position = await this.#readNow(within);
+    if (!flush) return;
+    await this.session.rows(within, 'flushing the binary log', 'FLUSH LOCAL BINARY LOGS');
+    await this.session.rows(within, 'flushing the redo log', 'FLUSH LOCAL ENGINE LOGS');
+    const { gtid } = await this.#readNow(within);
+    if (gtid === this.#position.gtid) return;
+    throw new StillpointError(
+      'proof-failed',
+      `the position went from ${this.#position.gtid ?? 'nothing'} to ${gtid ?? 'nothing'} under the lock`,
+      { hint: 'report it: the lock did not hold what it should' },
+    );
+  }
+
+  #readNow(within: StepContext): Promise<Position> {
+    return readPosition((what, sql) => this.session.rows(within, what, sql), this.session.server);
+  }
+
+  /** What shows on the session itself that its lock holds. */
+  async #lockFact(within: StepContext): Promise<Readonly<Record<string, string>>> {
+    if (this.lock.acquire.length === 0) return {};
+    const { dialect } = this.session.server;
+    if (dialect.flavour === 'mariadb') return { lock: await this.#reachedStage(within) };
+    if (dialect.ownLocks === undefined) return {};
+    const held = await this.session.rows(within, "reading the session's own locks", dialect.ownLocks);
+    const lock = held.map(({ kind, type }) => `${kind} ${type}`).join(', ');
+    const needed = this.mode === 'global' ? ['GLOBAL SHARED', 'COMMIT SHARED'] : ['BACKUP LOCK SHARED'];
+    if (needed.every((one) => lock.includes(one))) return { lock };
+    throw new StillpointError('proof-failed', `the session holds ${lock === '' ? 'no lock' : lock} any more`);
+  }
+
+  /** MariaDB shows no locks; it refuses a stage that the session has reached already, and only then. */
+  async #reachedStage(within: StepContext): Promise<string> {
+    const stage = this.lock.acquire.at(-1) ?? '';
+    try {
+      await this.session.rows(within, 'asking for the backup stage', stage);
+    } catch (error) {
+      if (error instanceof StillpointError && numberOf(error.cause) === STAGE_REACHED) return stage;
+      throw error;
+    }
+    throw new StillpointError('proof-failed', `the session was no longer in ${stage}`, {
+      hint: 'something has ended the backup stage meanwhile',
+    });
+  }
+}

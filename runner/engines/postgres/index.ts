@@ -1,0 +1,15 @@
+/** PostgreSQL. */
+import type { Engine } from '../../engine';
+import { prepare } from './prepare';
+import { openSession } from './session';
+import { inspect, serverCommand } from './throw-away';
+
+/** The engine: what is known of PostgreSQL outside this folder. */
+export const engine: Engine = {
+  name: 'postgres',
+  // Backup mode and slot belong to the session, and end with it.
+  capabilities: { freezeOutlivesSession: false, needsOffline: false },
+  defaultPort: 5432,
+  open: openSession,
+  restore: { prepare, server: serverCommand, inspect },
+};

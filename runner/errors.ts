@@ -1,0 +1,140 @@
+/** What the process answers to the shell. Documented in `stillpoint --help`. */
+export const EXIT_CODES = {
+  0: 'done',
+  1: 'an unexpected error: please report it',
+  2: 'bad usage, or a job config that cannot be read',
+  3: 'refused by a check: nothing was touched',
+  4: 'the backup failed; what it had made was undone, or is listed as left over',
+  5: 'no such backup, policy or object',
+  6: 'somebody else is at work on it: try again later',
+  7: 'the restore failed',
+  8: 'timed out, or was stopped, while waiting: what was waited for goes on',
+} as const;
+
+/** One of {@link EXIT_CODES}. */
+export type ExitCode = keyof typeof EXIT_CODES;
+
+interface ErrorKind {
+  readonly exitCode: ExitCode;
+  /** Whether the same call may succeed later without anybody changing anything. */
+  readonly retryable: boolean;
+  /** What it means, for the documentation. */
+  readonly means: string;
+}
+
+const refused = (means: string, retryable = false): ErrorKind => ({ exitCode: 3, retryable, means });
+const failed = (means: string, retryable = true): ErrorKind => ({ exitCode: 4, retryable, means });
+
+/** Every error code, with its exit code. Codes are stable: scripts and alerts match them. */
+export const ERRORS = {
+  'usage-invalid': { exitCode: 2, retryable: false, means: 'The command line is wrong.' },
+  'config-invalid': { exitCode: 2, retryable: false, means: 'The job config does not fit its schema.' },
+  'credentials-unreadable': refused('A file with credentials is missing or empty.'),
+  'server-unreachable': refused('No connection to the database server came about.', true),
+  'authentication-failed': refused('The server refused the user or the password.'),
+  'tls-failed': refused('The TLS connection to the server could not be made or trusted.'),
+  'privilege-missing': refused('The database user may not do what the backup needs.'),
+  'server-version-unsupported': refused('The server is of a version that is not supported.'),
+  'server-unsafe': refused("The server's settings make this kind of copy unsafe."),
+  'server-not-traced': refused('The server that answers could not be traced to a pod.'),
+  'session-not-direct': refused('Something between the runner and the server may give the session to somebody else.'),
+  'volume-mismatch': refused("The server's own paths do not lie on the volumes of the policy."),
+  'volume-not-covered': refused("A claim that the server's pod mounts is in no policy."),
+  'claim-not-found': refused('A claim does not exist.'),
+  'claim-not-bound': refused('A claim has no volume yet.', true),
+  'class-not-found': refused('A snapshot class or a storage class does not exist.'),
+  'class-driver-mismatch': refused('A class is of another driver than the volume or its snapshot.'),
+  'class-deletes': refused(
+    'A snapshot class deletes what its snapshots hold together with them: a namespace deleted by mistake takes its backups along.',
+  ),
+  'driver-unsafe': refused('The driver is known to copy a live file tree instead of cutting at one instant.'),
+  'permission-missing': refused('The Kubernetes account may not do what the backup needs.'),
+  'kubernetes-unreachable': refused('The Kubernetes API could not be reached.', true),
+  'kubernetes-refused': refused('The Kubernetes API refused a request.'),
+  'long-running-statement': refused(
+    'A statement has been running for so long that a freeze would have to wait for it.',
+    true,
+  ),
+  'backup-in-progress': { exitCode: 6, retryable: true, means: 'Another backup of this database is at work.' },
+  'freeze-left': refused('A freeze of an earlier run is still there.'),
+  'id-taken': { exitCode: 6, retryable: true, means: 'Another backup of this database has the same id.' },
+  'record-conflict': { exitCode: 6, retryable: true, means: 'Somebody else has changed the record meanwhile.' },
+  'freeze-failed': failed('The database could not be frozen.'),
+  'freeze-timeout': failed('The freeze did not take hold within its own time limit.'),
+  'budget-exceeded': failed(
+    'Not every cut was seen within the budget: the database was let go, and there is no backup.',
+  ),
+  'cut-failed': failed('The storage could not cut a snapshot.'),
+  'cut-lost': failed('A snapshot disappeared while the backup was at work.'),
+  'session-lost': failed('The session that held the freeze ended before its time.'),
+  'server-changed': failed(
+    'After the last cut another server answered than before the first, or its volumes were others.',
+  ),
+  'proof-failed': failed(
+    'It could not be shown that the database stood still from before the first cut until after the last.',
+  ),
+  'thaw-failed': failed('The database could not be let go in the ordinary way.', false),
+  'ready-timeout': failed('The snapshots were cut, but did not become ready in time.'),
+  'runner-lost': failed('The runner of this backup ended before it was done.'),
+  interrupted: failed('The runner was told to stop.'),
+  'directory-unusable': refused('A folder for local backups cannot be read or written.'),
+  'backup-not-found': { exitCode: 5, retryable: false, means: 'There is no such backup.' },
+  'policy-not-found': { exitCode: 5, retryable: false, means: 'There is no such policy (CronJob).' },
+  'restore-not-found': { exitCode: 5, retryable: false, means: 'There is nothing of a restore of that name.' },
+  'registry-not-found': { exitCode: 5, retryable: false, means: "The registry's namespace or folder does not exist." },
+  'record-unreadable': { exitCode: 5, retryable: false, means: 'A record is not one that this version reads.' },
+  'backup-not-restorable': refused('The backup has not succeeded: only one that has can be restored.'),
+  'namespace-not-found': refused('The namespace to restore into does not exist.'),
+  'restore-exists': refused('What the restore would make is there already; nothing is overwritten.'),
+  'restore-failed': { exitCode: 7, retryable: true, means: 'The restored volumes could not be made or prepared.' },
+  'restore-not-started': { exitCode: 7, retryable: true, means: 'The restored server did not come up.' },
+  'restore-differs': { exitCode: 7, retryable: false, means: 'The restored server is not what the record says.' },
+  'delete-refused': refused('The backup may not be deleted, or is not ours.'),
+  'delete-incomplete': {
+    exitCode: 4,
+    retryable: true,
+    means: 'Some of what belongs to the backup could not be deleted yet.',
+  },
+  'wait-timeout': { exitCode: 8, retryable: true, means: 'What was waited for did not happen in time.' },
+  'wait-stopped': { exitCode: 8, retryable: true, means: 'The command stopped waiting; what it waited for goes on.' },
+  'wait-impossible': { exitCode: 4, retryable: false, means: 'What was waited for can no longer happen.' },
+  internal: { exitCode: 1, retryable: false, means: 'A fault in Stillpoint itself.' },
+} as const satisfies Record<string, ErrorKind>;
+
+/** The stable name of an error. */
+export type ErrorCode = keyof typeof ERRORS;
+
+/** An error that people and scripts can act on: a sentence that names object and value, a code, and what to do. */
+export class StillpointError extends Error {
+  readonly code: ErrorCode;
+  readonly retryable: boolean;
+  readonly exitCode: ExitCode;
+  readonly hint: string | undefined;
+  /** What a failed backup could not remove: goes into its record, for the pruner. */
+  leftovers: readonly string[] = [];
+
+  constructor(
+    code: ErrorCode,
+    message: string,
+    more: { readonly hint?: string; readonly cause?: unknown; readonly exitCode?: ExitCode } = {},
+  ) {
+    super(message, more.cause === undefined ? undefined : { cause: more.cause });
+    this.name = 'StillpointError';
+    this.code = code;
+    this.retryable = ERRORS[code].retryable;
+    this.exitCode = more.exitCode ?? ERRORS[code].exitCode;
+    this.hint = more.hint;
+  }
+
+  /** Adds to the sentence what was found out about it after it was made. */
+  explain(found: string): void {
+    this.message = `${this.message}; ${found}`;
+  }
+}
+
+/** Makes one of ours out of whatever was thrown. */
+export function asStillpointError(thrown: unknown): StillpointError {
+  if (thrown instanceof StillpointError) return thrown;
+  const message = thrown instanceof Error ? thrown.message : String(thrown);
+  return new StillpointError('internal', message, { cause: thrown });
+}

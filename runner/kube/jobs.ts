@@ -1,0 +1,169 @@
+/** Starts a policy's backup at once, as `kubectl create job --from=cronjob/…` does. */
+import { type BackupId, backupId, COMPONENTS, LABELS, MOUNTS } from '../../src/contract';
+import { parseConfig } from '../config';
+import { StillpointError } from '../errors';
+import type { Clock } from '../ports';
+import type { KubeClient } from './client';
+import { CONFIG_MAPS, CRON_JOBS, type CronJob, JOBS, type Job, PODS } from './objects';
+import { endOf, stuckOn } from './restore/pod-state';
+import { until, type Waiting } from './until';
+
+/** kubectl marks the Jobs that people make of a CronJob by it. */
+export const MANUAL_ANNOTATION = 'cronjob.kubernetes.io/instantiate';
+
+/** The name that the constructs give the runner's container. */
+const RUNNER_CONTAINER = 'runner';
+
+/** A Job that was started, and the backup that it will take. */
+export interface StartedJob {
+  readonly name: string;
+  readonly namespace: string;
+  readonly uid: string;
+  readonly backup: BackupId;
+  /** The database that the policy backs up, as its CronJob's labels say. */
+  readonly database: string | undefined;
+  /** The namespace of the policy's records, where its job config can be read. */
+  readonly registry: string | undefined;
+}
+
+/** Which policy's Job to make, and what it does instead of a backup. */
+export interface JobRequest {
+  readonly namespace: string;
+  readonly name: string;
+  /** The runner's arguments; those of the CronJob when left out. */
+  readonly args?: readonly string[] | undefined;
+}
+
+/** Makes a Job of a policy's CronJob. Throws policy-not-found. */
+export async function startJob(client: KubeClient, policy: JobRequest, clock: Clock): Promise<StartedJob> {
+  const { namespace } = policy;
+  const cronJob = await findPolicy(client, policy);
+  const { jobTemplate } = cronJob.spec;
+  // A CronJob's name has at most 52 characters: with ten digits of seconds the Job's has at most 63.
+  const name = `${cronJob.metadata.name}-${Math.floor(clock.now().getTime() / 1000)}`;
+  const created = await client.create(JOBS, {
+    metadata: {
+      name,
+      namespace,
+      labels: jobTemplate.metadata?.labels ?? {},
+      annotations: { ...jobTemplate.metadata?.annotations, [MANUAL_ANNOTATION]: 'manual' },
+      // As kubectl does it: owned, so that it goes with the CronJob, but not controlled by it.
+      ownerReferences: [
+        { apiVersion: 'batch/v1', kind: 'CronJob', name: cronJob.metadata.name, uid: cronJob.metadata.uid ?? '' },
+      ],
+    },
+    spec: policy.args === undefined ? jobTemplate.spec : once(jobTemplate.spec, policy.args),
+  });
+  return {
+    name,
+    namespace,
+    uid: created.metadata.uid ?? '',
+    backup: backupId(new Date(created.metadata.creationTimestamp ?? clock.now())),
+    database: jobTemplate.metadata?.labels?.[LABELS.database],
+    registry: await registryOf(client, namespace, jobTemplate.spec),
+  };
+}
+
+/** Where the policy says that its records are. Whoever may not read its ConfigMap says it on the command line. */
+async function registryOf(
+  client: KubeClient,
+  namespace: string,
+  { template }: Job['spec'],
+): Promise<string | undefined> {
+  const volumes = (template.spec.volumes ?? []) as readonly { readonly configMap?: { readonly name?: string } }[];
+  const name = volumes.find(({ configMap }) => configMap !== undefined)?.configMap?.name;
+  if (name === undefined) return undefined;
+  try {
+    const text = (await client.get(CONFIG_MAPS, { namespace, name }))?.data?.[MOUNTS.configFile];
+    return text === undefined ? undefined : parseConfig(text, `${namespace}/${name}`).spec.registry.namespace;
+  } catch (thrown) {
+    if (thrown instanceof StillpointError) return undefined;
+    throw thrown;
+  }
+}
+
+/** The CronJob of a policy: by its own name, or by that of the database where it has only one. */
+async function findPolicy(client: KubeClient, { namespace, name }: JobRequest): Promise<CronJob> {
+  const named = await client.get(CRON_JOBS, { namespace, name });
+  if (named !== undefined) return named;
+  const labels = { [LABELS.component]: COMPONENTS.backup, [LABELS.database]: name };
+  const { items } = await client.list(CRON_JOBS, { namespace, labels });
+  const [first, second] = items;
+  if (first === undefined) {
+    throw new StillpointError(
+      'policy-not-found',
+      `there is no CronJob ${namespace}/${name}, and none for a database ${name}`,
+      {
+        hint: `see which there are: kubectl get cronjobs -n ${namespace} -l ${LABELS.component}=${COMPONENTS.backup}`,
+      },
+    );
+  }
+  if (second === undefined) return first;
+  const names = items.map(({ metadata }) => metadata.name).join(', ');
+  throw new StillpointError('usage-invalid', `database ${namespace}/${name} has several policies: ${names}`, {
+    hint: 'name the policy',
+  });
+}
+
+/** The same pod with other arguments, tried once. */
+function once(spec: Job['spec'], args: readonly string[]): Job['spec'] {
+  const containers = spec.template.spec.containers.map((container) => ({ ...container, args: [...args] }));
+  return {
+    ...spec,
+    backoffLimit: 0,
+    template: { ...spec.template, spec: { ...spec.template.spec, containers } },
+  };
+}
+
+/**
+ * Waits until a Job has ended, all its attempts included. Answers with the reason when it failed, or cannot start;
+ * undefined when it is complete.
+ */
+export async function failureOfJob(
+  waiting: Waiting,
+  { namespace, name, uid }: StartedJob,
+): Promise<string | undefined> {
+  const done = new AbortController();
+  const both: Waiting = { ...waiting, signal: AbortSignal.any([waiting.signal, done.signal]) };
+  const ended = until(both, JOBS, { namespace, fields: { 'metadata.name': name } }, ({ status }) => {
+    const end = status?.conditions?.find(({ type, status: is }) => is === 'True' && ENDS.includes(type));
+    if (end === undefined) return undefined;
+    return { failure: end.type === 'Failed' ? (end.reason ?? 'Failed') : undefined };
+  });
+  const stuck = until(both, PODS, { namespace, labels: { 'batch.kubernetes.io/controller-uid': uid } }, (pod) => {
+    const reason = stuckOn(pod);
+    return reason === undefined ? undefined : { failure: reason };
+  });
+  try {
+    return (await Promise.race([ended, stuck])).failure;
+  } finally {
+    done.abort();
+    await Promise.allSettled([ended, stuck]);
+  }
+}
+
+/** The conditions of a Job that will not go on. */
+const ENDS: readonly string[] = ['Complete', 'Failed'];
+
+/** How a Job's pod ended, and what it left as its termination message. */
+export interface JobEnd {
+  readonly exitCode: number;
+  readonly message: string | undefined;
+}
+
+/** Waits until the pod of a Job has ended, and removes the Job. */
+export async function endOfJob(waiting: Waiting, job: StartedJob): Promise<JobEnd> {
+  const { client } = waiting;
+  const { namespace, name, uid } = job;
+  try {
+    return await until(waiting, PODS, { namespace, labels: { 'batch.kubernetes.io/controller-uid': uid } }, (pod) => {
+      const reason = stuckOn(pod);
+      if (reason !== undefined) {
+        throw new StillpointError('wait-impossible', `job ${namespace}/${name} cannot start: ${reason}`);
+      }
+      return endOf(pod, RUNNER_CONTAINER);
+    });
+  } finally {
+    await client.delete(JOBS, { namespace, name }, { uid, propagation: 'Background' });
+  }
+}

@@ -1,0 +1,242 @@
+/** The fields of Kubernetes objects that are read or written here, as the API has them on the wire. */
+
+export interface OwnerReference {
+  readonly apiVersion: string;
+  readonly kind: string;
+  readonly name: string;
+  readonly uid: string;
+  readonly controller?: boolean;
+  readonly blockOwnerDeletion?: boolean;
+}
+
+export interface ObjectMeta {
+  readonly name: string;
+  readonly namespace?: string;
+  readonly generateName?: string;
+  readonly uid?: string;
+  readonly resourceVersion?: string;
+  readonly generation?: number;
+  readonly creationTimestamp?: string;
+  readonly deletionTimestamp?: string;
+  readonly labels?: Readonly<Record<string, string>>;
+  readonly annotations?: Readonly<Record<string, string>>;
+  readonly finalizers?: readonly string[];
+  readonly ownerReferences?: readonly OwnerReference[];
+}
+
+export interface KubeObject {
+  readonly apiVersion?: string;
+  readonly kind?: string;
+  readonly metadata: ObjectMeta;
+}
+
+/** A kind of object: where the API keeps it. */
+export interface Resource<T extends KubeObject> {
+  /** Empty for the core group. */
+  readonly group: string;
+  readonly version: string;
+  readonly kind: string;
+  readonly plural: string;
+  readonly namespaced: boolean;
+  /** Exists for the compiler only. */
+  readonly type?: T;
+}
+
+/** Names a kind, with the type of its objects: `resource<Job>()('batch', 'v1', 'Job', 'jobs')`. */
+export const resource =
+  <T extends KubeObject>() =>
+  (group: string, version: string, kind: string, plural: string, namespaced = true): Resource<T> => ({
+    group,
+    version,
+    kind,
+    plural,
+    namespaced,
+  });
+
+/** The value of `apiVersion` of a kind's objects. */
+export function apiVersionOf(kind: Resource<KubeObject>): string {
+  return kind.group === '' ? kind.version : `${kind.group}/${kind.version}`;
+}
+
+export interface ConfigMap extends KubeObject {
+  readonly data?: Readonly<Record<string, string>>;
+}
+
+export interface Namespace extends KubeObject {}
+
+export interface LabelSelector {
+  readonly matchLabels?: Readonly<Record<string, string>>;
+}
+
+export interface ClaimSpec {
+  readonly accessModes?: readonly string[];
+  readonly resources?: { readonly requests?: Readonly<Record<string, string>> };
+  readonly storageClassName?: string;
+  readonly volumeMode?: string;
+  readonly volumeName?: string;
+  readonly [more: string]: unknown;
+}
+
+export interface Claim extends KubeObject {
+  readonly spec: ClaimSpec;
+  readonly status?: { readonly phase?: string; readonly capacity?: Readonly<Record<string, string>> };
+}
+
+export interface PersistentVolume extends KubeObject {
+  readonly spec: {
+    readonly csi?: { readonly driver: string; readonly volumeHandle: string };
+    readonly capacity?: Readonly<Record<string, string>>;
+    readonly persistentVolumeReclaimPolicy?: string;
+    readonly [more: string]: unknown;
+  };
+}
+
+export interface StorageClass extends KubeObject {
+  readonly provisioner: string;
+  readonly volumeBindingMode?: string;
+  readonly reclaimPolicy?: string;
+}
+
+export interface VolumeMount {
+  readonly name: string;
+  readonly mountPath: string;
+  readonly subPath?: string;
+  readonly subPathExpr?: string;
+  readonly readOnly?: boolean;
+}
+
+export interface Container {
+  readonly name: string;
+  readonly image?: string;
+  readonly ports?: readonly { readonly containerPort: number; readonly name?: string; readonly protocol?: string }[];
+  readonly volumeMounts?: readonly VolumeMount[];
+  readonly securityContext?: Readonly<Record<string, unknown>>;
+  readonly [more: string]: unknown;
+}
+
+export interface PodVolume {
+  readonly name: string;
+  readonly persistentVolumeClaim?: { readonly claimName: string; readonly readOnly?: boolean };
+  /** A claim of the pod's own, named `<pod>-<volume>`. */
+  readonly ephemeral?: object;
+  readonly [more: string]: unknown;
+}
+
+export interface PodSpec {
+  readonly nodeName?: string;
+  readonly hostname?: string;
+  readonly hostNetwork?: boolean;
+  readonly containers: readonly Container[];
+  readonly initContainers?: readonly Container[];
+  readonly volumes?: readonly PodVolume[];
+  readonly securityContext?: Readonly<Record<string, unknown>>;
+  readonly [more: string]: unknown;
+}
+
+export interface Condition {
+  readonly type: string;
+  readonly status: string;
+  readonly reason?: string;
+  readonly message?: string;
+}
+
+export interface ContainerStatus {
+  readonly name: string;
+  readonly state?: {
+    readonly waiting?: { readonly reason?: string; readonly message?: string };
+    readonly running?: object;
+    readonly terminated?: {
+      readonly exitCode: number;
+      readonly signal?: number;
+      readonly reason?: string;
+      readonly message?: string;
+    };
+  };
+}
+
+export interface Pod extends KubeObject {
+  readonly spec: PodSpec;
+  readonly status?: {
+    readonly phase?: string;
+    readonly reason?: string;
+    readonly message?: string;
+    readonly podIP?: string;
+    readonly podIPs?: readonly { readonly ip: string }[];
+    readonly conditions?: readonly Condition[];
+    readonly initContainerStatuses?: readonly ContainerStatus[];
+    readonly containerStatuses?: readonly ContainerStatus[];
+  };
+}
+
+/** A StatefulSet, a ReplicaSet or a Deployment. */
+export interface Workload extends KubeObject {
+  readonly spec: {
+    readonly replicas?: number;
+    readonly template?: { readonly metadata?: Partial<ObjectMeta>; readonly spec: PodSpec };
+    readonly volumeClaimTemplates?: readonly Claim[];
+    readonly [more: string]: unknown;
+  };
+}
+
+export interface Job extends KubeObject {
+  readonly spec: {
+    readonly template: {
+      readonly metadata?: Partial<ObjectMeta>;
+      readonly spec: { readonly containers: readonly object[]; readonly [more: string]: unknown };
+    };
+    readonly [more: string]: unknown;
+  };
+  readonly status?: {
+    readonly succeeded?: number;
+    /** Pods that run. */
+    readonly ready?: number;
+    readonly conditions?: readonly { readonly type: string; readonly status: string; readonly reason?: string }[];
+  };
+}
+
+export interface CronJob extends KubeObject {
+  readonly spec: {
+    readonly schedule: string;
+    readonly suspend?: boolean;
+    readonly jobTemplate: { readonly metadata?: Partial<ObjectMeta>; readonly spec: Job['spec'] };
+    readonly [more: string]: unknown;
+  };
+}
+
+export interface KubeLease extends KubeObject {
+  readonly spec?: {
+    readonly holderIdentity?: string;
+    readonly leaseDurationSeconds?: number;
+    readonly acquireTime?: string;
+    readonly renewTime?: string;
+    readonly leaseTransitions?: number;
+  };
+}
+
+export interface KubeEvent extends KubeObject {
+  readonly involvedObject: Readonly<Record<string, string | undefined>>;
+  readonly reason: string;
+  readonly message: string;
+  readonly type: string;
+  readonly [more: string]: unknown;
+}
+
+export const CONFIG_MAPS = resource<ConfigMap>()('', 'v1', 'ConfigMap', 'configmaps');
+export const NAMESPACES = resource<Namespace>()('', 'v1', 'Namespace', 'namespaces', false);
+export const CLAIMS = resource<Claim>()('', 'v1', 'PersistentVolumeClaim', 'persistentvolumeclaims');
+export const VOLUMES = resource<PersistentVolume>()('', 'v1', 'PersistentVolume', 'persistentvolumes', false);
+export const STORAGE_CLASSES = resource<StorageClass>()(
+  'storage.k8s.io',
+  'v1',
+  'StorageClass',
+  'storageclasses',
+  false,
+);
+export const PODS = resource<Pod>()('', 'v1', 'Pod', 'pods');
+export const EVENTS = resource<KubeEvent>()('', 'v1', 'Event', 'events');
+export const STATEFUL_SETS = resource<Workload>()('apps', 'v1', 'StatefulSet', 'statefulsets');
+export const REPLICA_SETS = resource<Workload>()('apps', 'v1', 'ReplicaSet', 'replicasets');
+export const DEPLOYMENTS = resource<Workload>()('apps', 'v1', 'Deployment', 'deployments');
+export const JOBS = resource<Job>()('batch', 'v1', 'Job', 'jobs');
+export const CRON_JOBS = resource<CronJob>()('batch', 'v1', 'CronJob', 'cronjobs');
+export const LEASES = resource<KubeLease>()('coordination.k8s.io', 'v1', 'Lease', 'leases');

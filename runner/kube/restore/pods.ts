@@ -1,0 +1,202 @@
+/** The pods of a restore: one that prepares the files, one with a throw-away server. Pure: a plan in, manifests out. */
+import { restoreNames } from '../../../src/contract';
+import type { PreparedFiles, ServerCommand } from '../../engine';
+import type { RestorePlan } from '../../restore/plan';
+import { SOCKET_DIRECTORY } from '../../restore/site';
+import type { Container, Job, Pod, PodSpec, PodVolume, VolumeMount, Workload } from '../objects';
+import { RECORD_KEY } from './journal';
+import { ownLabels } from './labels';
+
+/** The container of the runner that prepares the files. */
+export const PREPARE_CONTAINER = 'prepare';
+/** The container of the throw-away server. */
+export const SERVER_CONTAINER = 'server';
+/** The container of the runner that looks at it. */
+export const INSPECT_CONTAINER = 'inspect';
+
+const RECORD_FOLDER = '/etc/stillpoint/restore';
+const RECORD_FILE = `${RECORD_FOLDER}/${RECORD_KEY}`;
+const TERMINATION_LOG = '/dev/termination-log';
+const RUNNER_RESOURCES = { requests: { cpu: '50m', memory: '64Mi' }, limits: { memory: '256Mi' } };
+
+/** The Job that prepares the files: it needs the volumes and the record, and nothing of the API. */
+export function prepareJob(plan: RestorePlan): Omit<Job, 'apiVersion' | 'kind'> {
+  const labels = ownLabels(plan);
+  return {
+    metadata: { name: restoreNames(plan.name).prepare, namespace: plan.namespace, labels },
+    spec: {
+      // A failure is told at once, with its reason; only a pod that the cluster itself has taken away is replaced.
+      backoffLimit: 0,
+      podFailurePolicy: {
+        rules: [{ action: 'Ignore', onPodConditions: [{ type: 'DisruptionTarget', status: 'True' }] }],
+      },
+      template: { metadata: { labels }, spec: preparePod(plan) },
+    },
+  };
+}
+
+/** The pod of that Job. */
+export function preparePod(plan: RestorePlan): PodSpec {
+  const owner = recordedOwner(plan);
+  return {
+    ...podBasics(plan),
+    securityContext: {
+      ...(owner === undefined
+        ? { runAsNonRoot: false, runAsUser: 0, runAsGroup: 0 }
+        : { runAsNonRoot: true, runAsUser: owner.uid, ...(owner.gid === undefined ? {} : { runAsGroup: owner.gid }) }),
+      ...recordedAccess(plan),
+      seccompProfile: { type: 'RuntimeDefault' },
+    },
+    containers: [
+      {
+        ...runnerContainer(plan, PREPARE_CONTAINER, [
+          'prepare',
+          ...['--record-file', RECORD_FILE],
+          ...plan.volumes.flatMap(({ name, mountPath }) => ['--volume', `${name}=${mountPath}`]),
+          ...['--result', TERMINATION_LOG],
+        ]),
+        // The owner of the files is unknown where the image steps down from root by itself (as postgres does): then
+        // root, with just what it takes to read, write and hand over files of somebody else's.
+        securityContext: containerSecurity(owner === undefined ? ['CHOWN', 'DAC_OVERRIDE', 'FOWNER'] : []),
+        volumeMounts: [recordMount, ...dataMounts(plan)],
+      },
+    ],
+    volumes: [recordVolume(plan), ...dataVolumes(plan)],
+  };
+}
+
+/** The pod of the throw-away server, with the one who looks at it beside it. */
+export function serverPod(
+  plan: RestorePlan,
+  prepared: PreparedFiles,
+  server: ServerCommand,
+  inspectSeconds: number,
+): Omit<Pod, 'apiVersion' | 'kind'> {
+  const image = serverImage(plan);
+  const socketMount: VolumeMount = { name: 'socket', mountPath: SOCKET_DIRECTORY };
+  const resources = recordedServer(plan)?.resources;
+  return {
+    metadata: { name: restoreNames(plan.name).server, namespace: plan.namespace, labels: ownLabels(plan) },
+    spec: {
+      ...podBasics(plan),
+      securityContext: {
+        runAsNonRoot: prepared.uid !== 0,
+        runAsUser: prepared.uid,
+        runAsGroup: prepared.gid,
+        ...recordedAccess(plan),
+        seccompProfile: { type: 'RuntimeDefault' },
+      },
+      containers: [
+        {
+          name: SERVER_CONTAINER,
+          ...(image === undefined ? {} : { image }),
+          command: server.command,
+          ...(resources === undefined ? {} : { resources }),
+          securityContext: { allowPrivilegeEscalation: false, capabilities: { drop: ['ALL'] } },
+          volumeMounts: [socketMount, ...dataMounts(plan)],
+        },
+        {
+          ...runnerContainer(plan, INSPECT_CONTAINER, [
+            'inspect',
+            ...['--record-file', RECORD_FILE],
+            ...['--socket', SOCKET_DIRECTORY],
+            ...['--timeout', `${inspectSeconds}s`],
+            ...['--result', TERMINATION_LOG],
+          ]),
+          securityContext: containerSecurity([]),
+          volumeMounts: [recordMount, socketMount],
+        },
+      ],
+      volumes: [recordVolume(plan), { name: 'socket', emptyDir: {} }, ...dataVolumes(plan)],
+    },
+  };
+}
+
+/** The image of the original's server; undefined when the record does not know it. */
+export function serverImage({ record }: RestorePlan): string | undefined {
+  return record.workload?.image;
+}
+
+function podBasics(plan: RestorePlan): Pick<PodSpec, string> {
+  const { nodeSelector, tolerations, imagePullSecrets }: Readonly<Record<string, unknown>> = recordedPod(plan) ?? {};
+  return {
+    restartPolicy: 'Never',
+    automountServiceAccountToken: false,
+    enableServiceLinks: false,
+    // Where the original could run, the copy can too; and its volumes are made near the node that first mounts them.
+    ...(nodeSelector === undefined ? {} : { nodeSelector }),
+    ...(tolerations === undefined ? {} : { tolerations }),
+    ...(imagePullSecrets === undefined ? {} : { imagePullSecrets }),
+  };
+}
+
+function runnerContainer(plan: RestorePlan, name: string, args: readonly string[]): Container {
+  return {
+    name,
+    ...(plan.image === undefined ? {} : { image: plan.image }),
+    args,
+    resources: RUNNER_RESOURCES,
+    terminationMessagePath: TERMINATION_LOG,
+    // The outcome, or the end of the log where the runner did not come to write one.
+    terminationMessagePolicy: 'FallbackToLogsOnError',
+  };
+}
+
+function containerSecurity(add: readonly string[]): Readonly<Record<string, unknown>> {
+  return {
+    allowPrivilegeEscalation: false,
+    readOnlyRootFilesystem: true,
+    capabilities: { drop: ['ALL'], ...(add.length === 0 ? {} : { add }) },
+  };
+}
+
+const recordMount: VolumeMount = { name: 'record', mountPath: RECORD_FOLDER, readOnly: true };
+
+function recordVolume({ name }: RestorePlan): PodVolume {
+  return { name: 'record', configMap: { name: restoreNames(name).journal, defaultMode: 0o444 } };
+}
+
+/** Each volume where the original had it, so that absolute links between them (pg_wal → /wal) lead somewhere. */
+function dataMounts({ volumes }: RestorePlan): VolumeMount[] {
+  return volumes.map(({ mountPath, subPath }, index) => ({
+    name: `volume-${index}`,
+    mountPath,
+    ...(subPath === undefined ? {} : { subPath }),
+  }));
+}
+
+function dataVolumes({ volumes }: RestorePlan): PodVolume[] {
+  return volumes.map(({ claim }, index) => ({ name: `volume-${index}`, persistentVolumeClaim: { claimName: claim } }));
+}
+
+/** The user that the server ran as, where the manifests said so; undefined for root, which steps down by itself. */
+function recordedOwner({ record }: RestorePlan): { readonly uid: number; readonly gid?: number } | undefined {
+  const said = { ...record.workload?.podSecurity, ...record.workload?.containerSecurity };
+  const { runAsUser: uid, runAsGroup: gid } = said;
+  if (typeof uid !== 'number' || uid === 0) return undefined;
+  return typeof gid === 'number' ? { uid, gid } : { uid };
+}
+
+/**
+ * Groups and SELinux options as the original had them. Its fsGroup becomes a group like the others: as an fsGroup,
+ * Kubernetes would change the modes of all files, and PostgreSQL refuses a data directory that others may write to.
+ */
+function recordedAccess({ record }: RestorePlan): Readonly<Record<string, unknown>> {
+  const { fsGroup, supplementalGroups, seLinuxOptions } = record.workload?.podSecurity ?? {};
+  const groups = [
+    ...(typeof fsGroup === 'number' ? [fsGroup] : []),
+    ...(Array.isArray(supplementalGroups) ? (supplementalGroups as unknown[]) : []),
+  ];
+  return {
+    ...(groups.length === 0 ? {} : { supplementalGroups: groups }),
+    ...(seLinuxOptions === undefined ? {} : { seLinuxOptions }),
+  };
+}
+
+function recordedPod({ record }: RestorePlan): PodSpec | undefined {
+  return (record.workload?.spec as Workload['spec'] | undefined)?.template?.spec;
+}
+
+function recordedServer(plan: RestorePlan): Container | undefined {
+  return recordedPod(plan)?.containers.find(({ image }) => image === serverImage(plan));
+}

@@ -1,0 +1,113 @@
+/** What a record keeps of a server's pod and of what made it: enough to start a copy, and no secret. Pure. */
+import type { BackupRecord } from '../../src/contract';
+import type { Mount } from '../ports';
+import type { Container, Pod, PodSpec, VolumeMount, Workload } from './objects';
+
+/** The container that the server runs in: the one with the most of the policy's claims, else the first. */
+export function serverContainer(pod: Pod, claims: readonly string[]): Container | undefined {
+  const sources = claimsOf(pod);
+  const score = ({ volumeMounts = [] }: Container): number =>
+    new Set(volumeMounts.map(({ name }) => sources.get(name)).filter((claim) => claim && claims.includes(claim))).size;
+  const [first, ...others] = pod.spec.containers;
+  return others.reduce((best, each) => (best === undefined || score(each) > score(best) ? each : best), first);
+}
+
+/**
+ * All that the server's container mounts, as the server sees it, and the claims that only other containers of the pod
+ * mount: their paths mean nothing to the server, so they carry the container's name.
+ */
+export function mountsOf(pod: Pod, server: Container | undefined): readonly Mount[] {
+  const sources = claimsOf(pod);
+  const own = (server?.volumeMounts ?? []).map((mount) => toMount(mount, sources, ''));
+  const seen = new Set(own.map(({ claim }) => claim));
+  const others = pod.spec.containers
+    .filter((container) => container !== server)
+    .flatMap(({ name, volumeMounts = [] }) => volumeMounts.map((mount) => toMount(mount, sources, `${name}:`)))
+    .filter(({ claim }) => claim !== undefined && !seen.has(claim));
+  return [...own, ...others];
+}
+
+function toMount(mount: VolumeMount, claims: ReadonlyMap<string, string>, prefix: string): Mount {
+  return {
+    path: `${prefix}${mount.mountPath}`,
+    claim: claims.get(mount.name),
+    ...(mount.subPath === undefined ? {} : { subPath: mount.subPath }),
+    ...(mount.readOnly === undefined ? {} : { readOnly: mount.readOnly }),
+  };
+}
+
+/** The claims of a pod by the names of its volumes. */
+export function claimsOf({ metadata, spec }: Pod): ReadonlyMap<string, string> {
+  return new Map(
+    (spec.volumes ?? []).flatMap((volume): [string, string][] => {
+      if (volume.persistentVolumeClaim !== undefined) return [[volume.name, volume.persistentVolumeClaim.claimName]];
+      // Kubernetes calls the claim of an ephemeral volume so.
+      if (volume.ephemeral !== undefined) return [[volume.name, `${metadata.name}-${volume.name}`]];
+      return [];
+    }),
+  );
+}
+
+/** What a record keeps of the server's pod, container and owner. */
+export function recordedWorkload(
+  pod: Pod,
+  server: Container | undefined,
+  owner: { readonly kind: string; readonly name: string; readonly object: Workload | undefined } | undefined,
+): NonNullable<BackupRecord['workload']> {
+  return defined({
+    kind: owner?.kind,
+    name: owner?.name,
+    pod: pod.metadata.name,
+    image: server?.image,
+    spec: owner?.object === undefined ? undefined : keptSpec(owner.object),
+    podSecurity: pod.spec.securityContext,
+    containerSecurity: server?.securityContext,
+  });
+}
+
+/**
+ * By a list of what is kept, not of what is dropped: environment, commands, arguments, probes and annotations may hold
+ * passwords.
+ */
+function keptSpec({ spec }: Workload): Record<string, unknown> {
+  const { replicas, serviceName, podManagementPolicy, selector, template, volumeClaimTemplates } = spec;
+  return defined({
+    replicas,
+    serviceName,
+    podManagementPolicy,
+    selector,
+    template:
+      template === undefined
+        ? undefined
+        : { metadata: defined({ labels: template.metadata?.labels }), spec: keptPod(template.spec) },
+    volumeClaimTemplates: volumeClaimTemplates?.map((claim) => ({
+      metadata: { name: claim.metadata.name },
+      spec: claim.spec,
+    })),
+  });
+}
+
+function keptPod(pod: PodSpec): Record<string, unknown> {
+  const { securityContext, nodeSelector, tolerations, priorityClassName, runtimeClassName, imagePullSecrets } = pod;
+  return defined({
+    containers: pod.containers.map(({ name, image, ports, resources, volumeMounts, securityContext: security }) =>
+      defined({ name, image, ports, resources, volumeMounts, securityContext: security }),
+    ),
+    volumes: pod.volumes?.map((volume) => {
+      const { name, persistentVolumeClaim, emptyDir, configMap, secret } = volume;
+      return defined({ name, persistentVolumeClaim, emptyDir, configMap, secret });
+    }),
+    securityContext,
+    nodeSelector,
+    tolerations,
+    priorityClassName,
+    runtimeClassName,
+    imagePullSecrets,
+  });
+}
+
+function defined<T extends object>(object: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
+  return Object.fromEntries(Object.entries(object).filter(([, value]) => value !== undefined)) as {
+    [K in keyof T]?: Exclude<T[K], undefined>;
+  };
+}

@@ -1,0 +1,80 @@
+/**
+ * Arguments → command → exit code: the only file that exits the process. What the commands need is put together by
+ * wiring/; both are imported when a command is chosen, so that none pays for another.
+ */
+import { CommanderError } from 'commander';
+import { buildProgram } from './cli';
+import { systemClock } from './clock';
+import { asStillpointError, type ExitCode, StillpointError } from './errors';
+import { createLog, type LogFormat } from './log';
+import { RUNNER_VERSION } from './version';
+import type { World } from './wiring/world';
+
+/** In a pod the log is read by machines, elsewhere by whoever typed the command. */
+const inPod = process.env.KUBERNETES_SERVICE_HOST !== undefined;
+const logFormat: LogFormat = inPod ? 'json' : 'text';
+
+process.exitCode = await main();
+// Idle connections to the API server may still be open; what was printed has to be out first.
+process.stdout.write('', () => process.exit());
+
+async function main(): Promise<ExitCode> {
+  const world = makeWorld();
+  const { makeHandlers } = await import('./wiring/handlers');
+  const print = (text: string): void => void process.stdout.write(text);
+  const program = buildProgram(RUNNER_VERSION, makeHandlers(world, { print, confirm: ask }), print);
+  try {
+    await program.parseAsync(process.argv);
+    return 0;
+  } catch (thrown) {
+    if (thrown instanceof CommanderError) return thrown.exitCode === 0 ? 0 : 2;
+    return report(asStillpointError(thrown), world);
+  }
+}
+
+/** Logs go to the standard error, results to the standard output. */
+function makeWorld(): World {
+  const stop = new AbortController();
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+    process.once(signal, () => {
+      stop.abort(
+        inPod
+          ? new StillpointError('interrupted', `the runner was told to stop by ${signal}`, {
+              hint: 'what it had begun is undone; the next pod of the Job begins anew',
+            })
+          : new StillpointError('interrupted', `stopped by ${signal}`),
+      );
+    });
+  }
+  return {
+    env: process.env,
+    clock: systemClock,
+    log: createLog(logFormat, process.stderr),
+    signal: stop.signal,
+    version: RUNNER_VERSION,
+  };
+}
+
+/** The sentence, its code and what to do: as lines for people, as a log line for machines. */
+function report(error: StillpointError, { log }: World): ExitCode {
+  const { code, message, hint, exitCode } = error;
+  if (logFormat === 'text') {
+    process.stderr.write(`error: ${message} (${code})\n${hint === undefined ? '' : `  ${hint}\n`}`);
+  } else {
+    const stack = code === 'internal' && error.cause instanceof Error ? error.cause.stack : undefined;
+    log.error({ code, hint, exitCode, stack }, message);
+  }
+  return exitCode;
+}
+
+/** Asks on the terminal; where there is none, the answer is no. */
+async function ask(question: string): Promise<boolean> {
+  if (process.stdin.isTTY !== true || process.stderr.isTTY !== true) return false;
+  const { createInterface } = await import('node:readline/promises');
+  const lines = createInterface({ input: process.stdin, output: process.stderr });
+  try {
+    return /^y(es)?$/i.test((await lines.question(`${question} [y/N] `)).trim());
+  } finally {
+    lines.close();
+  }
+}

@@ -1,0 +1,142 @@
+/** Records as people and scripts read them. Pure: records in, text out. */
+import { stringify } from 'yaml';
+import type { BackupRecord } from '../../src/contract';
+import { age, shortTime } from './duration';
+import { type Column, fields, table } from './table';
+
+/** What `-o` may be. */
+export const OUTPUTS = ['table', 'wide', 'json', 'yaml', 'name'] as const;
+
+/** One of {@link OUTPUTS}. */
+export type Output = (typeof OUTPUTS)[number];
+
+/** A list of records. */
+export function formatRecords(records: readonly BackupRecord[], output: Output, now: Date): string {
+  if (output === 'json') return `${JSON.stringify(records, null, 2)}\n`;
+  if (output === 'yaml') return stringify(records);
+  if (output === 'name') return records.map((record) => `${recordPath(record)}\n`).join('');
+  if (records.length === 0) return 'No backups found.\n';
+  return table([...COLUMNS(now), ...(output === 'wide' ? WIDE : [])], records);
+}
+
+/** One record, for `-o`: an object where a list would be a list. */
+export function formatRecord(record: BackupRecord, output: Output, now: Date): string {
+  if (output === 'json') return `${JSON.stringify(record, null, 2)}\n`;
+  if (output === 'yaml') return stringify(record);
+  return output === 'name' ? formatRecords([record], output, now) : describeRecord(record, now);
+}
+
+/** One record, in full. */
+export function describeRecord(record: BackupRecord, now: Date): string {
+  const sections = [
+    fields(identity(record)),
+    `Times:\n${fields(times(record, now), '  ')}`,
+    section(
+      'Volumes',
+      record.volumes.map((volume) => `${volume.name} (${volume.role})   claim ${volume.claim}${at(volume.mountPath)}`),
+    ),
+    section('Snapshots', record.cuts.map(describeCut)),
+    map('Position', record.position),
+    record.proof === undefined ? '' : `Proof:\n${fields(proof(record.proof), '  ')}`,
+    section('Warnings', record.warnings ?? []),
+    section('Left over', record.leftovers ?? []),
+    record.error === undefined ? '' : `Error:\n${fields(failure(record.error), '  ')}`,
+  ];
+  return sections.filter((text) => text !== '').join('');
+}
+
+/** `namespace/database/id`: what a record is called on the command line. */
+export function recordPath({ namespace, database, id }: Pick<BackupRecord, 'namespace' | 'database' | 'id'>): string {
+  return `${namespace}/${database}/${id}`;
+}
+
+const COLUMNS = (now: Date): readonly Column<BackupRecord>[] => [
+  { title: 'NAMESPACE', value: ({ namespace }) => namespace },
+  { title: 'DATABASE', value: ({ database }) => database },
+  { title: 'BACKUP', value: ({ id }) => id },
+  { title: 'STATUS', value: ({ phase }) => phase },
+  { title: 'ENGINE', value: ({ engine }) => engine },
+  { title: 'HELD', value: held },
+  { title: 'AGE', value: ({ times: { started } }) => age(new Date(started), now) },
+];
+
+const WIDE: readonly Column<BackupRecord>[] = [
+  { title: 'LAYOUT', value: ({ layout }) => layout ?? '' },
+  { title: 'VERSION', value: ({ serverVersion }) => serverVersion ?? '' },
+  { title: 'TRIGGER', value: ({ trigger }) => trigger },
+  { title: 'SNAPSHOTS', value: ({ cuts }) => cuts.map(({ snapshot }) => snapshot).join(',') },
+  { title: 'ERROR', value: ({ error }) => error?.code ?? '' },
+];
+
+function identity(record: BackupRecord): [string, string][] {
+  return [
+    ['Backup', record.id],
+    ['Namespace', record.namespace],
+    ['Database', record.database],
+    ['Engine', `${record.flavour ?? record.engine} ${record.serverVersion ?? ''}`.trim()],
+    ['Identity', entries(record.serverIdentity)],
+    ['Policy', record.policy],
+    ['Trigger', record.trigger],
+    ['Job', `${record.owner.jobName ?? ''} ${record.owner.jobUid}`.trim()],
+    ['Status', record.phase],
+    ['Layout', record.layout ?? ''],
+    ['Held', `${held(record)}, of a budget of ${record.budgetSeconds} s`],
+  ];
+}
+
+function times({ times: known }: BackupRecord, now: Date): [string, string][] {
+  return Object.entries(known).flatMap(([name, value]) =>
+    typeof value === 'string' ? [[name, `${value} (${age(new Date(value), now)} ago)`] as [string, string]] : [],
+  );
+}
+
+function proof({ statement, holds, before, after }: NonNullable<BackupRecord['proof']>): [string, string][] {
+  return [
+    ['Holds', holds ? 'yes' : 'no'],
+    ['Statement', statement],
+    ['Before', `${before.at} ${entries(before.facts)}`],
+    ['After', `${after.at} ${entries(after.facts)}`],
+  ];
+}
+
+function failure({ code, message, hint, at: when }: NonNullable<BackupRecord['error']>): [string, string][] {
+  return [
+    ['Code', code],
+    ['Message', message],
+    ...(hint === undefined ? [] : [['Hint', hint] as [string, string]]),
+    ['At', when],
+  ];
+}
+
+function describeCut(cut: BackupRecord['cuts'][number]): string {
+  const handle = cut.handle === undefined ? '' : `   handle ${cut.handle} (${cut.driver ?? 'unknown driver'})`;
+  const ready = cut.readyAt === undefined ? '' : `, ready ${cut.readyAt}`;
+  const size = cut.restoreSize === undefined ? '' : `   ${cut.restoreSize}`;
+  const seen = `cut seen ${cut.seenAt} by ${cut.seenBy}${cut.driverKnown ? '' : ' (driver not known)'}`;
+  return `${cut.snapshot}   volume ${cut.volume}${size}   ${seen}${ready}${handle}`;
+}
+
+function map(title: string, values: Readonly<Record<string, string>> | undefined): string {
+  const known = Object.entries(values ?? {});
+  return known.length === 0 ? '' : `${title}:\n${fields(known, '  ')}`;
+}
+
+function section(title: string, lines: readonly string[]): string {
+  return lines.length === 0 ? '' : `${title}:\n${lines.map((line) => `  ${line}\n`).join('')}`;
+}
+
+function entries(values: Readonly<Record<string, string>> | undefined): string {
+  return Object.entries(values ?? {})
+    .map(([name, value]) => `${name}=${value}`)
+    .join(' ');
+}
+
+function at(path: string | undefined): string {
+  return path === undefined ? '' : `   mounted at ${path}`;
+}
+
+/** What stood still and for how long: `862 ms (log-recycling)`; where nothing did, that. */
+function held({ freezes, freezeWindowMs }: BackupRecord): string {
+  if (freezeWindowMs === undefined) return 'none';
+  return freezes === 'nothing' || freezes === undefined ? 'nothing' : `${shortTime(freezeWindowMs)} (${freezes})`;
+}

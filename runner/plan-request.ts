@@ -1,0 +1,32 @@
+/** What every engine asks of a request before it plans. Pure. */
+import type { PlanRequest } from './engine';
+import type { Finding, Volume } from './ports';
+
+/** The volumes of a request by what lies on them. */
+export function byRole(volumes: readonly Volume[]): Record<Volume['role'], readonly string[]> {
+  const of = (role: Volume['role']): readonly string[] =>
+    volumes.filter((volume) => volume.role === role).map(({ name }) => name);
+  return { data: of('data'), log: of('log'), tablespace: of('tablespace') };
+}
+
+/** Options that an engine does not know, or values that one of them may not have. */
+export function* optionProblems(
+  { options }: PlanRequest,
+  known: Readonly<Record<string, readonly string[]>>,
+  server: string,
+): Generator<Finding> {
+  for (const [name, value] of Object.entries(options)) {
+    const values = known[name];
+    if (values?.includes(value) === true) continue;
+    yield {
+      severity: 'error',
+      code: 'config-invalid',
+      subject: 'policy',
+      message: values === undefined ? `engine option ${name} is not known` : `engine option ${name} is "${value}"`,
+      hint:
+        values === undefined
+          ? `${server} knows ${Object.keys(known).join(', ')}`
+          : `it may be ${values.map((word) => `"${word}"`).join(' or ')}`,
+    };
+  }
+}

@@ -1,0 +1,195 @@
+/**
+ * What the commands ask of the world, as interfaces. The commands and the executor see only these; main wires them.
+ */
+import type { BackupId, BackupRecord, Cut, Phase, RecordedVolume, VolumeSelection } from '../src/contract';
+import type { ErrorCode } from './errors';
+
+/** Time, passed in so that no code reaches for it. */
+export interface Clock {
+  now(): Date;
+  /** Milliseconds of a clock that never goes back. */
+  monotonic(): number;
+  /** Calls back after so many milliseconds, unless cancelled. */
+  after(ms: number, callback: () => void): { cancel(): void };
+}
+
+/** Structured log lines; secrets never go in. */
+export interface Log {
+  debug(fields: object, message: string): void;
+  info(fields: object, message: string): void;
+  warn(fields: object, message: string): void;
+  error(fields: object, message: string): void;
+}
+
+/** One thing that a check found. `error` stops a backup before it touches anything. */
+export interface Finding {
+  readonly severity: 'error' | 'warning' | 'ok';
+  readonly code: ErrorCode | 'ok';
+  /** What was looked at, as `claim shop/data-orders-db-0`. */
+  readonly subject: string;
+  readonly message: string;
+  readonly hint?: string | undefined;
+}
+
+/** A volume of the plan: what the policy selects, resolved to what is there. */
+export interface Volume extends RecordedVolume {
+  /** The claim's namespace; empty for folders. */
+  readonly namespace: string;
+  /** Folders inside this one that are volumes of their own: a copy leaves them empty. Only folders have such. */
+  readonly nested?: readonly string[] | undefined;
+}
+
+/** What is mounted where in the server's pod (or, without Kubernetes, the folders of the plan). */
+export interface Mount {
+  readonly path: string;
+  /** The claim (or folder) that lies there; undefined for anything that is no claim (emptyDir, config, secret). */
+  readonly claim: string | undefined;
+  readonly subPath?: string | undefined;
+  readonly readOnly?: boolean | undefined;
+}
+
+/** The place that a server runs in, as far as it can be traced from its address. */
+export interface ServerPlace {
+  /** Changes when the server's pod is replaced, although its name stays. */
+  readonly uid: string;
+  readonly name: string;
+  readonly node?: string | undefined;
+  /** Where its server can be reached, when it was found by the name of its host. */
+  readonly address?: string | undefined;
+  readonly mounts: readonly Mount[];
+  /** What the record keeps of it for a restore. */
+  readonly workload: BackupRecord['workload'];
+}
+
+/** Where databases and their volumes are: Kubernetes, or this machine. */
+export interface Platform {
+  /** Finds the claims that the policy selects. Throws claim-not-found. */
+  resolveVolumes(selections: readonly VolumeSelection[]): Promise<readonly Volume[]>;
+  /**
+   * Finds what runs at a server's own address (undefined: a Unix socket) or, where it knows none, under the name of its
+   * host; undefined when nothing there is known.
+   */
+  placeOf(address: string | undefined, hostname?: string): Promise<ServerPlace | undefined>;
+  /** The account's missing permissions, as findings. */
+  checkAccess(): Promise<readonly Finding[]>;
+  /** The UID of the cluster, for the record. */
+  clusterUid(): Promise<string | undefined>;
+}
+
+/** Labels and annotations of a snapshot, beyond what the store itself needs. */
+export interface CutRequest {
+  readonly id: BackupId;
+  readonly database: string;
+  readonly volumes: readonly Volume[];
+  /** individually: one snapshot each, all asked for at once; together: one group snapshot, at one instant. */
+  readonly how: 'individually' | 'together';
+  readonly labels: Readonly<Record<string, string>>;
+  readonly annotations: Readonly<Record<string, string>>;
+  /** Files, relative to the volume, that a store which copies has to copy last. A cut at one instant needs no such thing. */
+  readonly copyLast?: readonly string[] | undefined;
+}
+
+/** Snapshots of volumes, wherever they are kept. */
+export interface SnapshotStore {
+  /** Whether each volume's snapshot holds one instant. False: the copy of a volume takes time (a folder). */
+  readonly atomic: boolean;
+  /** The names that {@link cut} will ask for: they go into the record before anything is asked for. */
+  names(request: Pick<CutRequest, 'id' | 'database' | 'volumes' | 'how'>): readonly string[];
+  /** Classes, drivers, bound volumes: all that can be known before anything is touched. */
+  check(volumes: readonly Volume[], how: CutRequest['how']): Promise<readonly Finding[]>;
+  /**
+   * Asks for all snapshots at once and answers when every cut has been seen. Rejects when one cannot be made any more,
+   * and with the signal's reason when that is aborted; what was asked for is then still there: {@link discard} it.
+   */
+  cut(request: CutRequest, signal: AbortSignal): Promise<readonly Cut[]>;
+  /** Waits until all can be restored from; the cuts come back with readyAt, restoreSize and handle filled in. */
+  ready(cuts: readonly Cut[], signal: AbortSignal): Promise<readonly Cut[]>;
+  /**
+   * Removes the snapshots of a backup that is none. Names what could not be removed yet. Only what carries our owner
+   * labels and the given Job's UID is touched (safety rule 9).
+   */
+  discard(owner: {
+    readonly id: BackupId;
+    readonly jobUid: string;
+    /**
+     * Only what this pod of the Job has made. One that was taken for lost and wakes up must not remove what the Job's
+     * next pod has made under the same names. All that the Job has made when left out.
+     */
+    readonly pod?: string | undefined;
+    readonly names: readonly string[];
+  }): Promise<readonly string[]>;
+  /**
+   * Looks whether the cuts of a record are there, and cut: what a second pod of a Job does with what the first left.
+   */
+  find(record: BackupRecord): Promise<readonly Cut[]>;
+}
+
+/** A record together with the version that a compare-and-swap needs. */
+export interface StoredRecord {
+  readonly record: BackupRecord;
+  readonly version: string;
+  /** Whether somebody has asked for its deletion (`kubectl delete`): the next prune removes it with its data. */
+  readonly deletionRequested: boolean;
+}
+
+/** What to list. Everything that is left out matches. */
+export interface RecordFilter {
+  readonly namespace?: string | undefined;
+  readonly database?: string | undefined;
+  readonly engine?: string | undefined;
+  readonly phases?: readonly Phase[] | undefined;
+}
+
+/** All the records. */
+export interface Registry {
+  /** Throws id-taken when there is one of this name. */
+  create(record: BackupRecord): Promise<StoredRecord>;
+  /** Throws record-conflict when the version is not the newest. */
+  update(stored: StoredRecord, record: BackupRecord): Promise<StoredRecord>;
+  get(namespace: string, database: string, id: BackupId): Promise<StoredRecord | undefined>;
+  /** Newest first. */
+  list(filter: RecordFilter): Promise<readonly StoredRecord[]>;
+  /** Removes the record itself, with its finalizer: everything it stands for must be gone. */
+  remove(stored: StoredRecord): Promise<void>;
+  /** The record as it is now and after each change, undefined while there is none; ends when the signal aborts. */
+  follow(
+    name: { readonly namespace: string; readonly database: string; readonly id: BackupId },
+    signal: AbortSignal,
+  ): AsyncIterable<StoredRecord | undefined>;
+}
+
+/** Removes what a record stands for: snapshots, their contents, objects. Only what is ours (safety rule 9). */
+export interface Remover {
+  /** Names what could not be removed yet; empty when all is gone. The record itself stays. */
+  remove(stored: StoredRecord): Promise<readonly string[]>;
+  /** Removes only what the record lists as left over by an attempt that failed; its own snapshots stay. */
+  removeLeftovers(stored: StoredRecord): Promise<readonly string[]>;
+}
+
+/** Held while a backup of one database works; `lost` aborts when somebody else has taken it. */
+export interface Lease {
+  readonly lost: AbortSignal;
+  release(): Promise<void>;
+}
+
+/** One holder at a time. */
+export interface Locks {
+  /** Throws backup-in-progress when somebody else holds it. */
+  acquire(name: string, holder: string): Promise<Lease>;
+}
+
+/** Kubernetes Events on what the runner works for; without a cluster, log lines. */
+export interface Events {
+  emit(type: 'Normal' | 'Warning', reason: EventReason, message: string): Promise<void>;
+}
+
+/** The reasons of our Events. */
+export type EventReason = 'Starting' | 'SuccessfulSnapshot' | 'FailedSnapshot';
+
+/** Who this run is: the Job that it belongs to, or a person's command. */
+export interface Run {
+  readonly id: BackupId;
+  readonly owner: BackupRecord['owner'];
+  readonly trigger: BackupRecord['trigger'];
+  readonly image?: string | undefined;
+}

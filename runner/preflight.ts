@@ -1,0 +1,136 @@
+/**
+ * All that can be known before anything is touched (safety rule 2). `backup` stops at the first error in it, `doctor`
+ * prints it.
+ */
+import type { JobConfig } from '../src/contract';
+import { checkCoverage, withMounts } from './coverage';
+import type { Engine, EngineSession, Plan, PlanRequest, Target } from './engine';
+import { StillpointError } from './errors';
+import type { CutRequest, Finding, Log, Platform, ServerPlace, SnapshotStore, Volume } from './ports';
+
+export interface PreflightContext {
+  readonly config: JobConfig;
+  readonly target: Target;
+  readonly engine: Engine;
+  readonly platform: Platform;
+  readonly store: SnapshotStore;
+  readonly log: Log;
+  readonly signal: AbortSignal;
+}
+
+/** What the checks found, and what they opened on the way: the session is the one that the backup uses. */
+export interface Preflight extends AsyncDisposable {
+  readonly session: EngineSession;
+  readonly volumes: readonly Volume[];
+  readonly place: ServerPlace;
+  readonly request: PlanRequest;
+  /** Undefined when what was found on the server leaves nothing to plan. */
+  readonly plan: Plan | undefined;
+  readonly findings: readonly Finding[];
+}
+
+/** Runs every check. Throws where it cannot go on: no connection, no claim, no pod behind the server. */
+export async function preflight(context: PreflightContext, id: string): Promise<Preflight> {
+  const { config, engine, target, platform, store, log, signal } = context;
+  const access = platform.checkAccess();
+  access.catch(() => undefined);
+  const volumes = await platform.resolveVolumes(config.spec.volumes);
+  const session = await engine.open(target, log, signal);
+  try {
+    const place = await traceServer(platform, session, config);
+    const mounted = withMounts(volumes, place.mounts);
+    const request = planRequest(context, id, mounted);
+    const serverFindings = [
+      ...(await coverageFindings(session, place, mounted, config)),
+      ...(await session.check(request)),
+    ];
+    const plan = serverFindings.some(isError) ? undefined : session.plan(request);
+    const findings = [...(await access), ...serverFindings, ...(await store.check(mounted, cutsHow(plan)))];
+    return {
+      session,
+      volumes: mounted,
+      place,
+      request,
+      plan,
+      findings,
+      [Symbol.asyncDispose]: () => session.close(),
+    };
+  } catch (error) {
+    await session.close();
+    throw error;
+  }
+}
+
+/** Throws the first error among findings: the others stand in the log. */
+export function refuseOnErrors(findings: readonly Finding[]): void {
+  const first = findings.find(isError);
+  if (first === undefined) return;
+  const code = first.code === 'ok' ? 'internal' : first.code;
+  throw new StillpointError(code, first.message, first.hint === undefined ? {} : { hint: first.hint });
+}
+
+/**
+ * Traces the session's server to its place, and fails when nothing is known there (safety rule 3). The name of a host is
+ * only a hint, since other namespaces may have it too: the session has to confirm the place.
+ */
+export async function traceServer(platform: Platform, session: EngineSession, config: JobConfig): Promise<ServerPlace> {
+  const { address, hostname } = session.server;
+  const { host } = config.spec.connection;
+  const place = await platform.placeOf(address, hostname);
+  const byName = address === undefined && hostname !== undefined;
+  const said = byName ? `its host is ${hostname}` : `its address is ${address ?? 'a Unix socket'}`;
+  if (place === undefined) {
+    throw notTraced(
+      `the server behind ${host} says that ${said}, and no pod there has that ${byName ? 'name' : 'address'}`,
+    );
+  }
+  if (address !== undefined || place.address === undefined || session.isAt === undefined) return place;
+  if (await session.isAt(place.address)) return place;
+  throw notTraced(
+    `the server behind ${host} says that ${said}, but in ${place.name} (${place.address}) another answers`,
+  );
+}
+
+function notTraced(message: string): StillpointError {
+  return new StillpointError('server-not-traced', message, {
+    hint: 'the database has to run in a pod of the namespace of the policy, and host has to lead to it',
+  });
+}
+
+/** Whether the server's paths lie on the volumes of the policy, as findings. */
+export async function coverageFindings(
+  session: EngineSession,
+  place: ServerPlace,
+  volumes: readonly Volume[],
+  config: JobConfig,
+): Promise<readonly Finding[]> {
+  const mountPaths = place.mounts.map(({ path }) => path);
+  return checkCoverage({
+    place: place.name,
+    paths: await session.paths(mountPaths),
+    mounts: place.mounts,
+    volumes,
+    ignored: config.spec.ignoreClaims ?? [],
+  });
+}
+
+function planRequest({ config, store }: PreflightContext, id: string, volumes: readonly Volume[]): PlanRequest {
+  const { layout, snapshots, engineOptions } = config.spec;
+  return {
+    id,
+    volumes,
+    layout: layout ?? 'auto',
+    groupClass: snapshots.groupClassName !== undefined,
+    atomicStore: store.atomic,
+    options: engineOptions ?? {},
+  };
+}
+
+function cutsHow(plan: Plan | undefined): CutRequest['how'] {
+  const together = plan?.steps.some((step) => step.kind === 'cut' && step.how === 'together') ?? false;
+  return together ? 'together' : 'individually';
+}
+
+function isError({ severity }: Finding): boolean {
+  return severity === 'error';
+}

@@ -1,0 +1,139 @@
+/** Records through a backup's life. Pure: what happened goes in, the next record comes out. */
+import {
+  API_VERSION,
+  type BackupRecord,
+  type Failure,
+  JOB_DEFAULTS,
+  type JobConfig,
+  type Phase,
+} from '../src/contract';
+import type { Plan } from './engine';
+import type { StillpointError } from './errors';
+import type { FrozenOutcome } from './frozen';
+import type { Run } from './ports';
+import type { Preflight } from './preflight';
+
+/** The phases of a backup that a runner is at work on, or was when it ended. */
+export const UNFINISHED: readonly Phase[] = ['pending', 'freezing', 'cut'];
+
+/** The record of a backup that has been asked for and of which nothing is known yet. */
+export function pendingRecord(
+  config: JobConfig,
+  run: Run,
+  now: Date,
+  about: { readonly namespace: string; readonly runnerVersion: string; readonly clusterUid: string | undefined },
+): BackupRecord {
+  return {
+    apiVersion: API_VERSION,
+    kind: 'Backup',
+    id: run.id,
+    namespace: about.namespace,
+    database: config.spec.database,
+    engine: config.spec.engine,
+    clusterUid: about.clusterUid,
+    policy: config.metadata.name,
+    trigger: config.spec.trigger ?? run.trigger,
+    mode: 'snapshot',
+    owner: run.owner,
+    phase: 'pending',
+    times: { started: now.toISOString() },
+    budgetSeconds: config.spec.budgetSeconds ?? JOB_DEFAULTS.budgetSeconds,
+    volumes: [],
+    cuts: [],
+    runnerVersion: about.runnerVersion,
+    runnerImage: run.image,
+  };
+}
+
+/** The record just before the freeze: all that was found, and the names of all snapshots that are going to be made. */
+export function freezingRecord(
+  record: BackupRecord,
+  found: Preflight,
+  plan: Plan,
+  plannedSnapshots: readonly string[],
+): BackupRecord {
+  const { server } = found.session;
+  const warnings = found.findings.filter(({ severity }) => severity === 'warning').map(({ message }) => message);
+  return {
+    ...record,
+    phase: 'freezing',
+    flavour: server.flavour,
+    serverVersion: server.version,
+    serverIdentity: server.identity,
+    settings: server.settings,
+    layout: plan.layout,
+    freezes: plan.freezes,
+    volumes: found.volumes.map(({ namespace: _, ...volume }) => volume),
+    workload: found.place.workload,
+    plannedSnapshots,
+    warnings: [...(record.warnings ?? []), ...warnings],
+  };
+}
+
+/** The record after every cut was seen and the proof was made: from here on the backup can be finished by anybody. */
+export function cutRecord(record: BackupRecord, outcome: FrozenOutcome): BackupRecord {
+  return {
+    ...record,
+    phase: 'cut',
+    cuts: outcome.cuts,
+    proof: outcome.proof,
+    position: outcome.results.position,
+    artifacts: outcome.results.artifacts,
+    warnings: [...(record.warnings ?? []), ...outcome.results.warnings],
+    freezeWindowMs: Math.round(outcome.windowMs),
+    times: {
+      ...record.times,
+      frozen: outcome.frozenAt.toISOString(),
+      firstAsked: outcome.firstAskedAt.toISOString(),
+      lastCutSeen: outcome.lastCutSeenAt.toISOString(),
+      thawed: outcome.thawedAt.toISOString(),
+    },
+  };
+}
+
+/** The record of a backup that can be restored. */
+export function succeededRecord(record: BackupRecord, cuts: BackupRecord['cuts'], now: Date): BackupRecord {
+  return {
+    ...record,
+    phase: 'succeeded',
+    cuts,
+    times: { ...record.times, ready: now.toISOString(), finished: now.toISOString() },
+  };
+}
+
+/** The record of a backup that is none. Its proof and cuts are kept to be read; the phase keeps it from being restored. */
+export function failedRecord(record: BackupRecord, error: StillpointError, now: Date): BackupRecord {
+  const failure: Failure = { code: error.code, message: error.message, hint: error.hint, at: now.toISOString() };
+  const leftovers = [...new Set([...(record.leftovers ?? []), ...error.leftovers])];
+  return {
+    ...record,
+    phase: 'failed',
+    error: failure,
+    times: { ...record.times, finished: now.toISOString() },
+    ...(leftovers.length === 0 ? {} : { leftovers }),
+  };
+}
+
+/** The record of a Job's next attempt, after what an earlier pod had begun was undone. */
+export function resumedRecord(
+  record: BackupRecord,
+  run: Run,
+  undone: { readonly leftovers: readonly string[]; readonly now: Date },
+): BackupRecord {
+  const { error, ...rest } = record;
+  const earlier =
+    error === undefined
+      ? `an earlier pod (${record.owner.pod ?? 'unknown'}) ended in phase ${record.phase}; what it had begun was undone`
+      : `an earlier attempt failed: ${error.code}: ${error.message}`;
+  const leftovers = [...new Set([...(record.leftovers ?? []), ...undone.leftovers])];
+  return {
+    ...rest,
+    phase: 'pending',
+    owner: run.owner,
+    cuts: [],
+    proof: undefined,
+    times: { started: undone.now.toISOString() },
+    warnings: [...(record.warnings ?? []), earlier],
+    ...(leftovers.length === 0 ? {} : { leftovers }),
+  };
+}

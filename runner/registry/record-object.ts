@@ -1,0 +1,104 @@
+/** A record as a ConfigMap: its name and labels are what one selects by, its one key is the record itself. */
+import { parse, stringify } from 'yaml';
+import {
+  type BackupRecord,
+  COMPONENTS,
+  FINALIZER,
+  LABELS,
+  MANAGED_BY,
+  type Phase,
+  RECORD,
+  recordName,
+  validate,
+} from '../../src/contract';
+import { StillpointError } from '../errors';
+import type { ConfigMap } from '../kube/objects';
+
+/** The one key of a record's ConfigMap. */
+const KEY = 'record.yaml';
+
+/** The object of a new record. */
+export function recordObject(record: BackupRecord, namespace: string): ConfigMap {
+  const name = recordName(record.namespace, record.database, record.id);
+  return {
+    metadata: { name, namespace, labels: labelsOf(record), finalizers: [FINALIZER] },
+    ...recordData(record),
+  };
+}
+
+/** What an object holds of a record besides its metadata. */
+export function recordData(record: BackupRecord): Pick<ConfigMap, 'data'> {
+  return { data: { [KEY]: stringify(record, { lineWidth: 0 }) } };
+}
+
+/** What one selects records by. */
+export function labelsOf(record: BackupRecord): Record<string, string> {
+  return {
+    [LABELS.managedBy]: MANAGED_BY,
+    [LABELS.engine]: record.engine,
+    ...identityOf(record),
+    [LABELS.phase]: record.phase,
+    [LABELS.trigger]: record.trigger,
+  };
+}
+
+/** The labels that say which backup a record is of. */
+function identityOf({ namespace, database, id }: BackupRecord): Record<string, string> {
+  return {
+    [LABELS.component]: COMPONENTS.record,
+    [LABELS.namespace]: namespace,
+    [LABELS.database]: database,
+    [LABELS.backup]: id,
+  };
+}
+
+/** Nobody works on a backup in these phases any more: once its record is deleted, it is on its way out. */
+const ENDED: readonly Phase[] = ['succeeded', 'failed'];
+
+/**
+ * The record in an object; one that somebody has deleted (kubectl delete) is `deleting`: from then on it is neither
+ * restored nor counted as good. Throws record-unreadable when there is none, or another one than the object says.
+ */
+export function recordIn(object: ConfigMap): BackupRecord {
+  const record = writtenIn(object);
+  const gone = object.metadata.deletionTimestamp !== undefined && ENDED.includes(record.phase);
+  return gone ? { ...record, phase: 'deleting' } : record;
+}
+
+function writtenIn({ metadata, data }: ConfigMap): BackupRecord {
+  const path = [metadata.namespace, metadata.name].filter((part) => part !== undefined).join('/');
+  const text = data?.[KEY];
+  if (text === undefined) throw unreadable(path, `has no key ${KEY}`, NEWER);
+  let document: unknown;
+  try {
+    document = parse(text);
+  } catch (thrown) {
+    throw unreadable(path, `is no YAML: ${(thrown as Error).message.split('\n')[0]}`, NEWER);
+  }
+  const [problem] = validate(RECORD, document);
+  if (problem !== undefined) throw unreadable(path, `does not fit: ${problem.path} ${problem.message}`, NEWER);
+  const record = document as BackupRecord;
+  const other = disagreement(metadata, record);
+  if (other !== undefined) throw unreadable(path, other, FOREIGN);
+  return record;
+}
+
+/**
+ * Where an object's name or labels speak of another backup than its content. Accounts are held to records by name and
+ * label, and what is deleted and restored is taken from the content: only one that agrees is ours (safety rule 9).
+ */
+function disagreement({ name, labels = {} }: ConfigMap['metadata'], record: BackupRecord): string | undefined {
+  const own = recordName(record.namespace, record.database, record.id);
+  if (name !== own) return `has the content of ${own}`;
+  const [other] = Object.entries(identityOf(record)).filter(([label, value]) => labels[label] !== value);
+  if (other === undefined) return undefined;
+  const [label, value] = other;
+  return `has the label ${label}: ${labels[label] ?? '(none)'}, and by its content it is ${value}`;
+}
+
+const NEWER = 'a newer Stillpoint may have written it: use that version to read it';
+const FOREIGN = 'nothing is restored or deleted by it: find out who has changed it, then put right what does not agree';
+
+function unreadable(path: string, why: string, hint: string): StillpointError {
+  return new StillpointError('record-unreadable', `record ${path} ${why}`, { hint });
+}

@@ -1,0 +1,26 @@
+import type { BackupRecord } from '../../src/contract';
+import { StillpointError } from '../errors';
+import { recordPath } from '../output/records';
+
+/** Refuses a backup that has not succeeded (safety rule 9). */
+export function assertRestorable(record: BackupRecord): void {
+  if (record.phase === 'succeeded') return;
+  const failed = record.phase === 'failed';
+  const why = failed ? `it failed: ${record.error?.message ?? 'no reason was recorded'}` : `it is ${record.phase}`;
+  throw new StillpointError('backup-not-restorable', `backup ${recordPath(record)} cannot be restored: ${why}`, {
+    hint:
+      failed || record.phase === 'deleting'
+        ? '`stillpoint list` shows the backups that succeeded'
+        : `it may still be at work: \`stillpoint wait ${record.id}\``,
+  });
+}
+
+/** Refuses to start a server when the record does not say of which image. */
+export function assertStartable(record: BackupRecord): void {
+  if (record.workload?.image !== undefined) return;
+  throw new StillpointError(
+    'backup-not-restorable',
+    `no server can be started on backup ${recordPath(record)}: its record does not name the server's image`,
+    { hint: 'leave --start out, and start a server of your own on the claims' },
+  );
+}

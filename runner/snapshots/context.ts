@@ -1,0 +1,21 @@
+import type { KubeClient } from '../kube/client';
+import type { Clock, Log } from '../ports';
+
+/** What the parts of the Kubernetes snapshot store share. */
+export interface SnapshotContext {
+  readonly client: KubeClient;
+  /** The database's namespace. */
+  readonly namespace: string;
+  /** The VolumeSnapshotClass; the cluster's default for the driver when left out. */
+  readonly className?: string | undefined;
+  readonly groupClassName?: string | undefined;
+  readonly clock: Clock;
+  readonly log: Log;
+  /**
+   * Requests that make a snapshot and have had no answer yet. Whoever removes snapshots waits for them first: one that
+   * is answered after the removal would leave a snapshot behind, and a cut after the thaw.
+   */
+  readonly unanswered: Set<Promise<unknown>>;
+  /** The UIDs of the snapshots that were made, by name: their contents are found even when they themselves are gone. */
+  readonly created: Map<string, string>;
+}

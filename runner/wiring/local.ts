@@ -1,0 +1,75 @@
+/** Without a cluster: folders instead of volumes, files instead of records. */
+import { randomUUID } from 'node:crypto';
+import { backupId, type JobConfig } from '../../src/contract';
+import type { BackupContext } from '../commands/backup';
+import { readTarget } from '../config';
+import { StillpointError } from '../errors';
+import { LogEvents } from '../local/events';
+import { FileLocks } from '../local/locks';
+import { LocalPlatform } from '../local/platform';
+import { LocalRemover } from '../local/remover';
+import { LocalRestoreSite } from '../local/restore-site';
+import type { Locks, Registry, Remover } from '../ports';
+import { DirectoryRegistry } from '../registry/directory';
+import type { RestoreSite } from '../restore/site';
+import { DirectorySnapshotStore } from '../snapshots/directory';
+import { engineNamed, engineOf, type World } from './world';
+
+/** The namespace of databases that are in none. */
+export const LOCAL_NAMESPACE = 'local';
+
+/** Whether a job config is about folders of this machine. */
+export function isLocal({ spec }: JobConfig): boolean {
+  return spec.snapshots.directory !== undefined;
+}
+
+/** The records in a folder. */
+export function localRegistry(directory: string, { log }: World): Registry {
+  return new DirectoryRegistry(directory, log);
+}
+
+/** The locks of all databases whose records are in a folder. */
+export function localLocks(directory: string): Locks {
+  return new FileLocks(directory);
+}
+
+/** What removes the copies of a backup. */
+export function localRemover({ clock, log }: World): Remover {
+  return new LocalRemover({ clock, log });
+}
+
+/** What restores into folders. */
+export function localRestoreSite({ log }: World): RestoreSite {
+  return new LocalRestoreSite({ engineOf, log });
+}
+
+/** Everything that a backup of folders needs. */
+export async function localBackup(config: JobConfig, world: World): Promise<BackupContext> {
+  const { clock, log, signal, version } = world;
+  const { snapshots, registry, engine, volumes } = config.spec;
+  if (snapshots.directory === undefined || registry.directory === undefined) {
+    throw new StillpointError(
+      'config-invalid',
+      `job config ${config.metadata.name} names a folder for snapshots, but none for records`,
+      {
+        hint: 'set registry.directory beside snapshots.directory',
+      },
+    );
+  }
+  return {
+    config,
+    namespace: config.metadata.namespace ?? LOCAL_NAMESPACE,
+    run: { id: backupId(clock.now()), owner: { jobUid: randomUUID() }, trigger: 'manual' },
+    engine: await engineNamed(engine),
+    readTarget: () => readTarget(config),
+    platform: new LocalPlatform(volumes),
+    store: new DirectorySnapshotStore(snapshots.directory, { clock, log }),
+    registry: localRegistry(registry.directory, world),
+    locks: localLocks(registry.directory),
+    events: new LogEvents(log),
+    clock,
+    log,
+    signal,
+    runnerVersion: version,
+  };
+}

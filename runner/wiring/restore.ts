@@ -1,0 +1,80 @@
+/** `stillpoint restore`: into claims of a cluster, or into folders. */
+import { resolve } from 'node:path';
+import { timeLimit } from '../abort';
+import type { RestoreCommandOptions } from '../cli';
+import { type RestoreContext, type RestoreOptions, restore } from '../commands/restore';
+import { undoRestore } from '../commands/undo-restore';
+import { StillpointError } from '../errors';
+import { formatRestore, formatUndone } from '../output/restore';
+import type { RestoreSite } from '../restore/site';
+import { engineOf, type World } from './world';
+
+/** Restores the named backup, or undoes a restore. */
+export async function restoreHandler(
+  name: string | undefined,
+  options: RestoreCommandOptions,
+  world: World,
+): Promise<string> {
+  const { clock, signal } = world;
+  using limit = timeLimit(
+    clock,
+    options.timeout,
+    () => new StillpointError('restore-failed', `the restore was not done after ${options.timeout / 1000} s`),
+  );
+  const context = await restoreContext(options, { ...world, signal: AbortSignal.any([signal, limit.signal]) });
+  if (options.undo !== undefined) {
+    const namespace = options.toNamespace ?? options.namespace ?? context.namespace;
+    return formatUndone(await undoRestore(context.site, { name: options.undo, namespace }), options.output);
+  }
+  if (name === undefined) {
+    throw new StillpointError('usage-invalid', 'restore needs the name of a backup', {
+      hint: '`stillpoint list` shows the backups; `latest` stands for the newest that succeeded',
+    });
+  }
+  const { allNamespaces, namespace } = options;
+  const filter = { namespace: allNamespaces === true ? undefined : namespace };
+  return formatRestore(await restore(context, { ...wishes(options), backup: name, filter }), options.output);
+}
+
+function wishes(options: RestoreCommandOptions): Omit<RestoreOptions, 'backup' | 'filter'> {
+  const { claim, size, storageClass, toNamespace, image, directory, start, keep } = options;
+  const into =
+    directory === undefined
+      ? { claims: claim ?? [], sizes: size ?? [], storageClass, namespace: toNamespace, image }
+      : { directory: resolve(directory) };
+  return { into, start: start === true, keep: keep === true };
+}
+
+/** The site of the restore, and the namespace of the kubeconfig's context (none for folders). */
+async function restoreContext(
+  options: RestoreCommandOptions,
+  world: World,
+): Promise<RestoreContext & { readonly namespace: string }> {
+  const { log, signal } = world;
+  const say = (line: string): void => log.info({}, line);
+  if (options.registryDirectory !== undefined) {
+    const { localRegistry, localRestoreSite } = await import('./local');
+    return {
+      registry: localRegistry(options.registryDirectory, world),
+      site: localRestoreSite(world),
+      engineOf,
+      say,
+      signal,
+      namespace: '',
+    };
+  }
+  const { connect, kubernetesRegistry } = await import('./kubernetes');
+  const client = await connect(options, world);
+  const site: RestoreSite = await kubernetesSite(client, options, world);
+  const registry = kubernetesRegistry(client, options.registry, world);
+  return { registry, site, engineOf, say, signal, namespace: client.namespace ?? 'default' };
+}
+
+async function kubernetesSite(
+  client: Awaited<ReturnType<typeof import('./kubernetes').connect>>,
+  { timeout }: RestoreCommandOptions,
+  { clock }: World,
+): Promise<RestoreSite> {
+  const { KubernetesRestoreSite } = await import('../kube/restore-site');
+  return new KubernetesRestoreSite({ client, clock, inspectSeconds: Math.ceil(timeout / 1000) });
+}

@@ -1,0 +1,14 @@
+import { JOB_CONFIG, type JsonSchema, RECORD } from '../../src/contract';
+
+/** The formats as JSON Schemas: what the constructs write, the runner reads, and people may check theirs by. */
+export function formats(): ReadonlyMap<string, string> {
+  return new Map([
+    ['backup-config.schema.json', schemaFile('BackupConfig: the instruction of a backup', JOB_CONFIG.json)],
+    ['backup.schema.json', schemaFile('Backup: the record of one', RECORD.json)],
+  ]);
+}
+
+function schemaFile(title: string, schema: JsonSchema): string {
+  const document = { $schema: 'https://json-schema.org/draft/2020-12/schema', title, ...schema };
+  return `${JSON.stringify(document, undefined, 2)}\n`;
+}

@@ -1,0 +1,136 @@
+import { readFileSync } from 'node:fs';
+import ts from 'typescript';
+import { ERRORS, EXIT_CODES } from '../../runner/errors';
+import {
+  type AccessNeed,
+  ANNOTATIONS,
+  backupAccess,
+  FINALIZER,
+  LABELS,
+  prepareAccess,
+  prunerAccess,
+} from '../../src/contract';
+
+const GENERATED = '<!-- made by `npm run docs` from the source; do not edit -->';
+
+/** The pages of reference that are made of the code's own tables. */
+export function reference(): ReadonlyMap<string, string> {
+  return new Map([
+    ['access.md', accessPage()],
+    ['errors.md', errorsPage()],
+    ['labels.md', labelsPage()],
+  ]);
+}
+
+function accessPage(): string {
+  const byName = {
+    claims: ['‹claim›'],
+    snapshotClasses: ['‹snapshot class›'],
+    groupClasses: [],
+    lease: 'stillpoint-‹database›',
+    registryNamespace: '‹registry›',
+    clusterScope: true,
+  };
+  const usual = backupAccess({ ...byName, byLabel: false });
+  const widest = backupAccess({ ...byName, byLabel: true, snapshotClasses: [], groupClasses: ['‹group class›'] });
+  const known = new Set(usual.map((need) => JSON.stringify(need)));
+  const more = widest.filter((need) => !known.has(JSON.stringify(need)));
+  return page('Rights', [
+    'The rights of each account, and why it has them. The constructs make Roles of this table, and `stillpoint doctor` asks the API server for each. No account may read Secrets: the kubelet mounts them.',
+    '## The account of a policy',
+    'One for each policy, in the namespace of its database.',
+    accessTable(usual),
+    '### Only where the policy needs it',
+    'Claims that are found by labels, a class that is not named, group snapshots:',
+    accessTable(more),
+    '## The pruner',
+    'One in a cluster, in the namespace of the registry: the only account that may let the storage forget a snapshot.',
+    accessTable(prunerAccess()),
+    '## The Job that prepares restored claims',
+    accessTable(prepareAccess('‹namespace›.‹database›.‹id›')),
+  ]);
+}
+
+const PLACES = { database: "the database's namespace", registry: 'the registry', cluster: 'the cluster' } as const;
+
+function accessTable(needs: readonly AccessNeed[]): string {
+  return table(
+    ['where', 'what', 'verbs', 'why'],
+    needs.map(({ scope, apiGroup, resource, verbs, names, why, optional }) => [
+      PLACES[scope],
+      `\`${resource}\`${apiGroup === '' ? '' : ` (\`${apiGroup}\`)`}${names === undefined ? '' : `: only ${names.map((name) => `\`${name}\``).join(', ')}`}`,
+      verbs.join(', '),
+      `${why}${optional === true ? ' (can be left out: `clusterAccess: false`)' : ''}`,
+    ]),
+  );
+}
+
+function errorsPage(): string {
+  return page('Errors', [
+    'Every error has a code that stays the same: scripts and alerts can match it. The message is for people, and may change.',
+    '## Exit codes',
+    table(['exit code', 'means'], Object.entries(EXIT_CODES)),
+    '## Codes',
+    'An error that is worth trying again may pass without anybody changing anything.',
+    table(
+      ['code', 'exit code', 'try again', 'means'],
+      Object.entries(ERRORS).map(([code, { exitCode, retryable, means }]) => [
+        `\`${code}\``,
+        `${exitCode}`,
+        retryable ? 'yes' : 'no',
+        means,
+      ]),
+    ),
+  ]);
+}
+
+function labelsPage(): string {
+  const file = 'src/contract/labels.ts';
+  const comments = commentsOf(file);
+  const rows = (owner: string, entries: Readonly<Record<string, string>>): string[][] =>
+    Object.entries(entries).map(([name, value]) => [`\`${value}\``, comments.get(`${owner}.${name}`) ?? missing(name)]);
+  return page('Labels and annotations', [
+    'Everything that Stillpoint sets on objects of a cluster.',
+    '## Labels',
+    table(['label', 'why'], rows('LABELS', LABELS)),
+    '## Annotations',
+    table(['annotation', 'why'], rows('ANNOTATIONS', ANNOTATIONS)),
+    '## Finalizer',
+    table(['finalizer', 'why'], [[`\`${FINALIZER}\``, comments.get('FINALIZER') ?? missing('FINALIZER')]]),
+  ]);
+}
+
+function missing(name: string): never {
+  throw new Error(`${name} has no comment that says why it is there`);
+}
+
+/** The comments of a file's constants, and of their properties as `CONSTANT.property`. */
+function commentsOf(file: string): ReadonlyMap<string, string> {
+  const source = ts.createSourceFile(file, readFileSync(file, 'utf8'), ts.ScriptTarget.Latest, true);
+  const comments = new Map<string, string>();
+  const note = (name: string, node: ts.Node): void => {
+    const comment = ts.getJSDocCommentsAndTags(node).find(ts.isJSDoc)?.comment;
+    const text = ts.getTextOfJSDocComment(comment)?.replaceAll(/\s+/g, ' ').trim();
+    if (text !== undefined) comments.set(name, text.replaceAll(/\{@link ([^}]+)\}/g, '`$1`'));
+  };
+  for (const statement of source.statements) {
+    if (!ts.isVariableStatement(statement)) continue;
+    for (const { name, initializer } of statement.declarationList.declarations) {
+      note(name.getText(), statement);
+      const object = initializer && ts.isAsExpression(initializer) ? initializer.expression : initializer;
+      if (object === undefined || !ts.isObjectLiteralExpression(object)) continue;
+      for (const property of object.properties) note(`${name.getText()}.${property.name?.getText()}`, property);
+    }
+  }
+  return comments;
+}
+
+function page(title: string, parts: readonly string[]): string {
+  return `${[`# ${title}`, GENERATED, ...parts].join('\n\n')}\n`;
+}
+
+function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  const line = (cells: readonly string[]): string =>
+    `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`;
+  return [line(head), line(head.map(() => '---')), ...rows.map(line)].join('\n');
+}

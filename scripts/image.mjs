@@ -1,0 +1,152 @@
+/**
+ * Builds the runner's image, and loads it into the test cluster where there is one.
+ *
+ *     npm run image -- [--tag TAG | --tag content] [--base IMAGE] [--node-image IMAGE]
+ *
+ * The tag is the version of package.json; `content` makes it a hash of all that goes into the image, so that a pod
+ * never runs an older one of the same tag. Prints the image's name. What was built is kept in the user's cache folder
+ * and built again only when its inputs change.
+ */
+import { execFileSync, spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { mkdir, mkdtemp, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
+import { homedir, tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { parseArgs } from 'node:util';
+
+const INPUTS = ['Dockerfile', 'package.json', 'package-lock.json', 'tsconfig.json', 'src', 'runner'];
+const SCRIPTS = ['scripts/bundle.mjs', 'scripts/rootfs.mjs'];
+/** So many built images stay in the cache. */
+const KEPT = 3;
+
+const root = resolve(new URL('..', import.meta.url).pathname);
+const { values: options } = parseArgs({
+  options: {
+    tag: { type: 'string' },
+    base: { type: 'string', default: 'scratch' },
+    'node-image': { type: 'string', default: 'docker.io/library/node:24' },
+  },
+});
+
+const cluster = resolve(root, process.env.TEST_CLUSTER ?? '../shared/cluster');
+const clusterRoot = process.env.CLUSTER_ROOT ?? '/var/lib/test-cluster';
+const cache = join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'stillpoint', 'images');
+
+const content = await hashOfInputs();
+const { version } = JSON.parse(await readFile(join(root, 'package.json'), 'utf8'));
+const tag = options.tag === 'content' ? content : (options.tag ?? version);
+const name = `docker.io/library/stillpoint:${tag}`;
+const archive = join(cache, `${tag}-${content}.tar`);
+
+if (!existsSync(archive)) await buildImage();
+if (existsSync(join(clusterRoot, 'kubeconfig')) && existsSync(join(cluster, 'load')))
+  run(join(cluster, 'load'), [archive]);
+else say(`to use it: docker (or podman) load -i ${archive}, tag it, and push it to where your cluster pulls from`);
+say(`${Math.round((await stat(archive)).size / 1e6)} MB in ${archive}`);
+process.stdout.write(`stillpoint:${tag}\n`);
+
+async function hashOfInputs() {
+  const hash = createHash('sha256').update(JSON.stringify([options.base, options['node-image']]));
+  for (const input of [...INPUTS, ...SCRIPTS]) {
+    for (const file of await filesBelow(join(root, input))) {
+      hash
+        .update(`${file.slice(root.length)}\0`)
+        .update(await readFile(file))
+        .update('\0');
+    }
+  }
+  return hash.digest('hex').slice(0, 12);
+}
+
+async function filesBelow(path) {
+  if (!(await stat(path)).isDirectory()) return [path];
+  const entries = await readdir(path, { recursive: true, withFileTypes: true });
+  return entries
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath, entry.name))
+    .sort();
+}
+
+async function buildImage() {
+  const tool = ['buildah', 'podman', 'docker'].find((command) => works(command));
+  if (tool === undefined) throw new Error('building the image needs buildah, podman or docker');
+  say(`building ${name} with ${tool}`);
+  await mkdir(cache, { recursive: true });
+  const args = [
+    '--build-arg',
+    `BASE=${options.base}`,
+    '--build-arg',
+    `NODE_IMAGE=${options['node-image']}`,
+    '-t',
+    name,
+  ];
+  if (tool === 'docker') {
+    run(tool, ['build', ...args, root]);
+    run(tool, ['save', '-o', `${archive}.part`, name]);
+  } else {
+    if (tool === 'buildah') await bringNodeImage();
+    run(tool, ['build', ...args, '--isolation', 'chroot', '--network', 'host', ...npmSettings(), root]);
+    await rm(`${archive}.part`, { force: true });
+    run(tool, ['push', name, `docker-archive:${archive}.part:${name}`]);
+  }
+  await rename(`${archive}.part`, archive);
+  await forgetOldArchives();
+}
+
+/** Takes the image that the build starts from out of the test cluster: no registry can be asked there. */
+async function bringNodeImage() {
+  const image = options['node-image'];
+  if (!existsSync(join(cluster, 'images')) || works('buildah', ['inspect', '--type', 'image', image])) return;
+  run(join(cluster, 'images'), [image.replace('docker.io/library/', '')]);
+  const folder = await mkdtemp(join(tmpdir(), 'stillpoint-image-'));
+  try {
+    const tar = join(folder, 'node.tar');
+    run('ctr', ['-a', '/run/test-cluster/node-1.sock', '-n', 'k8s.io', 'images', 'export', tar, image]);
+    run('buildah', ['pull', `docker-archive:${tar}`]);
+    run('buildah', ['tag', image.replace('docker.io/library/', 'localhost/'), image]);
+  } finally {
+    await rm(folder, { recursive: true });
+  }
+}
+
+/** Gives the build this machine's npm settings and cache: npm may need a certificate or a registry of its own. */
+function npmSettings() {
+  // As in a shell of its own: what npm tells its scripts, and where their Node lies, would lead it to other settings.
+  const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('npm_')));
+  env.PATH = (env.PATH ?? '')
+    .split(':')
+    .filter((folder) => !folder.includes('node_modules'))
+    .join(':');
+  const setting = (key) => spawnSync('npm', ['config', 'get', key], { encoding: 'utf8', env }).stdout.trim();
+  const mounts = [
+    [setting('cafile'), `${setting('cafile')}:ro`],
+    [setting('globalconfig'), '/usr/local/etc/npmrc:ro'],
+    [setting('userconfig'), '/root/.npmrc:ro'],
+    [setting('cache'), '/root/.npm'],
+  ];
+  return mounts.filter(([from]) => existsSync(from)).flatMap(([from, to]) => ['--volume', `${from}:${to}`]);
+}
+
+async function forgetOldArchives() {
+  const files = await Promise.all(
+    (await readdir(cache)).map(async (file) => ({
+      file: join(cache, file),
+      at: (await stat(join(cache, file))).mtimeMs,
+    })),
+  );
+  for (const { file } of files.sort((a, b) => b.at - a.at).slice(KEPT)) await rm(file);
+}
+
+function works(command, args = ['version']) {
+  return spawnSync(command, args, { stdio: 'ignore' }).status === 0;
+}
+
+/** Runs a program; what it prints goes to standard error, so that standard output holds the image's name alone. */
+function run(command, args) {
+  execFileSync(command, args, { stdio: ['ignore', 2, 2] });
+}
+
+function say(text) {
+  process.stderr.write(`image: ${text}\n`);
+}

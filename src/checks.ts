@@ -1,0 +1,91 @@
+/** What can be wrong with a policy, found at synth: each error says what to change. */
+import type { Construct } from 'constructs';
+import type { DatabaseBackupProps } from './backup-props';
+import { connectionProblem } from './connection';
+import { CRON_JOB_NAME_MAX, DNS_LABEL_PATTERN, JOB_DEFAULTS } from './contract';
+import { invalid } from './invalid';
+import { DEFAULT_DEADLINE_SECONDS, type PolicyNames } from './job-config';
+
+/**
+ * Checks what holds for every engine. Throws the first problem.
+ *
+ * @internal
+ */
+export function checkPolicy(construct: Construct, props: DatabaseBackupProps, names: PolicyNames): void {
+  checkNames(construct, names);
+  checkVolumes(construct, props);
+  checkTimes(construct, props);
+  const problem = connectionProblem(props);
+  if (problem !== undefined) throw invalid(construct, ...problem);
+  if (props.snapshotClass === undefined && props.groupSnapshotClass === undefined) {
+    throw invalid(
+      construct,
+      'names no snapshot class',
+      "set snapshotClass: SnapshotClass.fromName('…') for one of the cluster, new SnapshotClass(…) for one of your own, SnapshotClass.fromClusterDefault() to take what the cluster has",
+    );
+  }
+}
+
+function checkNames(construct: Construct, { name, database }: PolicyNames): void {
+  checkLabel(construct, 'name', name);
+  checkLabel(construct, 'database', database);
+  if (name.length > CRON_JOB_NAME_MAX) {
+    throw invalid(
+      construct,
+      `would make a CronJob named "${name}" with ${name.length} characters, and a CronJob may have ${CRON_JOB_NAME_MAX}`,
+      'set name to a shorter one; what backups are listed under is the prop database',
+    );
+  }
+}
+
+/**
+ * Checks that a name is a DNS label.
+ *
+ * @internal
+ */
+export function checkLabel(construct: Construct, prop: string, value: string): void {
+  if (new RegExp(DNS_LABEL_PATTERN).test(value)) return;
+  throw invalid(
+    construct,
+    `has the ${prop} "${value}", which is no DNS label`,
+    `set ${prop} to lower-case letters, digits and "-", at most 63 characters`,
+  );
+}
+
+function checkVolumes(construct: Construct, { volumes }: DatabaseBackupProps): void {
+  if (volumes.length === 0) {
+    throw invalid(
+      construct,
+      'has no volumes',
+      "name them, as volumes: [BackupVolume.fromClaimName('data-orders-db-0')]",
+    );
+  }
+  const claim = repeated(volumes.map(({ claimName }) => claimName));
+  if (claim !== undefined) {
+    throw invalid(
+      construct,
+      `has the claim "${claim}" twice`,
+      'name each claim once, with the role of what lies on it',
+    );
+  }
+  const name = repeated(volumes.map((volume) => volume.name));
+  if (name !== undefined) {
+    throw invalid(construct, `has two volumes named "${name}"`, 'give each a name of its own, as { name: "fast" }');
+  }
+}
+
+function checkTimes(construct: Construct, { budget, deadline }: DatabaseBackupProps): void {
+  const budgetSeconds = budget?.toSeconds() ?? JOB_DEFAULTS.budgetSeconds;
+  const deadlineSeconds = deadline?.toSeconds() ?? DEFAULT_DEADLINE_SECONDS;
+  if (budgetSeconds >= deadlineSeconds) {
+    throw invalid(
+      construct,
+      `has a budget of ${budgetSeconds} s, and ${deadlineSeconds} s for the whole backup`,
+      'lower budget, or raise deadline: the storage needs time to have the snapshots ready as well',
+    );
+  }
+}
+
+function repeated(values: readonly (string | undefined)[]): string | undefined {
+  return values.find((value, index) => value !== undefined && values.indexOf(value) !== index);
+}

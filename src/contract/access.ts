@@ -1,0 +1,241 @@
+import type { JobConfig } from './job-config';
+import { DEFAULT_REGISTRY_NAMESPACE, leaseName, statefulSetClaimName } from './names';
+
+/**
+ * What the accounts may do, and why: the constructs make Roles of it, the runner asks the API server for each before
+ * it touches anything, and the documentation lists it. Nothing else grants a right.
+ */
+
+/** Where a right holds: in the database's namespace, in the registry's, or in the whole cluster. */
+export type AccessScope = 'database' | 'registry' | 'cluster';
+
+/** One rule of a Role or ClusterRole. */
+export interface AccessNeed {
+  readonly scope: AccessScope;
+  readonly apiGroup: string;
+  readonly resource: string;
+  readonly verbs: readonly string[];
+  /** Limits the rule to objects of these names. Never together with `create`: RBAC cannot limit that. */
+  readonly names?: readonly string[];
+  /** Without it the backup works, and says what it could not check. */
+  readonly optional?: boolean;
+  readonly why: string;
+}
+
+/** What of a policy decides on the rights that its backups need. */
+export interface AccessRequest {
+  /** The claims that are named one by one; empty when some are found by label. */
+  readonly claims: readonly string[];
+  readonly byLabel: boolean;
+  /** Empty: the cluster's default class is looked for. */
+  readonly snapshotClasses: readonly string[];
+  readonly groupClasses: readonly string[];
+  readonly lease: string;
+  readonly registryNamespace: string;
+  /** Whether rights on classes, contents and volumes are given: they are cluster-wide. */
+  readonly clusterScope: boolean;
+}
+
+/** What a job config says of the rights that its backups need. */
+export function accessRequestOf({ spec }: JobConfig): AccessRequest {
+  const { volumes, snapshots, database, registry, clusterScope } = spec;
+  return {
+    claims: volumes.flatMap(
+      ({ claim, statefulSet }) => claim ?? (statefulSet && statefulSetClaimName(statefulSet)) ?? [],
+    ),
+    byLabel: volumes.some(({ matchLabels }) => matchLabels !== undefined),
+    snapshotClasses: snapshots.className === undefined ? [] : [snapshots.className],
+    groupClasses: snapshots.groupClassName === undefined ? [] : [snapshots.groupClassName],
+    lease: leaseName(database),
+    registryNamespace: registry.namespace ?? DEFAULT_REGISTRY_NAMESPACE,
+    clusterScope: clusterScope ?? true,
+  };
+}
+
+const SNAPSHOT_GROUP = 'snapshot.storage.k8s.io';
+const GROUP_SNAPSHOT_GROUP = 'groupsnapshot.storage.k8s.io';
+
+/** The rights of the account that takes the backups of one policy. */
+export function backupAccess(request: AccessRequest): readonly AccessNeed[] {
+  return [
+    ...databaseAccess(request),
+    {
+      scope: 'registry',
+      apiGroup: '',
+      resource: 'configmaps',
+      verbs: ['create', 'get', 'list', 'update'],
+      // RBAC cannot tell one's own records from others': src/record-guard.ts does.
+      why: 'keep the record of each backup, under names that are not known beforehand: the admission policy of the registry keeps it to its own namespace',
+    },
+    ...(request.clusterScope ? clusterAccess(request) : []),
+  ];
+}
+
+function databaseAccess(request: AccessRequest): AccessNeed[] {
+  const inNamespace = (apiGroup: string, resource: string, verbs: readonly string[], why: string): AccessNeed => ({
+    scope: 'database',
+    apiGroup,
+    resource,
+    verbs,
+    why,
+  });
+  return [
+    inNamespace(
+      '',
+      'pods',
+      ['get', 'list'],
+      'trace the server that answers to its pod, and read the claims that it mounts',
+    ),
+    request.byLabel || request.groupClasses.length > 0
+      ? inNamespace(
+          '',
+          'persistentvolumeclaims',
+          ['get', 'list'],
+          'find the claims that carry the labels of the policy or of a group snapshot',
+        )
+      : {
+          ...inNamespace('', 'persistentvolumeclaims', ['get'], 'read the claims of the policy'),
+          names: request.claims,
+        },
+    inNamespace('apps', 'statefulsets', ['get'], 'keep the spec that a restore needs when the original is gone'),
+    inNamespace('apps', 'replicasets', ['get'], 'find the Deployment of a pod that has one'),
+    inNamespace('apps', 'deployments', ['get'], 'keep the spec that a restore needs when the original is gone'),
+    inNamespace('batch', 'jobs', ['get'], "read the Job's UID and creation time: the id of the backup comes from them"),
+    inNamespace(
+      SNAPSHOT_GROUP,
+      'volumesnapshots',
+      ['create', 'delete', 'get', 'list', 'watch'],
+      'ask for the snapshots, see every cut, remove those of a backup that failed',
+    ),
+    ...(request.groupClasses.length === 0
+      ? []
+      : [
+          inNamespace(
+            GROUP_SNAPSHOT_GROUP,
+            'volumegroupsnapshots',
+            ['create', 'delete', 'get', 'list', 'watch'],
+            'ask for the group snapshot, see its cut, remove that of a backup that failed',
+          ),
+        ]),
+    inNamespace(
+      'coordination.k8s.io',
+      'leases',
+      ['create'],
+      'make the Lease that keeps two backups of one database apart',
+    ),
+    {
+      ...inNamespace('coordination.k8s.io', 'leases', ['get', 'update'], 'take, renew and give back that Lease'),
+      names: [request.lease],
+    },
+    inNamespace('', 'events', ['create'], 'say on the Job what happens'),
+  ];
+}
+
+function clusterAccess(request: AccessRequest): AccessNeed[] {
+  const inCluster = (apiGroup: string, resource: string, verbs: readonly string[], why: string): AccessNeed => ({
+    scope: 'cluster',
+    apiGroup,
+    resource,
+    verbs,
+    why,
+    optional: true,
+  });
+  const classes = (apiGroup: string, resource: string, names: readonly string[]): AccessNeed[] =>
+    names.length === 0
+      ? []
+      : [{ ...inCluster(apiGroup, resource, ['get'], 'compare its driver with that of the volumes'), names }];
+  return [
+    ...(request.snapshotClasses.length === 0
+      ? [
+          inCluster(
+            SNAPSHOT_GROUP,
+            'volumesnapshotclasses',
+            ['list'],
+            "find the cluster's default class for the driver",
+          ),
+        ]
+      : classes(SNAPSHOT_GROUP, 'volumesnapshotclasses', request.snapshotClasses)),
+    ...classes(GROUP_SNAPSHOT_GROUP, 'volumegroupsnapshotclasses', request.groupClasses),
+    inCluster(
+      SNAPSHOT_GROUP,
+      'volumesnapshotcontents',
+      ['get', 'list', 'watch'],
+      'see the cut as soon as the storage has made it, and record its handle',
+    ),
+    ...(request.groupClasses.length === 0
+      ? []
+      : [
+          inCluster(
+            GROUP_SNAPSHOT_GROUP,
+            'volumegroupsnapshotcontents',
+            ['get', 'list', 'watch'],
+            'see that a group was cut of the claims of the policy, and of no others',
+          ),
+        ]),
+    inCluster('', 'persistentvolumes', ['get'], 'know the driver and the handle of a volume before it is cut'),
+    {
+      ...inCluster(
+        '',
+        'namespaces',
+        ['get'],
+        'record which cluster this is, and tell a missing registry from a missing right',
+      ),
+      names: ['kube-system', request.registryNamespace],
+    },
+  ];
+}
+
+/** The rights of the pruner: the only account that may turn a content to `Delete` (safety rule 14). */
+export function prunerAccess(): readonly AccessNeed[] {
+  return [
+    {
+      scope: 'registry',
+      apiGroup: '',
+      resource: 'configmaps',
+      verbs: ['get', 'list', 'update', 'delete'],
+      why: 'find what is to be removed, say what could not be, and remove the record last',
+    },
+    {
+      scope: 'cluster',
+      apiGroup: SNAPSHOT_GROUP,
+      resource: 'volumesnapshots',
+      verbs: ['get', 'list', 'watch', 'delete'],
+      why: "remove the snapshots of deleted and failed backups, in the databases' namespaces",
+    },
+    {
+      scope: 'cluster',
+      apiGroup: SNAPSHOT_GROUP,
+      resource: 'volumesnapshotcontents',
+      verbs: ['get', 'list', 'watch', 'patch', 'delete'],
+      why: 'let the storage forget them, although their class retains them',
+    },
+    {
+      scope: 'cluster',
+      apiGroup: GROUP_SNAPSHOT_GROUP,
+      resource: 'volumegroupsnapshots',
+      verbs: ['get', 'list', 'watch', 'delete'],
+      why: 'as for the members: a group is only deleted as a whole',
+    },
+    {
+      scope: 'cluster',
+      apiGroup: GROUP_SNAPSHOT_GROUP,
+      resource: 'volumegroupsnapshotcontents',
+      verbs: ['get', 'list', 'watch', 'patch', 'delete'],
+      why: 'as for the members: a group is only deleted as a whole',
+    },
+  ];
+}
+
+/** The rights of the Job that prepares restored claims: to read the one record that it works by. */
+export function prepareAccess(record: string): readonly AccessNeed[] {
+  return [
+    {
+      scope: 'registry',
+      apiGroup: '',
+      resource: 'configmaps',
+      verbs: ['get'],
+      names: [record],
+      why: 'read the record of the backup that is restored',
+    },
+  ];
+}

@@ -1,0 +1,11 @@
+/** What the constructs and the runner share. Pure: it imports nothing outside this folder. */
+
+export * from './access';
+export * from './engines';
+export * from './job-config';
+export * from './labels';
+export * from './names';
+export * from './record';
+export type { Infer, JsonSchema, Schema } from './schema';
+export * from './validate';
+export * from './version';

@@ -1,0 +1,118 @@
+import { ENGINE_NAMES } from './engines';
+import { DNS_LABEL_PATTERN, DNS_SUBDOMAIN_PATTERN } from './names';
+import { array, boolean, type Infer, integer, map, object, oneOf, optional, string } from './schema';
+import { READABLE_API_VERSIONS } from './version';
+
+/** The `kind` of the job config. */
+export const JOB_CONFIG_KIND = 'BackupConfig';
+
+/** Where the constructs mount the job config and the credentials in the runner's pod. */
+export const MOUNTS = {
+  config: '/etc/stillpoint',
+  configFile: 'backup.yaml',
+  credentials: '/var/run/secrets/stillpoint/credentials',
+  tls: '/var/run/secrets/stillpoint/tls',
+} as const;
+
+/** The values that hold where the job config says nothing. */
+export const JOB_DEFAULTS = {
+  budgetSeconds: 30,
+  readyTimeoutSeconds: 1800,
+  connectTimeoutSeconds: 10,
+  lockTimeoutSeconds: 5,
+} as const;
+
+const name = string({ pattern: DNS_SUBDOMAIN_PATTERN, maxLength: 253 });
+const label = string({ pattern: DNS_LABEL_PATTERN, maxLength: 63 });
+const path = string({ description: 'An absolute path in the file system of the runner.' });
+
+/** How the runner reaches a server. Credentials are files, never values. */
+export const CONNECTION = object({
+  host: string({
+    description:
+      'A host name or address: of a Service, a pooler or a server. The server behind it is traced to its pod.',
+  }),
+  port: integer({ minimum: 1, maximum: 65535 }),
+  database: optional(string({ description: 'The database to connect to, where the engine has several.' })),
+  usernameFile: path,
+  passwordFile: optional(path),
+  tls: optional(
+    object({
+      mode: oneOf(
+        ['disable', 'require', 'verify-ca', 'verify-full'],
+        'As libpq has it. require encrypts without checking who answers.',
+      ),
+      caFile: optional(path),
+      certFile: optional(path),
+      keyFile: optional(path),
+    }),
+  ),
+  connectTimeoutSeconds: optional(integer({ minimum: 1, maximum: 600 })),
+});
+
+/** One volume of a database: a claim by name, or by the StatefulSet that made it, or all claims with given labels. */
+export const VOLUME = object({
+  name: label,
+  role: oneOf(
+    ['data', 'log', 'tablespace'],
+    'What lies on it. "log" is the write-ahead log, where it has a volume of its own.',
+  ),
+  claim: optional(name),
+  statefulSet: optional(object({ name, volumeClaimTemplate: name, ordinal: integer({ minimum: 0 }) })),
+  matchLabels: optional(map(string({ maxLength: 63 }))),
+  directory: optional(path),
+});
+
+/** The job's whole instruction: what the constructs write and the runner reads. */
+export const JOB_CONFIG = object(
+  {
+    apiVersion: oneOf(READABLE_API_VERSIONS),
+    kind: oneOf([JOB_CONFIG_KIND]),
+    metadata: object({
+      name: label,
+      namespace: optional(label),
+    }),
+    spec: object({
+      engine: oneOf(ENGINE_NAMES),
+      database: string({
+        pattern: DNS_LABEL_PATTERN,
+        maxLength: 63,
+        description: 'The name of what is backed up; backups are listed under it.',
+      }),
+      connection: CONNECTION,
+      volumes: array(VOLUME, { minItems: 1 }),
+      ignoreClaims: optional(array(name)),
+      layout: optional(
+        oneOf(
+          ['auto', 'atomic', 'backup-mode', 'group'],
+          'How several volumes become one consistent copy. auto: atomic for one volume, group where a group class is named, else backup-mode.',
+        ),
+      ),
+      engineOptions: optional(
+        map(string({ minLength: 0 }), "Settings of the engine's own; each engine says which it knows."),
+      ),
+      snapshots: object({
+        className: optional(name),
+        groupClassName: optional(name),
+        directory: optional(path),
+      }),
+      budgetSeconds: optional(integer({ minimum: 1, maximum: 3600 })),
+      readyTimeoutSeconds: optional(integer({ minimum: 1, maximum: 86400 })),
+      deadlineSeconds: optional(integer({ minimum: 1 })),
+      trigger: optional(oneOf(['scheduled', 'manual', 'pre-deployment'])),
+      registry: object({ namespace: optional(label), directory: optional(path) }),
+      clusterScope: optional(
+        boolean(
+          'Whether the account may read classes, contents and volumes. Without it the backup says what it could not check.',
+        ),
+      ),
+    }),
+  },
+  { description: 'One database, how it is backed up, and where the records go.' },
+);
+
+export type JobConfig = Infer<typeof JOB_CONFIG>;
+export type Connection = Infer<typeof CONNECTION>;
+export type VolumeSelection = Infer<typeof VOLUME>;
+export type VolumeRole = VolumeSelection['role'];
+export type Trigger = NonNullable<JobConfig['spec']['trigger']>;

@@ -1,0 +1,62 @@
+import { DOMAIN } from './version';
+
+/**
+ * Every label, annotation and finalizer that Stillpoint sets, under one prefix.
+ *
+ * Labels are what one selects by, so they hold names only; everything else about a backup stands in its record.
+ */
+export const LABELS = {
+  /** The value is always `stillpoint`: tools and people see who made an object. */
+  managedBy: 'app.kubernetes.io/managed-by',
+  /** What the object is to Stillpoint (`record`, `snapshot`, `restore`, …): one selects all records by it. */
+  component: `${DOMAIN}/component`,
+  /** The engine's name: to list all backups of one kind of database. */
+  engine: `${DOMAIN}/engine`,
+  /** The database's name. Together with the namespace it is what a backup is a backup of. */
+  database: `${DOMAIN}/database`,
+  /** The database's namespace, on records: they live in the registry's namespace, not in the database's. */
+  namespace: `${DOMAIN}/namespace`,
+  /** The backup's id: ties snapshots, records and restored claims together. */
+  backup: `${DOMAIN}/backup`,
+  /** The plan's name of the volume that a snapshot or a claim holds. */
+  volume: `${DOMAIN}/volume`,
+  /** The record's phase, on records: what is restorable can be listed without reading the records. */
+  phase: `${DOMAIN}/phase`,
+  /** What started the backup: `scheduled`, `manual` or `pre-deployment`. */
+  trigger: `${DOMAIN}/trigger`,
+  /** The name that one restore gave to all that it made: one command finds and removes it. */
+  restore: `${DOMAIN}/restore`,
+} as const;
+
+export const ANNOTATIONS = {
+  /** The UID of the Job that took a snapshot. A snapshot is ours only when this and the record agree (safety rule 9). */
+  jobUid: `${DOMAIN}/job-uid`,
+  /** The pod of that Job, on snapshots: a Job's pods use the same names, and none removes in passing what another made. */
+  pod: `${DOMAIN}/pod`,
+  /** The server's version, on snapshots: they may outlive the registry. */
+  serverVersion: `${DOMAIN}/server-version`,
+  /** The log position at the cut, on snapshots, for the same reason. */
+  position: `${DOMAIN}/position`,
+  /**
+   * When the removal of a content was last asked for. The CSI sidecar looks at a content again only when something on it
+   * has changed: one whose deletion got stuck is moved on by it.
+   */
+  removalAsked: `${DOMAIN}/removal-asked`,
+  /** How the snapshot was taken (the plan's layout): says whether a bare claim of it is enough to start from. */
+  layout: `${DOMAIN}/layout`,
+} as const;
+
+/** Keeps a deleted record until its snapshots are gone too (safety rule 14). */
+export const FINALIZER = `${DOMAIN}/data`;
+
+/** The value of {@link LABELS.managedBy}. */
+export const MANAGED_BY = 'stillpoint';
+
+/** The values of {@link LABELS.component}. */
+export const COMPONENTS = {
+  record: 'record',
+  snapshot: 'snapshot',
+  restore: 'restore',
+  backup: 'backup',
+  pruner: 'pruner',
+} as const;

@@ -1,0 +1,88 @@
+/**
+ * How things are called. Both sides use these functions, so that a name is never put together in two places.
+ */
+
+/** The id of a backup: `yyyyMMddHHmmss` in UTC. */
+export type BackupId = string;
+
+/** The pattern that a {@link BackupId} matches. */
+export const BACKUP_ID_PATTERN = '^\\d{14}$';
+
+/** The pattern of a DNS label (RFC 1123), as Kubernetes wants it for most names. */
+export const DNS_LABEL_PATTERN = '^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$';
+
+/** The pattern of a DNS subdomain name (RFC 1123), as for claims, Secrets and classes. */
+export const DNS_SUBDOMAIN_PATTERN = '^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$';
+
+/** CronJob names may have 52 characters: the controller appends 11 for its Jobs. */
+export const CRON_JOB_NAME_MAX = 52;
+
+/** The longest name of most namespaced objects. */
+export const OBJECT_NAME_MAX = 253;
+
+/** Where the registry lives when nothing else is said. */
+export const DEFAULT_REGISTRY_NAMESPACE = 'stillpoint';
+
+/** The id of a backup that was asked for at an instant. */
+export function backupId(asked: Date): BackupId {
+  return asked.toISOString().replace(/[-:T]/g, '').slice(0, 14);
+}
+
+/** The instant that an id stands for, to the second. */
+export function backupIdTime(id: BackupId): Date {
+  const [, year, month, day, hour, minute, second] = /^(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)$/.exec(id) ?? [];
+  return new Date(`${year}-${month}-${day}T${hour}:${minute}:${second}Z`);
+}
+
+/** The name of the VolumeSnapshot of one volume in one backup. */
+export function snapshotName(database: string, volume: string, id: BackupId): string {
+  return `${database}-${volume}-${id}`;
+}
+
+/** The name of the VolumeGroupSnapshot of a backup. */
+export function groupSnapshotName(database: string, id: BackupId): string {
+  return `${database}-${id}`;
+}
+
+/** The name of a record in the registry: namespaces and databases of the same name stay apart. */
+export function recordName(namespace: string, database: string, id: BackupId): string {
+  return `${namespace}.${database}.${id}`;
+}
+
+/** The pattern of {@link recordName}: a namespace has no dots, so the parts are known by it. */
+export const RECORD_NAME_PATTERN = '^[^.]+\\..+\\.\\d{14}$';
+
+/** The name of the Lease that one backup of a database holds while it works. */
+export function leaseName(database: string): string {
+  return `stillpoint-${database}`;
+}
+
+/** The longest name of a restore: it is a label's value, and names are made of it. */
+export const RESTORE_NAME_MAX = 52;
+
+/** How the objects are called that one restore makes besides its claims. */
+export function restoreNames(restore: string): {
+  /** The ConfigMap with the record: there from the first step to the last, so it also tells that a restore is at work. */
+  readonly journal: string;
+  /** The Job that makes the files fit to start. */
+  readonly prepare: string;
+  /** The pod of the throw-away server. */
+  readonly server: string;
+} {
+  return { journal: `${restore}-restore`, prepare: `${restore}-prepare`, server: `${restore}-server` };
+}
+
+/** The name of the VolumeSnapshot that a restore makes where the original is gone or in another namespace. */
+export function restoreSnapshotName(restore: string, volume: string): string {
+  return `${restore}-${volume}`;
+}
+
+/** The name of its content, which has no namespace: the dots keep the parts apart. */
+export function restoreContentName(namespace: string, restore: string, volume: string): string {
+  return `stillpoint.${namespace}.${restore}.${volume}`;
+}
+
+/** The name of the claim that a StatefulSet makes from one of its volumeClaimTemplates for the pod of an ordinal. */
+export function statefulSetClaimName(of: { name: string; volumeClaimTemplate: string; ordinal: number }): string {
+  return `${of.volumeClaimTemplate}-${of.name}-${of.ordinal}`;
+}

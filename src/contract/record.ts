@@ -1,0 +1,197 @@
+import { ENGINE_NAMES } from './engines';
+import { BACKUP_ID_PATTERN } from './names';
+import {
+  anything,
+  array,
+  boolean,
+  type Infer,
+  integer,
+  map,
+  object,
+  oneOf,
+  optional,
+  string,
+  timestamp,
+} from './schema';
+import { READABLE_API_VERSIONS } from './version';
+
+/** The `kind` of a record. */
+export const RECORD_KIND = 'Backup';
+
+/** A backup's life: pending → freezing → cut → succeeded | failed, later deleting. Only `succeeded` restores. */
+export const PHASES = ['pending', 'freezing', 'cut', 'succeeded', 'failed', 'deleting'] as const;
+
+const position = map(
+  string({ minLength: 0 }),
+  "Where the database's log stood, in the engine's own words: PostgreSQL has lsn, timeline, startLsn, stopLsn; MySQL has binlogFile, binlogPosition, gtid, mode, exact.",
+);
+
+const cut = object(
+  {
+    volume: string({ description: "The plan's name of the volume." }),
+    claim: optional(string({ description: 'The claim that it was cut of.' })),
+    snapshot: string({ description: 'The VolumeSnapshot, or the folder, that holds it.' }),
+    uid: optional(string({ description: "The snapshot object's UID." })),
+    group: optional(string({ description: 'The VolumeGroupSnapshot that it is a member of.' })),
+    groupUid: optional(string()),
+    content: optional(string({ description: 'The VolumeSnapshotContent.' })),
+    driver: optional(string()),
+    handle: optional(string({ description: "The storage system's own name of the snapshot." })),
+    cutAt: optional(timestamp("The storage's own clock, never compared with ours.")),
+    seenBy: oneOf(['creationTime', 'readyToUse', 'copy'], 'What told that the cut was made.'),
+    driverKnown: boolean('Whether the table of drivers knows when this one cuts.'),
+    askedAt: timestamp(),
+    seenAt: timestamp(),
+    readyAt: optional(timestamp()),
+    restoreSize: optional(string({ description: 'A Kubernetes quantity: the smallest claim that it restores into.' })),
+  },
+  { open: true },
+);
+
+const volume = object(
+  {
+    name: string(),
+    role: oneOf(['data', 'log', 'tablespace']),
+    claim: string({ description: 'The PersistentVolumeClaim, or the folder.' }),
+    claimUid: optional(string()),
+    persistentVolume: optional(string()),
+    volumeHandle: optional(string()),
+    driver: optional(string({ description: 'The CSI driver of the volume, where it could be read.' })),
+    storageClass: optional(string()),
+    accessModes: optional(array(string())),
+    capacity: optional(string({ description: 'A Kubernetes quantity.' })),
+    volumeMode: optional(string()),
+    mountPath: optional(string({ description: 'Where the server had it mounted.' })),
+    subPath: optional(string()),
+    claimSpec: optional(anything("The claim's spec, as a restore needs it.")),
+    claimLabels: optional(map(string({ minLength: 0 }))),
+  },
+  { open: true },
+);
+
+const observation = object({ at: timestamp(), facts: map(string({ minLength: 0 })) });
+
+const proof = object(
+  {
+    holds: boolean(
+      'Whether the session, the server and (where something is frozen) the freeze were the same after the last cut as before the first.',
+    ),
+    statement: string({ description: 'What was proven, in a sentence.' }),
+    session: optional(string({ description: "The session's own identity on the server, such as its process id." })),
+    before: observation,
+    after: observation,
+  },
+  { open: true },
+);
+
+const failure = object(
+  { code: string(), message: string(), hint: optional(string()), at: timestamp(), step: optional(string()) },
+  { open: true },
+);
+
+/** What the registry holds on one backup. Open: what a newer version wrote is kept. */
+export const RECORD = object(
+  {
+    apiVersion: oneOf(READABLE_API_VERSIONS),
+    kind: oneOf([RECORD_KIND]),
+    id: string({ pattern: BACKUP_ID_PATTERN }),
+    namespace: string({ description: "The database's namespace." }),
+    database: string(),
+    engine: oneOf(ENGINE_NAMES),
+    flavour: optional(string()),
+    serverVersion: optional(string()),
+    serverIdentity: optional(
+      map(string({ minLength: 0 }), 'What names the database cluster itself: PostgreSQL has systemIdentifier.'),
+    ),
+    clusterUid: optional(
+      string({ description: 'The UID of the namespace kube-system: which Kubernetes cluster this was.' }),
+    ),
+    policy: string(),
+    trigger: oneOf(['scheduled', 'manual', 'pre-deployment']),
+    mode: oneOf(['snapshot', 'dump', 'native']),
+    layout: optional(
+      string({ description: 'How the volumes became one consistent copy: atomic, backup-mode, group, locked.' }),
+    ),
+    owner: object(
+      { jobUid: string(), jobName: optional(string()), pod: optional(string()) },
+      {
+        open: true,
+        description: 'Who works on it. A second pod of the same Job goes on with it; anybody else keeps away.',
+      },
+    ),
+    phase: oneOf(PHASES),
+    times: object(
+      {
+        started: timestamp(),
+        frozen: optional(timestamp()),
+        firstAsked: optional(timestamp()),
+        lastCutSeen: optional(timestamp()),
+        thawed: optional(timestamp()),
+        ready: optional(timestamp()),
+        finished: optional(timestamp()),
+      },
+      { open: true },
+    ),
+    freezeWindowMs: optional(
+      integer({ minimum: 0, description: 'From the freeze taking hold to the thaw having worked.' }),
+    ),
+    budgetSeconds: integer({ minimum: 1 }),
+    freezes: optional(
+      string({ description: 'What the freeze held still: nothing, log-recycling, table-definitions, writes.' }),
+    ),
+    position: optional(position),
+    proof: optional(proof),
+    volumes: array(volume),
+    cuts: array(cut),
+    plannedSnapshots: optional(
+      array(string({ description: 'The names that were going to be asked for: what a later run undoes.' })),
+    ),
+    artifacts: optional(
+      map(
+        string({ minLength: 0 }),
+        'Small files that a restore needs, byte for byte: PostgreSQL has backup_label and tablespace_map.',
+      ),
+    ),
+    settings: optional(
+      map(string({ minLength: 0 }), 'Settings of the server that a restore needs or that qualify the guarantee.'),
+    ),
+    workload: optional(
+      object(
+        {
+          kind: optional(string()),
+          name: optional(string()),
+          pod: optional(string()),
+          image: optional(string()),
+          spec: optional(anything('The spec of the StatefulSet or Deployment.')),
+          podSecurity: optional(anything("The pod's securityContext.")),
+          containerSecurity: optional(anything("The server container's securityContext.")),
+          dataPath: optional(string({ description: "The server's data directory." })),
+        },
+        { open: true, description: 'What a restore needs when the original is gone.' },
+      ),
+    ),
+    warnings: optional(array(string())),
+    error: optional(failure),
+    leftovers: optional(array(string({ description: 'What a failed or deleted backup could not remove yet.' }))),
+    verification: optional(anything('The last verdict.')),
+    retention: optional(
+      object(
+        { tier: optional(string()), protected: optional(boolean()), until: optional(timestamp()) },
+        { open: true },
+      ),
+    ),
+    group: optional(string()),
+    objects: optional(array(anything('Objects in a store.'))),
+    runnerVersion: string(),
+    runnerImage: optional(string({ description: 'The image of the runner that took it: what prepares a restore.' })),
+  },
+  { open: true, description: 'One backup: what was cut, the proof that it is consistent, and what a restore needs.' },
+);
+
+export type BackupRecord = Infer<typeof RECORD>;
+export type Phase = (typeof PHASES)[number];
+export type Cut = Infer<typeof cut>;
+export type RecordedVolume = Infer<typeof volume>;
+export type Proof = Infer<typeof proof>;
+export type Observation = Infer<typeof observation>;
+export type Failure = Infer<typeof failure>;

@@ -1,0 +1,161 @@
+import { Duration } from 'cdk8s';
+import { k8s } from 'cdk8s-plus-28';
+import { Construct, type IConstruct } from 'constructs';
+import { grantAccess } from './access';
+import type { DatabaseBackupProps } from './backup-props';
+import { checkPolicy } from './checks';
+import { connectionVolumes } from './connection';
+import {
+  accessRequestOf,
+  backupAccess,
+  COMPONENTS,
+  DEFAULT_REGISTRY_NAMESPACE,
+  type JobConfig,
+  LABELS,
+  MOUNTS,
+} from './contract';
+import { runnerJob } from './job';
+import { DEFAULT_DEADLINE_SECONDS, type EngineDefinition, jobConfigOf, jobConfigText } from './job-config';
+import { labelsOf, namespaceOf, takeName, templateMetadata } from './objects';
+import { type MountedVolume, runnerPod } from './runner-pod';
+import { checkTimeZone } from './schedule';
+
+/** The backup policy of one database. */
+export interface IDatabaseBackup extends IConstruct {
+  /** The database's name: its backups are listed and restored under it. */
+  readonly databaseName: string;
+  /** The policy's name: that of its CronJob. */
+  readonly policyName: string;
+}
+
+/**
+ * What the policies of all engines have in common: a CronJob that takes the backups (the child `Resource`), its ConfigMap,
+ * its account, and the rights that it needs.
+ */
+export abstract class DatabaseBackup extends Construct implements IDatabaseBackup {
+  /** The database's name: its backups are listed and restored under it. */
+  public readonly databaseName: string;
+  /** The policy's name: that of its CronJob. */
+  public readonly policyName: string;
+  /** The namespace of the database, its policy and its snapshots. */
+  public readonly namespaceName: string;
+  /** The namespace of the records. */
+  public readonly registryNamespaceName: string;
+  /** The cron expression, with the policy's own minute in it. */
+  public readonly scheduleExpression: string;
+
+  private readonly props: DatabaseBackupProps;
+  private readonly config: JobConfig;
+
+  constructor(scope: Construct, id: string, props: DatabaseBackupProps) {
+    super(scope, id);
+    this.props = props;
+    this.databaseName = props.database ?? id;
+    this.policyName = props.name ?? `${id}-backup`;
+    this.namespaceName = namespaceOf(this);
+    this.registryNamespaceName = props.registry?.namespaceName ?? DEFAULT_REGISTRY_NAMESPACE;
+    const names = {
+      name: this.policyName,
+      namespace: this.namespaceName,
+      database: this.databaseName,
+      registryNamespace: this.registryNamespaceName,
+    };
+    checkPolicy(this, props, names);
+    takeName(this, 'policy', `${this.namespaceName}/${this.policyName}`);
+    this.config = jobConfigOf(this, props, this._engine(props), names);
+    this.scheduleExpression = props.schedule.expressionFor(`${this.namespaceName}/${this.policyName}`);
+    checkTimeZone(this, this.scheduleExpression, this.timeZone, new Date());
+    this.grant();
+    this._addConfig(this, 'Config', this.policyName, this.config);
+    this.addCronJob();
+  }
+
+  /**
+   * What the engine adds; called by the constructor, so it sees the props and nothing else.
+   *
+   * @internal
+   */
+  protected abstract _engine(props: DatabaseBackupProps): EngineDefinition;
+
+  private get timeZone(): string {
+    return this.props.timeZone ?? 'Etc/UTC';
+  }
+
+  private addCronJob(): void {
+    const { props } = this;
+    new k8s.KubeCronJob(this, 'Resource', {
+      metadata: this._metadata(this.policyName),
+      spec: {
+        schedule: this.scheduleExpression,
+        timeZone: this.timeZone,
+        suspend: props.suspend ?? false,
+        // A backup that is still at work is not joined by a second one; the Lease holds that for backups by hand, too.
+        concurrencyPolicy: 'Forbid',
+        startingDeadlineSeconds: (props.startingDeadline ?? Duration.hours(1)).toSeconds(),
+        successfulJobsHistoryLimit: props.successfulJobsRetained ?? 3,
+        failedJobsHistoryLimit: props.failedJobsRetained ?? 3,
+        jobTemplate: {
+          metadata: templateMetadata(this._labels(), props.annotations),
+          spec: this._jobSpec(this.policyName),
+        },
+      },
+    });
+  }
+
+  private grant(): void {
+    grantAccess(this, backupAccess(accessRequestOf(this.config)), {
+      accountName: this.policyName,
+      accountNamespace: this.namespaceName,
+      registryNamespace: this.registryNamespaceName,
+      labels: this._labels(),
+      annotations: { ...this.props.annotations },
+    });
+  }
+
+  /** @internal */
+  public get _config(): JobConfig {
+    return this.config;
+  }
+
+  /** @internal */
+  public _labels(more: Readonly<Record<string, string>> = {}): Record<string, string> {
+    return labelsOf(COMPONENTS.backup, { ...this.props.labels, ...more }, { [LABELS.database]: this.databaseName });
+  }
+
+  /** @internal */
+  public _metadata(name: string): k8s.ObjectMeta {
+    return {
+      name,
+      namespace: this.namespaceName,
+      labels: this._labels(),
+      annotations: { ...this.props.annotations },
+    };
+  }
+
+  /** @internal */
+  public _addConfig(scope: Construct, id: string, name: string, config: JobConfig): void {
+    new k8s.KubeConfigMap(scope, id, {
+      metadata: this._metadata(name),
+      data: { [MOUNTS.configFile]: jobConfigText(config) },
+    });
+  }
+
+  /**
+   * The spec of a Job that takes one backup, as the given ConfigMap says.
+   *
+   * @internal
+   */
+  public _jobSpec(configName: string): k8s.JobSpec {
+    const config: MountedVolume = {
+      volume: { name: 'config', configMap: { name: configName } },
+      path: MOUNTS.config,
+    };
+    const template = runnerPod(this.props, {
+      args: ['run', '--config', `${MOUNTS.config}/${MOUNTS.configFile}`],
+      accountName: this.policyName,
+      labels: this._labels(),
+      volumes: [config, ...connectionVolumes(this.props)],
+    });
+    return runnerJob(template, this.props.deadline ?? Duration.seconds(DEFAULT_DEADLINE_SECONDS));
+  }
+}

@@ -1,0 +1,101 @@
+import type { Construct } from 'constructs';
+import type { DatabaseBackupProps } from '../backup-props';
+import { DatabaseBackup } from '../database-backup';
+import { invalid } from '../invalid';
+import type { EngineDefinition } from '../job-config';
+import { VolumeRole } from '../volumes';
+
+/** What is held at a MySQL or MariaDB server while its volumes are cut. */
+export enum MySqlMode {
+  /**
+   * Every commit waits, for as long as the cuts take: the copy ends exactly at the recorded position. MySQL by
+   * `FLUSH TABLES WITH READ LOCK`, MariaDB by `BACKUP STAGE BLOCK_COMMIT`.
+   */
+  GLOBAL = 'global',
+  /**
+   * Changes of tables wait, commits go on: the copy is what a crash would have left, with no half-done `ALTER TABLE`. MySQL from
+   * 8.0 by `LOCK INSTANCE FOR BACKUP`, MariaDB by `BACKUP STAGE BLOCK_DDL`.
+   */
+  INSTANCE = 'instance',
+  /** Nothing waits: the copy is what a crash would have left. */
+  NONE = 'none',
+}
+
+/** Properties of a {@link MySqlBackup}. */
+export interface MySqlBackupProps extends DatabaseBackupProps {
+  /**
+   * What is held while the volumes are cut.
+   *
+   * @default MySqlMode.GLOBAL
+   */
+  readonly mode?: MySqlMode;
+}
+
+/**
+ * Backs up a MySQL (5.7 to 9) or MariaDB (10.4 and newer) server on a schedule: snapshots of its volumes that restore to a
+ * consistent database. Which of the two it is, the runner asks the server.
+ *
+ * Its main child is a CronJob, so a backup by hand is `kubectl create job --from=cronjob/<policy name> <any name>`.
+ *
+ * @example
+ * new MySqlBackup(chart, 'accounts-db', {
+ *   host: 'accounts-db',
+ *   credentials: Secret.fromSecretName(chart, 'login', 'accounts-db'),
+ *   volumes: [BackupVolume.fromClaimName('data-accounts-db-0')],
+ *   snapshotClass: SnapshotClass.fromName('retained'),
+ *   schedule: BackupSchedule.daily({ hour: 2 }),
+ * });
+ */
+export class MySqlBackup extends DatabaseBackup {
+  constructor(scope: Construct, id: string, props: MySqlBackupProps) {
+    super(scope, id, props);
+  }
+
+  /** @internal */
+  protected override _engine(props: MySqlBackupProps): EngineDefinition {
+    this.checkVolumes(props);
+    this.checkSeveralVolumes(props);
+    return {
+      engine: 'mysql',
+      defaultPort: 3306,
+      layout: props.groupSnapshotClass !== undefined && props.volumes.length > 1 ? 'group' : 'auto',
+      options: props.mode === undefined ? {} : { mode: props.mode },
+    };
+  }
+
+  private checkVolumes({ volumes }: MySqlBackupProps): void {
+    const data = volumes.filter(({ role }) => role === VolumeRole.DATA);
+    if (data.length !== 1) {
+      throw invalid(
+        this,
+        `has ${data.length} volumes with the role data, and MySQL has one data directory`,
+        'name one volume without a role, the others with VolumeRole.LOG (binary log) or VolumeRole.TABLESPACE',
+      );
+    }
+  }
+
+  private checkSeveralVolumes({ volumes, mode, groupSnapshotClass, snapshotClass }: MySqlBackupProps): void {
+    if (groupSnapshotClass !== undefined && volumes.length > 1) return;
+    if (snapshotClass === undefined) {
+      throw invalid(
+        this,
+        'takes single snapshots, and names no snapshot class',
+        "set snapshotClass: SnapshotClass.fromName('…')",
+      );
+    }
+    if (volumes.some(({ role }) => role === VolumeRole.TABLESPACE)) {
+      throw invalid(
+        this,
+        'has files of InnoDB on several volumes, which are not cut at one instant',
+        "put them on one volume, or set groupSnapshotClass: GroupSnapshotClass.fromName('…')",
+      );
+    }
+    if (volumes.length > 1 && mode !== undefined && mode !== MySqlMode.GLOBAL) {
+      throw invalid(
+        this,
+        `has the mode ${mode}, in which commits go on, and ${volumes.length} volumes, which are not cut at one instant`,
+        "take MySqlMode.GLOBAL, or set groupSnapshotClass: GroupSnapshotClass.fromName('…')",
+      );
+    }
+  }
+}

@@ -1,0 +1,19 @@
+/** Application-consistent backups for databases on Kubernetes, defined in code. */
+
+export * from './backup-job';
+export * from './backup-props';
+export * from './database-backup';
+export * from './databases/mysql';
+export * from './databases/postgres';
+export * from './registry';
+export * from './restore';
+export type { RunnerPodProps } from './runner-pod';
+export type {
+  DailyScheduleOptions,
+  HourlyScheduleOptions,
+  MonthlyScheduleOptions,
+  WeeklyScheduleOptions,
+} from './schedule';
+export { BackupSchedule, Weekday } from './schedule';
+export * from './snapshot-class';
+export * from './volumes';

@@ -1,0 +1,145 @@
+/**
+ * Ties the accounts of policies to the records of their own namespace. Each may create and update ConfigMaps in the
+ * registry's namespace, and RBAC cannot limit that by label, nor by names that are not known beforehand: so the API
+ * server itself is told what to let through. Without it, whoever has the token of one runner could write records of
+ * another namespace, and by these the pruner would delete, and a restore would read.
+ */
+import { ApiObject, type ApiObjectMetadata } from 'cdk8s';
+import type { Construct } from 'constructs';
+import { COMPONENTS, FINALIZER, LABELS, type Phase, RECORD_NAME_PATTERN } from './contract';
+import { noNamespace } from './objects';
+
+/** The phase in which a record is the pruner's alone. */
+const DELETING: Phase = 'deleting';
+
+const API_VERSION = 'admissionregistration.k8s.io/v1';
+
+/** What is used of a ValidatingAdmissionPolicy; cdk8s-plus-28 is of a time before it was generally available. */
+interface AdmissionPolicySpec {
+  readonly failurePolicy: 'Fail' | 'Ignore';
+  readonly matchConstraints: {
+    readonly namespaceSelector: { readonly matchLabels: Readonly<Record<string, string>> };
+    readonly resourceRules: readonly {
+      readonly apiGroups: readonly string[];
+      readonly apiVersions: readonly string[];
+      readonly operations: readonly ('CREATE' | 'UPDATE')[];
+      readonly resources: readonly string[];
+    }[];
+  };
+  readonly matchConditions: readonly Named[];
+  readonly variables: readonly Named[];
+  readonly validations: readonly {
+    readonly expression: string;
+    readonly message: string;
+    readonly reason: 'Forbidden';
+  }[];
+}
+
+interface Named {
+  readonly name: string;
+  readonly expression: string;
+}
+
+interface AdmissionPolicyBindingSpec {
+  readonly policyName: string;
+  readonly validationActions: readonly 'Deny'[];
+}
+
+/**
+ * Makes the policy and its binding.
+ *
+ * @internal
+ */
+export function guardRecords(
+  scope: Construct,
+  registryNamespace: string,
+  own: Pick<ApiObjectMetadata, 'labels' | 'annotations'>,
+): void {
+  const name = `stillpoint.${registryNamespace}.records`;
+  const metadata: ApiObjectMetadata = { ...own, name, namespace: noNamespace() };
+  const spec = policySpec(registryNamespace);
+  new ApiObject(scope, 'RecordPolicy', {
+    apiVersion: API_VERSION,
+    kind: 'ValidatingAdmissionPolicy',
+    metadata,
+    spec,
+  });
+  const binding: AdmissionPolicyBindingSpec = { policyName: name, validationActions: ['Deny'] };
+  new ApiObject(scope, 'RecordPolicyBinding', {
+    apiVersion: API_VERSION,
+    kind: 'ValidatingAdmissionPolicyBinding',
+    metadata,
+    spec: binding,
+  });
+}
+
+/** Text as a literal of CEL, which has JSON's escapes. */
+const literal = (text: string): string => JSON.stringify(text);
+
+const labelOf = (object: string, label: string): string => `${object}.metadata.?labels[?${literal(label)}].orValue("")`;
+
+/** A record by its label or by its name: neither leaving out the label nor dropping it is a way around. */
+const isRecord = (object: string): string =>
+  `${labelOf(object, LABELS.component)} == ${literal(COMPONENTS.record)} || ${object}.metadata.name.matches(${literal(RECORD_NAME_PATTERN)})`;
+
+const isOwn = (object: string): string =>
+  `${labelOf(object, LABELS.namespace)} == variables.own && ${object}.metadata.name.startsWith(variables.own + ".")`;
+
+/** The name that a record has to have by its own labels. */
+const nameByLabels = (object: string): string =>
+  `[${[LABELS.namespace, LABELS.database, LABELS.backup].map((label) => labelOf(object, label)).join(', ')}].join(".")`;
+
+function policySpec(registryNamespace: string): AdmissionPolicySpec {
+  const refuse = (expression: string, why: string): AdmissionPolicySpec['validations'][number] => ({
+    expression,
+    // The API server names the record before it.
+    message: `the account of a policy ${why}`,
+    reason: 'Forbidden',
+  });
+  return {
+    failurePolicy: 'Fail',
+    matchConstraints: {
+      namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': registryNamespace } },
+      resourceRules: [
+        {
+          apiGroups: [''],
+          apiVersions: ['v1'],
+          operations: ['CREATE', 'UPDATE'],
+          resources: ['configmaps'],
+        },
+      ],
+    },
+    matchConditions: [
+      { name: 'record', expression: `${isRecord('object')} || (oldObject != null && (${isRecord('oldObject')}))` },
+      { name: 'service-account', expression: 'request.userInfo.username.startsWith("system:serviceaccount:")' },
+      // Who may delete records anyway keeps the registry: the pruner, the controllers of the cluster, its admins.
+      {
+        name: 'no-keeper',
+        expression: `!authorizer.group("").resource("configmaps").namespace(${literal(registryNamespace)}).check("delete").allowed()`,
+      },
+    ],
+    variables: [{ name: 'own', expression: 'request.userInfo.username.split(":")[2]' }],
+    validations: [
+      refuse(
+        `${isOwn('object')} && (oldObject == null || (${isOwn('oldObject')}))`,
+        'may write records of its own namespace only',
+      ),
+      refuse(
+        `${labelOf('object', LABELS.component)} == ${literal(COMPONENTS.record)} && object.metadata.name == ${nameByLabels('object')}`,
+        'may write a record only under the name that its labels make',
+      ),
+      refuse(
+        'oldObject == null || oldObject.metadata.?labels.orValue({}).all(label, label in object.metadata.?labels.orValue({}))',
+        'may take no label from a record',
+      ),
+      refuse(
+        `${literal(FINALIZER)} in object.metadata.?finalizers.orValue([])`,
+        'may not take the finalizer from a record',
+      ),
+      refuse(
+        `oldObject == null || ${labelOf('oldObject', LABELS.phase)} != ${literal(DELETING)}`,
+        'may not change a record that is being deleted',
+      ),
+    ],
+  };
+}

@@ -1,0 +1,116 @@
+import { Duration } from 'cdk8s';
+import { k8s } from 'cdk8s-plus-28';
+import { Construct } from 'constructs';
+import { grantAccess } from './access';
+import { checkLabel } from './checks';
+import { COMPONENTS, DEFAULT_REGISTRY_NAMESPACE, prunerAccess } from './contract';
+import { runnerJob } from './job';
+import { labelsOf, noNamespace, takeName, templateMetadata } from './objects';
+import { guardRecords } from './record-guard';
+import { type RunnerPodProps, runnerPod } from './runner-pod';
+import { BackupSchedule } from './schedule';
+
+/** Where the records of backups are kept. */
+export interface IRegistry {
+  /** The registry's own namespace. */
+  readonly namespaceName: string;
+}
+
+/** Properties of a {@link Registry}. */
+export interface RegistryProps extends RunnerPodProps {
+  /**
+   * The name of the namespace.
+   *
+   * @default 'stillpoint'
+   */
+  readonly namespaceName?: string;
+
+  /**
+   * How often the pruner removes what deleted and failed backups have left.
+   *
+   * @default - once an hour
+   */
+  readonly schedule?: BackupSchedule;
+
+  /**
+   * Whether the API server holds the account of each policy to the records of its own namespace, by a
+   * ValidatingAdmissionPolicy. Only for clusters before Kubernetes 1.30, which do not have it, is it left out: there
+   * who has the token of one policy's account can change the records of all.
+   *
+   * @default true
+   */
+  readonly admissionPolicy?: boolean;
+}
+
+const PRUNER = 'stillpoint-pruner';
+
+/** Removing what many backups left takes a while, and the next run goes on with the rest. */
+const PRUNE_DEADLINE = Duration.hours(1);
+
+/**
+ * Keeps tools that remove what is no longer in Git away from the namespace: with it they would take the records of all
+ * backups (safety rule 14). Each tool has an annotation of its own for that.
+ */
+const KEEP = {
+  'argocd.argoproj.io/sync-options': 'Prune=false,Delete=false',
+  'kustomize.toolkit.fluxcd.io/prune': 'disabled',
+} as const;
+
+/**
+ * The registry: a namespace for the records, and the pruner, the only account that may let the storage forget a snapshot.
+ * Applied once in a cluster.
+ *
+ * @example
+ * new Registry(chart, 'registry');
+ */
+export class Registry extends Construct implements IRegistry {
+  /** A registry that is there already. */
+  public static fromNamespace(namespaceName: string): IRegistry {
+    return { namespaceName };
+  }
+
+  /** The registry's own namespace. */
+  public readonly namespaceName: string;
+
+  constructor(scope: Construct, id: string, props: RegistryProps = {}) {
+    super(scope, id);
+    this.namespaceName = props.namespaceName ?? DEFAULT_REGISTRY_NAMESPACE;
+    checkLabel(this, 'namespaceName', this.namespaceName);
+    takeName(this, 'registry', this.namespaceName);
+    const labels = labelsOf(COMPONENTS.pruner, props.labels);
+    const annotations = { ...props.annotations };
+    new k8s.KubeNamespace(this, 'Resource', {
+      metadata: {
+        name: this.namespaceName,
+        namespace: noNamespace(),
+        labels: { ...labels, 'pod-security.kubernetes.io/enforce': 'restricted' },
+        annotations: { ...annotations, ...KEEP },
+      },
+    });
+    grantAccess(this, prunerAccess(), {
+      accountName: PRUNER,
+      accountNamespace: this.namespaceName,
+      registryNamespace: this.namespaceName,
+      labels,
+      annotations,
+    });
+    if (props.admissionPolicy ?? true) guardRecords(this, this.namespaceName, { labels, annotations });
+    const template = runnerPod(props, {
+      args: ['prune', '--registry', this.namespaceName],
+      accountName: PRUNER,
+      labels,
+    });
+    new k8s.KubeCronJob(this, 'Pruner', {
+      metadata: { name: PRUNER, namespace: this.namespaceName, labels, annotations },
+      spec: {
+        schedule: (props.schedule ?? BackupSchedule.hourly()).expressionFor(`${this.namespaceName}/${PRUNER}`),
+        timeZone: 'Etc/UTC',
+        concurrencyPolicy: 'Forbid',
+        startingDeadlineSeconds: Duration.hours(1).toSeconds(),
+        successfulJobsHistoryLimit: 1,
+        failedJobsHistoryLimit: 3,
+        jobTemplate: { metadata: templateMetadata(labels, annotations), spec: runnerJob(template, PRUNE_DEADLINE) },
+      },
+    });
+  }
+}

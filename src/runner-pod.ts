@@ -1,0 +1,230 @@
+import { Size } from 'cdk8s';
+import { type ContainerResources, Cpu, type ImagePullPolicy, type ISecret, k8s } from 'cdk8s-plus-28';
+import { DEFAULT_IMAGE } from './image';
+import { templateMetadata } from './objects';
+
+/** How a pod of the runner is made: the same for backups, the pruner and the preparation of restored claims. */
+export interface RunnerPodProps {
+  /**
+   * The runner's image. A digest (`…@sha256:…`) fixes what runs.
+   *
+   * @default - `stillpoint:<version>`, of the same version as the constructs
+   */
+  readonly image?: string;
+
+  /**
+   * When the image is pulled.
+   *
+   * @default ImagePullPolicy.IF_NOT_PRESENT
+   */
+  readonly imagePullPolicy?: ImagePullPolicy;
+
+  /**
+   * The Secrets that the image is pulled with.
+   *
+   * @default - none but those of the namespace
+   */
+  readonly imagePullSecrets?: ISecret[];
+
+  /**
+   * What the runner asks of its node, and may use of it.
+   *
+   * @default - requests 50 millicores and 64 MiB; limited to 256 MiB, and not in CPU: a throttled runner thaws late
+   */
+  readonly resources?: ContainerResources;
+
+  /**
+   * Labels that a node must have.
+   *
+   * @default - any node
+   */
+  readonly nodeSelector?: { [key: string]: string };
+
+  /**
+   * Taints of nodes that the pod bears.
+   *
+   * @default - none
+   */
+  readonly tolerations?: k8s.Toleration[];
+
+  /**
+   * The pod's priority class. A backup that is preempted has to begin again.
+   *
+   * @default - the cluster's default
+   */
+  readonly priorityClassName?: string;
+
+  /**
+   * Labels for everything that the construct makes, pods included.
+   *
+   * @default - none but Stillpoint's own
+   */
+  readonly labels?: { [key: string]: string };
+
+  /**
+   * Annotations for everything that the construct makes, pods included.
+   *
+   * @default - none
+   */
+  readonly annotations?: { [key: string]: string };
+}
+
+/**
+ * What one kind of pod has of its own.
+ *
+ * @internal
+ */
+export interface RunnerPod {
+  readonly args: readonly string[];
+  readonly accountName: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly volumes?: readonly MountedVolume[];
+  readonly security?: RunnerSecurity;
+}
+
+/** @internal */
+export interface MountedVolume {
+  readonly volume: k8s.Volume;
+  readonly path: string;
+  /** The folder of the volume that is mounted; the whole where there is none. */
+  readonly subPath?: string;
+  /** Everything is mounted read-only but the volumes that a restore prepares. */
+  readonly writable?: boolean;
+}
+
+/** @internal */
+export interface RunnerSecurity {
+  readonly user: number;
+  readonly group: number;
+  /** The group that mounted Secrets belong to; left out where mounted files must keep their owners. */
+  readonly fsGroup?: number;
+  readonly capabilities?: readonly string[];
+}
+
+/** The user `nonroot` of distroless images. */
+const NONROOT = 65532;
+
+/** The name of the runner's container: the Job's failure policy names it. */
+export const RUNNER_CONTAINER = 'runner';
+
+/**
+ * On SIGTERM the runner lets the database go at once, then removes what it has asked for. A storage that is in the middle
+ * of a cut is waited for, a minute at most, and so is the removal: only then does nothing stay behind.
+ */
+const TERMINATION_GRACE_SECONDS = 150;
+
+/** The mode of mounted Secrets: readable for the owner and, by fsGroup, for the runner. */
+export const SECRET_FILE_MODE = 0o440;
+
+/**
+ * The template of a runner's pod, within the Pod Security Standard `restricted` unless capabilities are asked for.
+ *
+ * @internal
+ */
+export function runnerPod(props: RunnerPodProps, pod: RunnerPod): k8s.PodTemplateSpec {
+  const security = pod.security ?? { user: NONROOT, group: NONROOT, fsGroup: NONROOT };
+  return {
+    metadata: templateMetadata(pod.labels, props.annotations),
+    spec: {
+      restartPolicy: 'Never',
+      serviceAccountName: pod.accountName,
+      automountServiceAccountToken: true,
+      // Environment variables for each Service of the namespace help nobody here.
+      enableServiceLinks: false,
+      terminationGracePeriodSeconds: TERMINATION_GRACE_SECONDS,
+      ...given('nodeSelector', props.nodeSelector),
+      ...given('tolerations', props.tolerations),
+      ...given('priorityClassName', props.priorityClassName),
+      ...given(
+        'imagePullSecrets',
+        props.imagePullSecrets?.map(({ name }) => ({ name })),
+      ),
+      securityContext: podSecurity(security),
+      containers: [container(props, pod, security)],
+      volumes: (pod.volumes ?? []).map(({ volume }) => volume),
+    },
+  };
+}
+
+function container(props: RunnerPodProps, pod: RunnerPod, security: RunnerSecurity): k8s.Container {
+  return {
+    name: RUNNER_CONTAINER,
+    image: props.image ?? DEFAULT_IMAGE,
+    imagePullPolicy: props.imagePullPolicy ?? 'IfNotPresent',
+    args: [...pod.args],
+    // Names, no secrets: by its own pod the runner finds the Job that it works for.
+    env: [fieldVariable('POD_NAME', 'metadata.name'), fieldVariable('POD_NAMESPACE', 'metadata.namespace')],
+    resources: resourceRequirements(props.resources ?? DEFAULT_RESOURCES),
+    securityContext: {
+      allowPrivilegeEscalation: false,
+      privileged: false,
+      readOnlyRootFilesystem: true,
+      capabilities: {
+        drop: ['ALL'],
+        ...(security.capabilities === undefined ? {} : { add: [...security.capabilities] }),
+      },
+    },
+    volumeMounts: (pod.volumes ?? []).map(({ volume, path, subPath, writable }) => ({
+      name: volume.name,
+      mountPath: path,
+      ...given('subPath', subPath),
+      readOnly: writable !== true,
+    })),
+    // The error's sentence and hint are the last that the log says: `kubectl describe pod` shows them.
+    terminationMessagePolicy: 'FallbackToLogsOnError',
+  };
+}
+
+function podSecurity({ user, group, fsGroup }: RunnerSecurity): k8s.PodSecurityContext {
+  return {
+    runAsNonRoot: user !== 0,
+    runAsUser: user,
+    runAsGroup: group,
+    ...given('fsGroup', fsGroup),
+    seccompProfile: { type: 'RuntimeDefault' },
+  };
+}
+
+function fieldVariable(name: string, fieldPath: string): k8s.EnvVar {
+  return { name, valueFrom: { fieldRef: { fieldPath } } };
+}
+
+const DEFAULT_RESOURCES: ContainerResources = {
+  cpu: { request: Cpu.millis(50) },
+  memory: { request: Size.mebibytes(64), limit: Size.mebibytes(256) },
+};
+
+function resourceRequirements({ cpu, memory, ephemeralStorage }: ContainerResources): k8s.ResourceRequirements {
+  const of = (which: 'request' | 'limit'): { [key: string]: k8s.Quantity } => ({
+    ...given('cpu', quantity(cpu?.[which]?.amount)),
+    ...given('memory', quantity(memory?.[which] && sizeQuantity(memory[which]))),
+    ...given('ephemeral-storage', quantity(ephemeralStorage?.[which] && sizeQuantity(ephemeralStorage[which]))),
+  });
+  return { requests: of('request'), limits: of('limit') };
+}
+
+/**
+ * A size as a Kubernetes quantity.
+ *
+ * @internal
+ */
+export function sizeQuantity(size: Size): string {
+  const kibibytes = size.toKibibytes();
+  const units = ['Ki', 'Mi', 'Gi', 'Ti'];
+  let amount = kibibytes;
+  let unit = 0;
+  while (amount % 1024 === 0 && unit < units.length - 1) {
+    amount /= 1024;
+    unit += 1;
+  }
+  return `${amount}${units[unit]}`;
+}
+
+function quantity(text: string | undefined): k8s.Quantity | undefined {
+  return text === undefined ? undefined : k8s.Quantity.fromString(text);
+}
+
+/** A property, or nothing where it has no value: `undefined` is no value under exactOptionalPropertyTypes. */
+function given<K extends string, V>(name: K, value: V | undefined): { [name in K]?: V } {
+  return value === undefined ? {} : ({ [name]: value } as { [name in K]: V });
+}

@@ -1,0 +1,43 @@
+/** The registry and the snapshots, as they are in the cluster. */
+import { parse } from 'yaml';
+import { type BackupRecord, fits, LABELS, RECORD, validate } from '../../../src/contract';
+import { type Anything, KINDS, list } from './cluster';
+import type { TestJob } from './job';
+import type { TestPolicy } from './policy';
+import { thisRun } from './this-run';
+
+/** All records of a policy's database, oldest first. Each has to fit the schema. */
+export async function recordsOf(policy: TestPolicy): Promise<readonly BackupRecord[]> {
+  const selector = `${LABELS.namespace}=${policy.namespace},${LABELS.database}=${policy.database}`;
+  const objects = await list(KINDS.configMap, thisRun.registry, selector);
+  return objects.map(recordIn).sort((a, b) => (a.id < b.id ? -1 : 1));
+}
+
+/** The record of the backup that a Job took. */
+export async function recordOf(policy: TestPolicy, job: TestJob): Promise<BackupRecord> {
+  const found = (await recordsOf(policy)).find(({ owner }) => owner.jobUid === job.uid);
+  if (found === undefined) throw new Error(`Job ${job.name} has left no record`);
+  return found;
+}
+
+function recordIn(object: Anything): BackupRecord {
+  const record: unknown = parse(object.data['record.yaml']);
+  if (!fits(RECORD, record)) {
+    throw new Error(`record ${object.metadata?.name}: ${JSON.stringify(validate(RECORD, record))}`);
+  }
+  return record;
+}
+
+/** What there is of snapshots in a namespace, contents included, as `VolumeSnapshot orders-db-data-…`. */
+export async function snapshotsLeft(namespace: string, database = ''): Promise<readonly string[]> {
+  const contents = await list(KINDS.snapshotContent);
+  const names = [
+    ...(await list(KINDS.snapshot, namespace)).map(({ metadata }) => ['VolumeSnapshot', metadata?.name]),
+    ...(await list(KINDS.groupSnapshot, namespace)).map(({ metadata }) => ['VolumeGroupSnapshot', metadata?.name]),
+    // A content is called after the UID of its snapshot: it is told by the snapshot's name.
+    ...contents
+      .filter(({ spec }) => spec.volumeSnapshotRef?.namespace === namespace)
+      .map(({ spec }) => ['VolumeSnapshotContent of', spec.volumeSnapshotRef.name]),
+  ];
+  return names.filter(([, name]) => name.startsWith(database)).map((parts) => parts.join(' '));
+}

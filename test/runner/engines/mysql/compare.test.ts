@@ -1,0 +1,95 @@
+import { describe, expect, it } from 'vitest';
+import { compareWithRecord, missingTransactions } from '../../../../runner/engines/mysql/compare';
+import type { Row } from '../../../../runner/engines/mysql/connection';
+import { changesData, normalGtid, type Position } from '../../../../runner/engines/mysql/position';
+import type { BackupRecord } from '../../../../src/contract';
+import { record } from '../../../support/record';
+
+const A = '1f79e5da-e569-11f1-bc5f-963bd20ece06';
+
+describe('transactions that a copy lacks', () => {
+  it.each<[string, string, 'mysql' | 'mariadb', readonly string[]]>([
+    [`${A}:1-9`, `${A}:1-9`, 'mysql', []],
+    [`${A}:1-9`, `${A}:1-12`, 'mysql', []],
+    [`${A}:1-9`, `${A}:1-8`, 'mysql', [`${A}:1-9`]],
+    [`${A}:1-9`, '', 'mysql', [`${A}:1-9`]],
+    [`${A}:1-3:7`, `${A}:1-3`, 'mysql', [`${A}:7-7`]],
+    [`${A}:batch:1-3`, `${A}:1-3`, 'mysql', [`${A}:batch:1-3`]],
+    [`${A}:batch:1-3`, `${A}:batch:1-4`, 'mysql', []],
+    ['0-1-9', '0-1-9', 'mariadb', []],
+    ['0-1-9', '0-2-11', 'mariadb', []],
+    ['0-1-9,5-1-2', '0-1-9', 'mariadb', ['5-1-2']],
+    ['0-1-9', '0-1-8', 'mariadb', ['0-1-9']],
+  ])('%s in %s', (recorded, copy, flavour, missing) => {
+    expect(missingTransactions(recorded, copy, flavour)).toEqual(missing);
+  });
+
+  it('do not depend on how a set is written', () => {
+    expect(normalGtid(`b:1-2,\na:1`)).toBe('a:1,b:1-2');
+  });
+});
+
+describe('a copy beside its record', () => {
+  const POSITION = {
+    mode: 'global',
+    exact: 'true',
+    binlogFile: 'binlog.000004',
+    binlogPosition: '416',
+    gtid: `${A}:1-9`,
+  };
+
+  /** A copy with these logs, and these events in each from its position on. */
+  async function compared(
+    logs: Readonly<Record<string, { readonly size: number; readonly events?: readonly string[] }>>,
+    copy: Position,
+    position: Readonly<Record<string, string>> = POSITION,
+  ): Promise<readonly string[]> {
+    const recorded: BackupRecord = { ...record(), flavour: 'mysql', serverVersion: '9.7.4', position };
+    const ask = async (_: string, sql: string): Promise<readonly Row[]> => {
+      if (sql === 'SHOW BINARY LOGS') {
+        return Object.entries(logs).map(([Log_name, { size }]) => ({ Log_name, File_size: String(size) }));
+      }
+      const file = /IN '([^']+)'/.exec(sql)?.[1] ?? '';
+      return (logs[file]?.events ?? []).map((Event_type, index) => ({ Event_type, Pos: String(index) }));
+    };
+    const findings = await compareWithRecord(ask, copy, recorded);
+    return findings.filter(({ severity }) => severity === 'error').map(({ subject }) => subject);
+  }
+
+  const GTID = { gtid: `${A}:1-9` };
+
+  it('ends exactly there', async () => {
+    expect(await compared({ 'binlog.000004': { size: 416 } }, GTID)).toEqual([]);
+  });
+
+  it('may go on with what a server writes by itself', async () => {
+    const logs = {
+      'binlog.000004': { size: 463, events: ['Rotate'] },
+      'binlog.000005': { size: 198, events: ['Format_desc', 'Gtid_list', 'Binlog_checkpoint', 'Stop'] },
+    };
+    expect(await compared(logs, GTID)).toEqual([]);
+  });
+
+  it('has too much', async () => {
+    const logs = { 'binlog.000004': { size: 900, events: ['Gtid', 'Query'] } };
+    expect(await compared(logs, GTID)).toEqual(['position']);
+    expect(await compared({ 'binlog.000004': { size: 416 } }, { gtid: `${A}:1-10` })).toEqual(['transactions']);
+  });
+
+  it('has too little', async () => {
+    expect(await compared({ 'binlog.000004': { size: 300 } }, GTID)).toEqual(['position']);
+    expect(await compared({ 'binlog.000003': { size: 900 } }, GTID)).toEqual(['position']);
+    expect(await compared({ 'binlog.000004': { size: 416 } }, {})).toEqual(['transactions']);
+  });
+
+  it('of another mode may go on', async () => {
+    const bound = { ...POSITION, mode: 'none', exact: 'false' };
+    const logs = { 'binlog.000004': { size: 900, events: ['Gtid', 'Query'] } };
+    expect(await compared(logs, { gtid: `${A}:1-12` }, bound)).toEqual([]);
+    expect(await compared(logs, { gtid: `${A}:1-8` }, bound)).toEqual(['transactions']);
+  });
+
+  it.each(['Query', 'Write_rows', 'Gtid', 'Anonymous_Gtid', 'Xid'])('counts %s as a change', (type) => {
+    expect(changesData(type)).toBe(true);
+  });
+});

@@ -1,0 +1,305 @@
+/** The commands on records, with the registry and the store that are folders. */
+import { access, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { systemClock } from '../../runner/clock';
+import { deleteBackup } from '../../runner/commands/delete';
+import { describe as describeBackup } from '../../runner/commands/describe';
+import { list } from '../../runner/commands/list';
+import { prune } from '../../runner/commands/prune';
+import { sweep } from '../../runner/commands/sweep';
+import { verdict, wait } from '../../runner/commands/wait';
+import { findRecord } from '../../runner/find-record';
+import { FileLocks } from '../../runner/local/locks';
+import { LocalRemover } from '../../runner/local/remover';
+import { DirectoryRegistry } from '../../runner/registry/directory';
+import { DirectorySnapshotStore } from '../../runner/snapshots/directory';
+import { type BackupRecord, leaseName } from '../../src/contract';
+import { FakeClock } from '../support/fake-clock';
+import { QuietLog } from '../support/quiet-log';
+import { record } from '../support/record';
+
+let folder: string;
+let registry: DirectoryRegistry;
+let store: DirectorySnapshotStore;
+let remover: LocalRemover;
+const log = new QuietLog();
+const clock = new FakeClock();
+const never = new AbortController().signal;
+
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'stillpoint-records-'));
+  registry = new DirectoryRegistry(join(folder, 'registry'), log);
+  store = new DirectorySnapshotStore(join(folder, 'snapshots'), { clock: systemClock, log });
+  remover = new LocalRemover({ clock: systemClock, log });
+});
+afterEach(() => rm(folder, { recursive: true }));
+
+/** A record whose snapshot is really there: a folder with one file in it. */
+async function withSnapshot(changes: Partial<BackupRecord> = {}): Promise<BackupRecord> {
+  const made = record(changes);
+  const source = join(folder, 'data');
+  await mkdir(source, { recursive: true });
+  await writeFile(join(source, 'file'), 'content');
+  const cuts = await store.cut(
+    {
+      id: made.id,
+      database: made.database,
+      volumes: [{ name: 'data', role: 'data', claim: source, namespace: '' }],
+      how: 'individually',
+      labels: { 'stillpoint.dev/backup': made.id },
+      annotations: { 'stillpoint.dev/job-uid': made.owner.jobUid },
+    },
+    never,
+  );
+  const complete = { ...made, cuts, plannedSnapshots: cuts.map(({ snapshot }) => snapshot), ...changes };
+  await registry.create(complete);
+  return complete;
+}
+
+const locksOf = (): FileLocks => new FileLocks(join(folder, 'registry'));
+
+/** Holds the database's lock, as a backup at work does. */
+async function held(holder: string): Promise<AsyncDisposable> {
+  const lease = await locksOf().acquire(leaseName('orders-db'), holder);
+  return { [Symbol.asyncDispose]: () => lease.release() };
+}
+
+const exists = (name: string): Promise<boolean> =>
+  access(join(folder, 'snapshots', name)).then(
+    () => true,
+    () => false,
+  );
+const snapshotOf = ({ database, id }: BackupRecord): string => `${database}-data-${id}`;
+const phaseOf = async ({ namespace, database, id }: BackupRecord): Promise<string | undefined> =>
+  (await registry.get(namespace, database, id))?.record.phase;
+
+describe('finding a backup', () => {
+  beforeEach(async () => {
+    await registry.create(record({ id: '20260101020000' }));
+    await registry.create(record({ id: '20260102020000' }));
+    await registry.create(record({ id: '20260103020000', phase: 'failed' }));
+    await registry.create(record({ id: '20260101020000', database: 'users-db' }));
+  });
+
+  it.each([
+    ['latest', { database: 'orders-db' }, 'shop/orders-db/20260102020000'],
+    ['orders-db/latest', {}, 'shop/orders-db/20260102020000'],
+    ['shop/orders-db/20260103020000', {}, 'shop/orders-db/20260103020000'],
+    ['20260102020000', {}, 'shop/orders-db/20260102020000'],
+  ])('%s %j is %s', async (name, filter, expected) => {
+    const found = (await findRecord(registry, name, filter)).record;
+    expect(`${found.namespace}/${found.database}/${found.id}`).toBe(expected);
+  });
+
+  it.each([
+    ['latest', {}, 'usage-invalid'],
+    ['20260101020000', {}, 'usage-invalid'],
+    ['20300101020000', {}, 'backup-not-found'],
+    ['users-db/20260102020000', {}, 'backup-not-found'],
+    ['a/b/c/20260101020000', {}, 'usage-invalid'],
+    ['yesterday', {}, 'usage-invalid'],
+  ])('%s %j is refused: %s', async (name, filter, code) => {
+    await expect(findRecord(registry, name, filter)).rejects.toMatchObject({ code });
+  });
+
+  it('lists the newest first, by status too', async () => {
+    const names = async (status?: string): Promise<string> =>
+      await list({ registry, clock }, { database: 'orders-db', status, output: 'name' });
+    expect(await names()).toBe(
+      'shop/orders-db/20260103020000\nshop/orders-db/20260102020000\nshop/orders-db/20260101020000\n',
+    );
+    expect(await names('failed')).toBe('shop/orders-db/20260103020000\n');
+    await expect(names('good')).rejects.toMatchObject({ code: 'usage-invalid' });
+    const table = await list({ registry, clock }, { database: 'users-db', output: 'table' });
+    expect(table).toMatch(/^NAMESPACE {3}DATABASE {3}BACKUP {11}STATUS/);
+    expect(await list({ registry, clock }, { database: 'none', output: 'table' })).toBe('No backups found.\n');
+  });
+
+  it('shows one as text, YAML and JSON', async () => {
+    const show = (output: 'table' | 'json' | 'yaml'): Promise<string> =>
+      describeBackup({ registry, clock }, 'users-db/latest', { output });
+    expect(await show('table')).toMatch(/^Backup: +20260101020000\nNamespace: +shop\nDatabase: +users-db\n/);
+    expect(JSON.parse(await show('json'))).toMatchObject({ database: 'users-db' });
+    expect(await show('yaml')).toContain('database: users-db');
+  });
+});
+
+describe('waiting for a backup', () => {
+  it.each([
+    ['pending', 'succeeded', false],
+    ['cut', 'cut', true],
+    ['succeeded', 'cut', true],
+    ['succeeded', 'succeeded', true],
+    ['failed', 'failed', true],
+    ['freezing', 'failed', false],
+    ['succeeded', 'deleted', false],
+  ] as const)('in phase %s for %s: %s', (phase, condition, come) => {
+    expect(verdict(record({ phase }), condition, 'x')).toBe(come);
+  });
+
+  it.each([
+    ['failed', 'succeeded'],
+    ['failed', 'cut'],
+    ['succeeded', 'failed'],
+    ['deleting', 'succeeded'],
+  ] as const)('in phase %s for %s: impossible', (phase, condition) => {
+    expect(() => verdict(record({ phase }), condition, 'x')).toThrowError(
+      expect.objectContaining({ code: 'wait-impossible' }),
+    );
+  });
+
+  it('follows the record until it has come', async () => {
+    const stored = await registry.create(record({ phase: 'freezing' }));
+    const waiting = wait({ registry, clock: systemClock, signal: never }, '20260101020000', {
+      for: 'succeeded',
+      timeoutMs: 30_000,
+    });
+    await registry.update(stored, record({ phase: 'succeeded' }));
+    expect(await waiting).toBe('backup shop/orders-db/20260101020000 succeeded\n');
+  });
+
+  it('gives up in time', async () => {
+    await registry.create(record({ phase: 'freezing' }));
+    const waiting = wait({ registry, clock, signal: never }, '20260101020000', { for: 'succeeded', timeoutMs: 1000 });
+    waiting.catch(() => undefined);
+    while (clock.armed === 0) await new Promise((resolve) => setImmediate(resolve));
+    clock.advance(1000);
+    await expect(waiting).rejects.toMatchObject({ code: 'wait-timeout', exitCode: 8 });
+  });
+});
+
+describe('deleting a backup', () => {
+  const yes = async (): Promise<boolean> => true;
+
+  it('takes its snapshots along, the record last', async () => {
+    await withSnapshot({ id: '20260101020000' });
+    const good = await withSnapshot({ id: '20260102020000' });
+    const said = await deleteBackup({ registry, remover, locksOf, clock, confirm: yes }, '20260101020000', {
+      yes: false,
+    });
+    expect(said).toBe('backup shop/orders-db/20260101020000 deleted, with 1 snapshot\n');
+    expect(await exists('orders-db-data-20260101020000')).toBe(false);
+    expect(await phaseOf(record())).toBeUndefined();
+    expect(await exists(snapshotOf(good))).toBe(true);
+  });
+
+  it('asks first, and takes silence for no', async () => {
+    await withSnapshot({ id: '20260101020000' });
+    const made = await withSnapshot({ id: '20260102020000' });
+    const context = { registry, remover, locksOf, clock, confirm: async () => false };
+    await expect(deleteBackup(context, '20260102020000', { yes: false })).rejects.toMatchObject({
+      code: 'delete-refused',
+    });
+    expect(await exists(snapshotOf(made))).toBe(true);
+    expect(await phaseOf(made)).toBe('succeeded');
+  });
+
+  it.each(['pending', 'freezing', 'cut'] as const)('rule 10: refuses one that is being made (%s)', async (phase) => {
+    const made = await withSnapshot({ phase });
+    await using _ = await held('somebody else');
+    const context = { registry, remover, locksOf, clock, confirm: yes };
+    await expect(deleteBackup(context, made.id, { yes: true })).rejects.toMatchObject({ code: 'delete-refused' });
+    expect(await exists(snapshotOf(made))).toBe(true);
+  });
+
+  it.each(['pending', 'freezing', 'cut'] as const)('removes one whose runner is gone (%s)', async (phase) => {
+    const made = await withSnapshot({ phase });
+    const context = { registry, remover, locksOf, clock, confirm: yes };
+    await deleteBackup(context, made.id, { yes: true });
+    expect(await exists(snapshotOf(made))).toBe(false);
+    expect(await phaseOf(made)).toBeUndefined();
+    await held('the next backup').then((lease) => lease[Symbol.asyncDispose]());
+  });
+
+  it('rule 10: refuses the last good one', async () => {
+    const made = await withSnapshot();
+    await registry.create(record({ id: '20260102020000', phase: 'failed' }));
+    const context = { registry, remover, locksOf, clock, confirm: yes };
+    await expect(deleteBackup(context, made.id, { yes: true })).rejects.toMatchObject({ code: 'delete-refused' });
+    expect(await exists(snapshotOf(made))).toBe(true);
+  });
+
+  it('rule 10: refuses one that is protected', async () => {
+    await withSnapshot({ id: '20260101020000', retention: { protected: true } });
+    await withSnapshot({ id: '20260102020000' });
+    const context = { registry, remover, locksOf, clock, confirm: yes };
+    await expect(deleteBackup(context, '20260101020000', { yes: true })).rejects.toMatchObject({
+      code: 'delete-refused',
+    });
+  });
+
+  it('keeps listed what could not be removed', async () => {
+    await withSnapshot({ id: '20260101020000' });
+    await withSnapshot({ id: '20260102020000' });
+    const stuck = { remove: async () => ['snapshot x'], removeLeftovers: async () => [] };
+    await expect(
+      deleteBackup({ registry, remover: stuck, locksOf, clock, confirm: yes }, '20260101020000', { yes: true }),
+    ).rejects.toMatchObject({ code: 'delete-incomplete' });
+    expect((await registry.get('shop', 'orders-db', '20260101020000'))?.record).toMatchObject({
+      phase: 'deleting',
+      leftovers: ['snapshot x'],
+    });
+    const { removed } = await prune({ registry, remover, log });
+    expect(removed).toEqual(['shop/orders-db/20260101020000']);
+    expect(await exists('orders-db-data-20260101020000')).toBe(false);
+  });
+});
+
+describe('pruning', () => {
+  it('touches nothing but what is to be deleted', async () => {
+    const kept = await withSnapshot({ id: '20260101020000' });
+    const failed = await withSnapshot({ id: '20260102020000', phase: 'failed' });
+    const gone = await withSnapshot({ id: '20260103020000', phase: 'deleting' });
+    expect(await prune({ registry, remover, log })).toEqual({
+      removed: ['shop/orders-db/20260103020000'],
+      cleaned: [],
+      left: [],
+    });
+    expect([await exists(snapshotOf(kept)), await exists(snapshotOf(failed)), await exists(snapshotOf(gone))]).toEqual([
+      true,
+      true,
+      false,
+    ]);
+  });
+});
+
+describe('rule 11: what earlier runners left', () => {
+  const run = { id: '20260105020000', owner: { jobUid: 'job-5' }, trigger: 'scheduled' } as const;
+  const sweepAll = (): Promise<void> => sweep({ registry, store, clock: systemClock, log, run }, 'shop', 'orders-db');
+
+  it.each(['pending', 'freezing'] as const)('a record in phase %s fails, and its snapshots go', async (phase) => {
+    const made = await withSnapshot({ phase });
+    await sweepAll();
+    expect((await registry.get('shop', 'orders-db', made.id))?.record).toMatchObject({
+      phase: 'failed',
+      error: { code: 'runner-lost' },
+    });
+    expect(await exists(snapshotOf(made))).toBe(false);
+  });
+
+  it('a record whose cuts were proven is finished', async () => {
+    const made = await withSnapshot({ phase: 'cut' });
+    await sweepAll();
+    expect(await phaseOf(made)).toBe('succeeded');
+    expect(await exists(snapshotOf(made))).toBe(true);
+  });
+
+  it('a record whose snapshots are gone meanwhile is no backup', async () => {
+    const made = await withSnapshot({ phase: 'cut' });
+    await rm(join(folder, 'snapshots', snapshotOf(made)), { recursive: true });
+    await sweepAll();
+    expect((await registry.get('shop', 'orders-db', made.id))?.record).toMatchObject({
+      phase: 'failed',
+      error: { code: 'cut-lost' },
+    });
+  });
+
+  it("another database's and the own Job's records are left alone", async () => {
+    const own = await withSnapshot({ phase: 'freezing', owner: { jobUid: 'job-5' } });
+    const other = await withSnapshot({ phase: 'freezing', database: 'users-db' });
+    await sweepAll();
+    expect([await phaseOf(own), await phaseOf(other)]).toEqual(['freezing', 'freezing']);
+  });
+});

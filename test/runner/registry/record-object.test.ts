@@ -1,0 +1,73 @@
+import { describe, expect, it } from 'vitest';
+import type { ConfigMap } from '../../../runner/kube/objects';
+import { recordData, recordIn, recordObject } from '../../../runner/registry/record-object';
+import { type BackupRecord, FINALIZER, LABELS } from '../../../src/contract';
+import { record } from '../../support/record';
+
+const object = recordObject(record(), 'stillpoint');
+
+/** The object with other labels or another name. */
+const named = (change: Partial<ConfigMap['metadata']>): ConfigMap => ({
+  ...object,
+  metadata: { ...object.metadata, ...change },
+});
+const holding = (content: BackupRecord): ConfigMap => ({ ...object, ...recordData(content) });
+const labelled = (change: Readonly<Record<string, string>>): ConfigMap =>
+  named({ labels: { ...object.metadata.labels, ...change } });
+
+describe('a record as a ConfigMap', () => {
+  it('is read as it was written', () => {
+    expect(object.metadata).toMatchObject({
+      name: 'shop.orders-db.20260101020000',
+      namespace: 'stillpoint',
+      finalizers: [FINALIZER],
+    });
+    expect(recordIn(object)).toEqual(record());
+  });
+
+  it('may carry labels of others, and in its phase be ahead of its label', () => {
+    expect(recordIn(labelled({ team: 'shop', [LABELS.phase]: 'cut' }))).toEqual(record());
+  });
+});
+
+describe('rule 9: an object that speaks of two backups is nobody’s record', () => {
+  it.each<[string, ConfigMap, string]>([
+    [
+      'its content is of another namespace',
+      holding(record({ namespace: 'bank' })),
+      'record stillpoint/shop.orders-db.20260101020000 has the content of bank.orders-db.20260101020000',
+    ],
+    [
+      'its content is of another database',
+      holding(record({ database: 'users-db' })),
+      'has the content of shop.users-db.20260101020000',
+    ],
+    [
+      'its content is of another backup',
+      holding(record({ id: '20260101030000' })),
+      'has the content of shop.orders-db.20260101030000',
+    ],
+    ['its name is another one', named({ name: 'mine' }), 'record stillpoint/mine has the content of shop.orders-db.'],
+    [
+      'its label is of another namespace',
+      labelled({ [LABELS.namespace]: 'bank' }),
+      `has the label ${LABELS.namespace}: bank, and by its content it is shop`,
+    ],
+    ['its label is of another database', labelled({ [LABELS.database]: 'users-db' }), `${LABELS.database}: users-db`],
+    [
+      'its label is of another backup',
+      labelled({ [LABELS.backup]: '20260101030000' }),
+      `${LABELS.backup}: 20260101030`,
+    ],
+    ['it is not labelled as a record', labelled({ [LABELS.component]: 'backup' }), `${LABELS.component}: backup`],
+    ['it has no labels', named({ labels: {} }), `${LABELS.component}: (none), and by its content it is record`],
+  ])('%s', (_, strange, message) => {
+    expect(() => recordIn(strange)).toThrow(
+      expect.objectContaining({
+        code: 'record-unreadable',
+        message: expect.stringContaining(message),
+        hint: expect.stringContaining('nothing is restored or deleted by it'),
+      }),
+    );
+  });
+});

@@ -1,0 +1,56 @@
+import { describe, expect, it } from 'vitest';
+import type { EngineSession } from '../../runner/engine';
+import type { Platform, ServerPlace } from '../../runner/ports';
+import { traceServer } from '../../runner/preflight';
+import type { JobConfig } from '../../src/contract';
+
+const CONFIG = { spec: { connection: { host: 'accounts-db' } } } as JobConfig;
+const PLACE: ServerPlace = { uid: 'pod-1', name: 'pod shop/accounts-db-0', mounts: [], workload: {} };
+
+/** A platform that knows one place, found by an address or by the name of a host. */
+function platform(place: ServerPlace | undefined): Platform {
+  return { placeOf: async () => place } as unknown as Platform;
+}
+
+function session(
+  server: { readonly address: string | undefined; readonly hostname?: string },
+  isAt?: (address: string) => Promise<boolean>,
+): EngineSession {
+  return { server, ...(isAt === undefined ? {} : { isAt }) } as unknown as EngineSession;
+}
+
+describe('rule 3: tracing a server', () => {
+  it('takes a place that was found by an address', async () => {
+    expect(await traceServer(platform(PLACE), session({ address: '10.0.0.7' }), CONFIG)).toBe(PLACE);
+  });
+
+  it('has a place that was found by a name confirmed at its address', async () => {
+    const asked: string[] = [];
+    const named = { ...PLACE, address: '10.0.0.7' };
+    const isAt = async (address: string): Promise<boolean> => asked.push(address) > 0;
+    const byName = session({ address: undefined, hostname: 'accounts-db-0' }, isAt);
+    expect(await traceServer(platform(named), byName, CONFIG)).toBe(named);
+    expect(asked).toEqual(['10.0.0.7']);
+  });
+
+  it('refuses a pod of the same name in which another server answers', async () => {
+    const named = { ...PLACE, address: '10.0.0.7' };
+    const byName = session({ address: undefined, hostname: 'accounts-db-0' }, async () => false);
+    await expect(traceServer(platform(named), byName, CONFIG)).rejects.toMatchObject({
+      code: 'server-not-traced',
+      message:
+        'the server behind accounts-db says that its host is accounts-db-0, but in pod shop/accounts-db-0 (10.0.0.7) another answers',
+    });
+  });
+
+  it.each([
+    [{ address: '10.0.0.7' }, 'its address is 10.0.0.7, and no pod there has that address'],
+    [{ address: undefined, hostname: 'elsewhere-0' }, 'its host is elsewhere-0, and no pod there has that name'],
+    [{ address: undefined }, 'its address is a Unix socket, and no pod there has that address'],
+  ])('says what was looked for in vain: %o', async (server, message) => {
+    await expect(traceServer(platform(undefined), session(server), CONFIG)).rejects.toMatchObject({
+      code: 'server-not-traced',
+      message: `the server behind accounts-db says that ${message}`,
+    });
+  });
+});

@@ -1,0 +1,82 @@
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { basename, join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { parseAllDocuments } from 'yaml';
+import type { Manifest } from './synth';
+
+const fresh = mkdtempSync(join(tmpdir(), 'stillpoint-dist-'));
+
+/** The files of a folder with what is in them. */
+function contents(folder: string): Record<string, string> {
+  return Object.fromEntries(readdirSync(folder).map((name) => [name, readFileSync(join(folder, name), 'utf8')]));
+}
+
+beforeAll(() => {
+  // The command of cdk8s.yaml, into a folder of its own.
+  execFileSync(process.execPath, ['--import', 'tsx', 'charts/main.ts'], {
+    env: { ...process.env, CDK8S_OUTDIR: fresh },
+  });
+});
+afterAll(() => rmSync(fresh, { recursive: true }));
+
+/** A manifest's name without its place in the order. */
+const situation = (file: string): string => basename(file, '.k8s.yaml').replace(/^\d{4}-/, '');
+
+describe('dist/', () => {
+  it('is what charts/ make: else run npm run synth, and commit it', () => {
+    expect(contents('dist')).toEqual(contents(fresh));
+  });
+
+  it('has one manifest for each chart', () => {
+    const charts = readdirSync('charts').filter((name) => name !== 'main.ts');
+    expect(readdirSync('dist').map(situation).sort()).toEqual(charts.map((name) => basename(name, '.ts')).sort());
+  });
+
+  it('applies the registry first: the others grant rights in its namespace', () => {
+    expect(readdirSync('dist').sort().map(situation)[0]).toBe('registry');
+  });
+
+  const manifests: Manifest[] = Object.values(contents('dist')).flatMap((text) =>
+    parseAllDocuments(text).map((document) => document.toJS()),
+  );
+  const workloads = manifests.filter(({ kind }) => kind === 'CronJob' || kind === 'Job');
+
+  it('has workloads of each sort', () => {
+    expect(workloads.map(({ metadata }) => metadata.name.replace(/-[0-9a-f]{8}$/, '')).sort()).toEqual([
+      'accounts-db-backup',
+      'billing-db-backup',
+      'billing-db-backup-release-42',
+      'ledger-db-backup',
+      'orders-copy-prepare',
+      'orders-db-backup',
+      'stillpoint-pruner',
+    ]);
+  });
+
+  it('takes no secret from an environment variable, and has none in it', () => {
+    for (const { spec } of workloads) {
+      for (const container of (spec.jobTemplate?.spec ?? spec).template.spec.containers) {
+        expect(container.envFrom).toBeUndefined();
+        for (const { value, valueFrom } of container.env) {
+          expect(value).toBeUndefined();
+          expect(Object.keys(valueFrom)).toEqual(['fieldRef']);
+        }
+      }
+    }
+    expect(manifests.map(({ kind }) => kind)).not.toContain('Secret');
+  });
+
+  it('has no two objects of one name', () => {
+    const names = manifests.map(({ kind, metadata }) => `${kind} ${metadata.namespace ?? ''}/${metadata.name}`);
+    expect(names.filter((name, index) => names.indexOf(name) !== index)).toEqual([]);
+  });
+
+  it('gives cluster-wide objects no namespace, and all others one', () => {
+    const clusterWide = /^(Namespace|Cluster.*|ValidatingAdmission.*|Volume(Group)?SnapshotClass)$/;
+    for (const { kind, metadata } of manifests) {
+      expect([kind, metadata.namespace !== undefined]).toEqual([kind, !clusterWide.test(kind)]);
+    }
+  });
+});

@@ -1,0 +1,17 @@
+import { defineConfig } from 'vitest/config';
+
+/** Everything that runs on a machine with Node alone: unit, synth and the contract suites on an embedded PostgreSQL. */
+export default defineConfig({
+  resolve: { alias: { stillpoint: new URL('./src/index.ts', import.meta.url).pathname } },
+  test: {
+    // As for the tests on a cluster.
+    retry: process.env.CI === undefined ? 0 : 1,
+    // CI counts the tests by a report of its own.
+    ...(process.env.TEST_REPORT === undefined
+      ? {}
+      : { reporters: ['default', 'json'], outputFile: { json: process.env.TEST_REPORT } }),
+    include: ['test/{contract,src,runner,integration}/**/*.test.ts'],
+    testTimeout: 60_000,
+    hookTimeout: 120_000,
+  },
+});

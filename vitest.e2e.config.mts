@@ -1,0 +1,19 @@
+import { defineConfig } from 'vitest/config';
+
+/** The tests on a real cluster: KUBECONFIG says which. One file after the other: the cluster is shared. */
+export default defineConfig({
+  resolve: { alias: { stillpoint: new URL('./src/index.ts', import.meta.url).pathname } },
+  test: {
+    // Other work on the machine may stretch a second into ten: in CI a test may try again, once.
+    retry: process.env.CI === undefined ? 0 : 1,
+    // CI counts the tests by a report of its own.
+    ...(process.env.TEST_REPORT === undefined
+      ? {}
+      : { reporters: ['default', 'json'], outputFile: { json: process.env.TEST_REPORT } }),
+    include: ['test/e2e/**/*.test.ts'],
+    globalSetup: ['test/e2e/setup.ts'],
+    fileParallelism: false,
+    testTimeout: 300_000,
+    hookTimeout: 600_000,
+  },
+});
