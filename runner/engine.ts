@@ -1,5 +1,5 @@
 /** What an engine has to offer. One folder under engines/ implements it; nothing else knows an engine by its name. */
-import type { BackupRecord, Connection, EngineName, JobConfig } from '../src/contract';
+import type { BackupRecord, Connection, EngineName, Held, JobConfig } from '../src/contract';
 import type { CutRequest, Finding, Log, Volume } from './ports';
 
 /** The connection with the credentials read from their files. Never logged. */
@@ -86,6 +86,11 @@ export interface Plan {
   /** A sentence on what the plan guarantees and how, for the record's proof. */
   readonly statement: string;
   readonly steps: readonly PlanStep[];
+  /**
+   * What stays in force when the session ends: recorded before the first step, undone by the thaw, else by the guard or by
+   * a later run. Left out where all that is held ends with the session.
+   */
+  readonly held?: readonly Held[];
   /** Facts on the session and its server that must be the same before the first cut and after the last. */
   readonly observe: (within: StepContext) => Promise<Readonly<Record<string, string>>>;
   /** Lets the database go. Called exactly once when any step has run, also after a failure; must not throw when nothing is held. */
@@ -117,6 +122,29 @@ export interface EngineSession {
   /** Whether the server of this session, and no other, answers at an address. Of engines whose servers do not know their own. */
   isAt?(address: string): Promise<boolean>;
   /** Ends when the session is lost without having been closed. */
+  readonly lost: AbortSignal;
+  close(): Promise<void>;
+}
+
+/** Undoes what outlives its session, in a process that has not frozen anything itself. Of engines with such freezes. */
+export interface EngineGuard {
+  /**
+   * Connects to the very server that a plan is going to hold, before it does: a locked server may let nobody new in.
+   * Throws as {@link Engine.open} does.
+   */
+  open(target: Target, held: Held, log: Log, signal: AbortSignal): Promise<GuardSession>;
+}
+
+/** A guard's own connection to one server. */
+export interface GuardSession {
+  /** Whether something of what is to be undone is in force now. */
+  holds(signal: AbortSignal): Promise<boolean>;
+  /**
+   * Puts it back, and nothing that others have set meanwhile; answers in words what was done, with nothing when there was
+   * nothing to do. Idempotent.
+   */
+  undo(signal: AbortSignal): Promise<readonly string[]>;
+  /** Ends when the connection is lost without having been closed. */
   readonly lost: AbortSignal;
   close(): Promise<void>;
 }
@@ -179,5 +207,7 @@ export interface Engine {
   readonly defaultPort: number;
   /** Opens the one session. Throws server-unreachable, authentication-failed, tls-failed, session-not-direct. */
   open(target: Target, log: Log, signal: AbortSignal): Promise<EngineSession>;
+  /** There exactly when a freeze may outlive its session. */
+  readonly guard?: EngineGuard;
   readonly restore: EngineRestore;
 }

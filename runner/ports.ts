@@ -1,7 +1,7 @@
 /**
  * What the commands ask of the world, as interfaces. The commands and the executor see only these; main wires them.
  */
-import type { BackupId, BackupRecord, Cut, Phase, RecordedVolume, VolumeSelection } from '../src/contract';
+import type { BackupId, BackupRecord, Cut, Held, Phase, RecordedVolume, VolumeSelection } from '../src/contract';
 import type { ErrorCode } from './errors';
 
 /** Time, passed in so that no code reaches for it. */
@@ -44,6 +44,8 @@ export interface Mount {
   readonly path: string;
   /** The claim (or folder) that lies there; undefined for anything that is no claim (emptyDir, config, secret). */
   readonly claim: string | undefined;
+  /** The name of the volume in the pod's spec. */
+  readonly volume?: string | undefined;
   readonly subPath?: string | undefined;
   readonly readOnly?: boolean | undefined;
 }
@@ -156,6 +158,33 @@ export interface Registry {
     name: { readonly namespace: string; readonly database: string; readonly id: BackupId },
     signal: AbortSignal,
   ): AsyncIterable<StoredRecord | undefined>;
+}
+
+/** What a guard is asked to do, should this runner be gone before it says that it is done. */
+export interface GuardOrder {
+  readonly id: BackupId;
+  readonly jobUid: string;
+  /** The Job's pod that asks: its next pod asks anew. */
+  readonly pod?: string | undefined;
+  readonly held: readonly Held[];
+  readonly budgetMs: number;
+}
+
+/** A guard that is connected to every server of its order, with its deadline armed. */
+export interface ArmedGuard {
+  /** Aborts when the guard has acted, or is gone: what is frozen is not guarded any more. */
+  readonly lost: AbortSignal;
+  /** Nothing is held any more: the guard is let go. Never throws. */
+  release(): Promise<void>;
+}
+
+/**
+ * Other processes that undo a freeze which outlives its session (safety rule 8): another pod of the same Job, by
+ * preference on another node.
+ */
+export interface Guards {
+  /** Answers when a guard is connected and armed: before anything is frozen. Throws guard-missing when none comes in time. */
+  arm(order: GuardOrder, signal: AbortSignal): Promise<ArmedGuard>;
 }
 
 /** Removes what a record stands for: snapshots, their contents, objects. Only what is ours (safety rule 9). */

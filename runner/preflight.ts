@@ -2,7 +2,7 @@
  * All that can be known before anything is touched (safety rule 2). `backup` stops at the first error in it, `doctor`
  * prints it.
  */
-import type { JobConfig } from '../src/contract';
+import type { JobConfig, VolumeSelection } from '../src/contract';
 import { checkCoverage, withMounts } from './coverage';
 import type { Engine, EngineSession, Plan, PlanRequest, Target } from './engine';
 import { StillpointError } from './errors';
@@ -34,11 +34,13 @@ export async function preflight(context: PreflightContext, id: string): Promise<
   const { config, engine, target, platform, store, log, signal } = context;
   const access = platform.checkAccess();
   access.catch(() => undefined);
-  const volumes = await platform.resolveVolumes(config.spec.volumes);
+  const { volumes: selections } = config.spec;
+  const named = await platform.resolveVolumes(selections.filter(({ podVolume }) => podVolume === undefined));
   const session = await engine.open(target, log, signal);
   try {
     const place = await traceServer(platform, session, config);
-    const mounted = withMounts(volumes, place.mounts);
+    const found = await platform.resolveVolumes(claimsOfPlace(selections, place));
+    const mounted = withMounts(eachOnce([...named, ...found]), place.mounts);
     const request = planRequest(context, id, mounted);
     const serverFindings = [
       ...(await coverageFindings(session, place, mounted, config)),
@@ -111,6 +113,30 @@ export async function coverageFindings(
     mounts: place.mounts,
     volumes,
     ignored: config.spec.ignoreClaims ?? [],
+  });
+}
+
+/** The selections that name a volume of the server's pod, with the claim that it is there. Throws claim-not-found. */
+export function claimsOfPlace(
+  selections: readonly VolumeSelection[],
+  { name, mounts }: ServerPlace,
+): readonly VolumeSelection[] {
+  return selections.flatMap(({ podVolume, ...selection }) => {
+    if (podVolume === undefined) return [];
+    const claim = mounts.find(({ volume }) => volume === podVolume)?.claim;
+    if (claim !== undefined) return [{ ...selection, claim }];
+    const claims = mounts.flatMap(({ volume, claim: there }) => (there === undefined ? [] : [`${volume} (${there})`]));
+    throw new StillpointError('claim-not-found', `${name} mounts no claim as its volume ${podVolume}`, {
+      hint: `it mounts ${claims.length === 0 ? 'none at all' : claims.join(', ')}: name one of them`,
+    });
+  });
+}
+
+function eachOnce(volumes: readonly Volume[]): readonly Volume[] {
+  const twice = volumes.find(({ claim }, index) => volumes.findIndex((other) => other.claim === claim) !== index);
+  if (twice === undefined) return volumes;
+  throw new StillpointError('config-invalid', `claim ${twice.claim} is selected twice by the policy`, {
+    hint: "select each claim once: by its name, its StatefulSet, its labels, or from the server's pod",
   });
 }
 

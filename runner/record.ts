@@ -66,6 +66,7 @@ export function freezingRecord(
     volumes: found.volumes.map(({ namespace: _, ...volume }) => volume),
     workload: found.place.workload,
     plannedSnapshots,
+    ...(plan.held === undefined || plan.held.length === 0 ? {} : { held: plan.held }),
     warnings: [...(record.warnings ?? []), ...warnings],
   };
 }

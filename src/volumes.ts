@@ -45,6 +45,7 @@ export interface StatefulSetVolumeOptions extends BackupVolumeOptions {
  * BackupVolume.fromClaimName('data-orders-db-0');
  * BackupVolume.fromStatefulSet('orders-db', 'wal', { role: VolumeRole.LOG });
  * BackupVolume.fromLabels({ app: 'orders-db' });
+ * BackupVolume.fromServerPod('data');
  */
 export class BackupVolume {
   /** The volume of a claim, by the claim's name. */
@@ -72,11 +73,22 @@ export class BackupVolume {
     return new BackupVolume(options, { matchLabels: labels }, undefined);
   }
 
+  /**
+   * The volume of the claim that the server's own pod mounts, whichever pod that turns out to be when a backup begins:
+   * for servers that are chosen then, as the secondary of a replica set is.
+   *
+   * @param podVolume the volume's name in the pod's spec; a StatefulSet's pods have their claims under the names of its
+   * volumeClaimTemplates
+   */
+  public static fromServerPod(podVolume: string, options: BackupVolumeOptions = {}): BackupVolume {
+    return new BackupVolume(options, { podVolume }, undefined);
+  }
+
   /** The volume's name in the backup. */
   public readonly name: string;
   /** What lies on it. */
   public readonly role: VolumeRole;
-  /** The claim's name; undefined where it is found by labels. */
+  /** The claim's name; undefined where it is found by labels or from the server's pod. */
   public readonly claimName?: string;
 
   private constructor(

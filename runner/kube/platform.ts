@@ -47,7 +47,7 @@ export class KubernetesPlatform implements Platform {
 
   async resolveVolumes(selections: readonly VolumeSelection[]): Promise<readonly Volume[]> {
     const volumes = await resolveVolumes(this.#client, this.#options.namespace, selections);
-    this.#claims = volumes.map(({ claim }) => claim);
+    this.#claims = [...this.#claims, ...volumes.map(({ claim }) => claim)];
     return volumes;
   }
 

@@ -13,12 +13,7 @@ export async function resolveVolumes(
   selections: readonly VolumeSelection[],
 ): Promise<readonly Volume[]> {
   const found = await Promise.all(selections.map((selection) => resolveOne(client, namespace, selection)));
-  const volumes = found.flat();
-  const twice = volumes.find(({ claim }, index) => volumes.findIndex((other) => other.claim === claim) !== index);
-  if (twice === undefined) return volumes;
-  throw new StillpointError('config-invalid', `claim ${namespace}/${twice.claim} is selected twice by the policy`, {
-    hint: 'select each claim once: by its name, its StatefulSet or its labels',
-  });
+  return found.flat();
 }
 
 async function resolveOne(client: KubeClient, namespace: string, selection: VolumeSelection): Promise<Volume[]> {

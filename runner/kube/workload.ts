@@ -30,6 +30,7 @@ export function mountsOf(pod: Pod, server: Container | undefined): readonly Moun
 function toMount(mount: VolumeMount, claims: ReadonlyMap<string, string>, prefix: string): Mount {
   return {
     path: `${prefix}${mount.mountPath}`,
+    volume: mount.name,
     claim: claims.get(mount.name),
     ...(mount.subPath === undefined ? {} : { subPath: mount.subPath }),
     ...(mount.readOnly === undefined ? {} : { readOnly: mount.readOnly }),

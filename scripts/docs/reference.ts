@@ -31,8 +31,14 @@ function accessPage(): string {
     registryNamespace: '‹registry›',
     clusterScope: true,
   };
-  const usual = backupAccess({ ...byName, byLabel: false });
-  const widest = backupAccess({ ...byName, byLabel: true, snapshotClasses: [], groupClasses: ['‹group class›'] });
+  const usual = backupAccess({ ...byName, byLabel: false, byPod: false });
+  const widest = backupAccess({
+    ...byName,
+    byLabel: true,
+    byPod: false,
+    snapshotClasses: [],
+    groupClasses: ['‹group class›'],
+  });
   const known = new Set(usual.map((need) => JSON.stringify(need)));
   const more = widest.filter((need) => !known.has(JSON.stringify(need)));
   return page('Rights', [

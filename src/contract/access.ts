@@ -24,9 +24,12 @@ export interface AccessNeed {
 
 /** What of a policy decides on the rights that its backups need. */
 export interface AccessRequest {
-  /** The claims that are named one by one; empty when some are found by label. */
+  /** The claims that are named one by one. */
   readonly claims: readonly string[];
+  /** Whether some are found by label. */
   readonly byLabel: boolean;
+  /** Whether some are found from the server's pod, whose name is not known beforehand either. */
+  readonly byPod: boolean;
   /** Empty: the cluster's default class is looked for. */
   readonly snapshotClasses: readonly string[];
   readonly groupClasses: readonly string[];
@@ -44,6 +47,7 @@ export function accessRequestOf({ spec }: JobConfig): AccessRequest {
       ({ claim, statefulSet }) => claim ?? (statefulSet && statefulSetClaimName(statefulSet)) ?? [],
     ),
     byLabel: volumes.some(({ matchLabels }) => matchLabels !== undefined),
+    byPod: volumes.some(({ podVolume }) => podVolume !== undefined),
     snapshotClasses: snapshots.className === undefined ? [] : [snapshots.className],
     groupClasses: snapshots.groupClassName === undefined ? [] : [snapshots.groupClassName],
     lease: leaseName(database),
@@ -93,10 +97,12 @@ function databaseAccess(request: AccessRequest): AccessNeed[] {
           ['get', 'list'],
           'find the claims that carry the labels of the policy or of a group snapshot',
         )
-      : {
-          ...inNamespace('', 'persistentvolumeclaims', ['get'], 'read the claims of the policy'),
-          names: request.claims,
-        },
+      : request.byPod
+        ? inNamespace('', 'persistentvolumeclaims', ['get'], "read the claims of the server's pod, whichever that is")
+        : {
+            ...inNamespace('', 'persistentvolumeclaims', ['get'], 'read the claims of the policy'),
+            names: request.claims,
+          },
     inNamespace('apps', 'statefulsets', ['get'], 'keep the spec that a restore needs when the original is gone'),
     inNamespace('apps', 'replicasets', ['get'], 'find the Deployment of a pod that has one'),
     inNamespace('apps', 'deployments', ['get'], 'keep the spec that a restore needs when the original is gone'),

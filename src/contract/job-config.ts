@@ -50,7 +50,10 @@ export const CONNECTION = object({
   connectTimeoutSeconds: optional(integer({ minimum: 1, maximum: 600 })),
 });
 
-/** One volume of a database: a claim by name, or by the StatefulSet that made it, or all claims with given labels. */
+/**
+ * One volume of a database: a claim by name, or by the StatefulSet that made it, or all claims with given labels, or
+ * whatever claim the server's own pod mounts, for a server that is chosen when a backup begins.
+ */
 export const VOLUME = object({
   name: label,
   role: oneOf(
@@ -60,6 +63,14 @@ export const VOLUME = object({
   claim: optional(name),
   statefulSet: optional(object({ name, volumeClaimTemplate: name, ordinal: integer({ minimum: 0 }) })),
   matchLabels: optional(map(string({ maxLength: 63 }))),
+  podVolume: optional(
+    string({
+      pattern: DNS_LABEL_PATTERN,
+      maxLength: 63,
+      description:
+        "The claim that the server's own pod has under this name among its volumes; a StatefulSet's pods have their claims under the names of its volumeClaimTemplates.",
+    }),
+  ),
   directory: optional(path),
 });
 
@@ -99,6 +110,11 @@ export const JOB_CONFIG = object(
       budgetSeconds: optional(integer({ minimum: 1, maximum: 3600 })),
       readyTimeoutSeconds: optional(integer({ minimum: 1, maximum: 86400 })),
       deadlineSeconds: optional(integer({ minimum: 1 })),
+      guarded: optional(
+        boolean(
+          'Whether the Job has a second pod, the guard, which undoes what outlives the session of a runner that is gone. Engines whose freeze ends with its session need none.',
+        ),
+      ),
       trigger: optional(oneOf(['scheduled', 'manual', 'pre-deployment'])),
       registry: object({ namespace: optional(label), directory: optional(path) }),
       clusterScope: optional(

@@ -84,6 +84,19 @@ const proof = object(
   { open: true },
 );
 
+const held = object(
+  {
+    member: string({ description: 'The server, as the engine names it: host:port.' }),
+    host: string({ description: 'The address of the server itself, never that of a Service.' }),
+    port: integer({ minimum: 1, maximum: 65535 }),
+    undo: map(
+      string({ minLength: 0 }),
+      "What puts it back, in the engine's own words: Redis has the settings as they were, MongoDB the number of locks.",
+    ),
+  },
+  { open: true },
+);
+
 const failure = object(
   { code: string(), message: string(), hint: optional(string()), at: timestamp(), step: optional(string()) },
   { open: true },
@@ -143,6 +156,13 @@ export const RECORD = object(
     proof: optional(proof),
     volumes: array(volume),
     cuts: array(cut),
+    held: optional(array(held)),
+    heldUndone: optional(
+      object(
+        { at: timestamp(), by: oneOf(['runner', 'guard', 'later-run', 'heal']), done: array(string()) },
+        { open: true, description: 'When what outlives the session was undone, by whom, and what was done, in words.' },
+      ),
+    ),
     plannedSnapshots: optional(
       array(string({ description: 'The names that were going to be asked for: what a later run undoes.' })),
     ),
@@ -194,4 +214,7 @@ export type Cut = Infer<typeof cut>;
 export type RecordedVolume = Infer<typeof volume>;
 export type Proof = Infer<typeof proof>;
 export type Observation = Infer<typeof observation>;
+/** What a freeze leaves in force at one server when its session ends. */
+export type Held = Infer<typeof held>;
+export type HeldUndone = NonNullable<BackupRecord['heldUndone']>;
 export type Failure = Infer<typeof failure>;

@@ -141,6 +141,7 @@ describe('every right', () => {
   const request = {
     claims: ['a'],
     byLabel: false,
+    byPod: false,
     snapshotClasses: ['c'],
     groupClasses: ['g'],
     lease: 'l',

@@ -24,6 +24,7 @@ afterAll(() => space[Symbol.asyncDispose]());
 const request = (clusterScope: boolean): AccessRequest => ({
   claims: ['data'],
   byLabel: false,
+  byPod: false,
   snapshotClasses: ['disk'],
   groupClasses: [],
   lease: 'stillpoint-orders-db',

@@ -73,9 +73,9 @@ describe('the pod of a server', () => {
 
   test('shows what the server sees, and the claims of the others under their names', () => {
     expect(mountsOf(pod, serverContainer(pod, ['data-db-0']))).toEqual([
-      { path: '/var/lib/postgresql/data', claim: 'data-db-0' },
-      { path: '/run', claim: undefined },
-      { path: 'exporter:/backup', claim: 'backups' },
+      { path: '/var/lib/postgresql/data', volume: 'data', claim: 'data-db-0' },
+      { path: '/run', volume: 'scratch', claim: undefined },
+      { path: 'exporter:/backup', volume: 'backup', claim: 'backups' },
     ]);
   });
 
