@@ -18,7 +18,7 @@ export interface EngineAdapter {
   /** The runner's own: the suite opens sessions of it without a Job as well. */
   readonly engine: Engine;
   /** All that it promises, the default first. */
-  readonly modes: readonly EngineMode[];
+  readonly modes: readonly [EngineMode, ...EngineMode[]];
   /** Starts a server, and waits until it accepts connections. */
   start(options: StartOptions): Promise<TestServer>;
 }

@@ -12,7 +12,7 @@ import {
 } from '../harness/mysql';
 import { applyMySqlPolicy } from '../harness/policy';
 import { eventually } from '../harness/wait';
-import type { EngineAdapter, EngineMode, Ongoing, TestClient, TestServer } from './adapter';
+import type { EngineAdapter, Ongoing, TestClient, TestServer } from './adapter';
 
 export const mariadb = adapter('MariaDB 11.8', 'mariadb', 'mariadb:11.8');
 export const mysql = adapter('MySQL 9', 'mysql', 'mysql:9');
@@ -25,7 +25,7 @@ function adapter(title: string, name: 'mariadb' | 'mysql', image: MySqlImage): E
   const mayLose = ofMariaDb ? { mayLose: /sync_binlog is 0/ } : {};
   // A second backup stage waits for the first to end; MySQL's locks go together, but are seen.
   const secondFreeze = ofMariaDb ? 'freeze-timeout' : 'freeze-left';
-  const modes: readonly EngineMode[] = [
+  const modes: EngineAdapter['modes'] = [
     { name: 'global', setup: 'plain', layout: 'atomic', freezes: 'writes', exact: true, secondFreeze },
     {
       name: 'instance',
