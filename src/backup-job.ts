@@ -5,7 +5,7 @@ import { contentHash } from './content-hash';
 import { GUARDED_JOB_NAME_MAX, JOB_NAME_MAX, type JobConfig } from './contract';
 import type { DatabaseBackup } from './database-backup';
 import { invalid } from './invalid';
-import { succeedsWithoutGuard } from './job';
+import { GuardedJob } from './job';
 import { takeName } from './objects';
 
 /** Why a backup is taken outside its schedule: records carry it. */
@@ -70,11 +70,10 @@ export class BackupJob extends Construct {
     // A ConfigMap of its own: the policy's may say something else when a second pod of this Job reads it.
     backup._addConfig(this, 'Config', this.jobName, config);
     const metadata = backup._metadata(this.jobName);
-    const job = new k8s.KubeJob(this, 'Resource', {
+    new (backup._guarded ? GuardedJob : k8s.KubeJob)(this, 'Resource', {
       metadata: { ...metadata, annotations: { ...metadata.annotations, ...props.annotations } },
       // No ttlSecondsAfterFinished: a Job that is gone while it is in Git would be made, and run, again.
       spec: backup._jobSpec(this.jobName),
     });
-    if (backup._guarded) succeedsWithoutGuard(job, '/spec');
   }
 }

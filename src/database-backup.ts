@@ -14,7 +14,7 @@ import {
   LABELS,
   MOUNTS,
 } from './contract';
-import { runnerJob, succeedsWithoutGuard } from './job';
+import { GuardedCronJob, runnerJob } from './job';
 import { DEFAULT_DEADLINE_SECONDS, type EngineDefinition, jobConfigOf, jobConfigText } from './job-config';
 import { labelsOf, namespaceOf, takeName, templateMetadata } from './objects';
 import { type MountedVolume, runnerPod } from './runner-pod';
@@ -84,7 +84,7 @@ export abstract class DatabaseBackup extends Construct implements IDatabaseBacku
 
   private addCronJob(): void {
     const { props } = this;
-    const cronJob = new k8s.KubeCronJob(this, 'Resource', {
+    new (this._guarded ? GuardedCronJob : k8s.KubeCronJob)(this, 'Resource', {
       metadata: this._metadata(this.policyName),
       spec: {
         schedule: this.scheduleExpression,
@@ -101,7 +101,6 @@ export abstract class DatabaseBackup extends Construct implements IDatabaseBacku
         },
       },
     });
-    if (this._guarded) succeedsWithoutGuard(cronJob, '/spec/jobTemplate/spec');
   }
 
   private grant(): void {

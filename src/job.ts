@@ -1,5 +1,5 @@
-import { type ApiObject, type Duration, JsonPatch } from 'cdk8s';
-import type { k8s } from 'cdk8s-plus-28';
+import type { Duration } from 'cdk8s';
+import { k8s } from 'cdk8s-plus-28';
 import { JOB_INDEX } from './contract';
 import { RUNNER_CONTAINER } from './runner-pod';
 
@@ -49,12 +49,36 @@ export function runnerJob(template: k8s.PodTemplateSpec, deadline: Duration, gua
 }
 
 /**
- * Has a Job succeed as soon as its runner has, whatever has become of the guard. The field is younger than cdk8s-plus-28;
- * API servers before Kubernetes 1.31 leave it out, and there the guard ends by itself.
+ * A Job succeeds as soon as its runner has, whatever has become of the guard. The field is younger than cdk8s-plus-28,
+ * whose objects leave out what they do not know. API servers before Kubernetes 1.31 leave it out too: there the guard ends
+ * by itself.
+ */
+const SUCCESS_POLICY = { rules: [{ succeededIndexes: `${JOB_INDEX.runner}` }] } as const;
+
+/**
+ * A Job of a runner and its guard.
  *
  * @internal
  */
-export function succeedsWithoutGuard(object: ApiObject, spec: string): void {
-  const rules = [{ succeededIndexes: `${JOB_INDEX.runner}` }];
-  object.addJsonPatch(JsonPatch.add(`${spec}/successPolicy`, { rules }));
+export class GuardedJob extends k8s.KubeJob {
+  // biome-ignore lint/suspicious/noExplicitAny: as ApiObject has it
+  public override toJson(): any {
+    const { spec, ...job } = super.toJson();
+    return { ...job, spec: { ...spec, successPolicy: SUCCESS_POLICY } };
+  }
+}
+
+/**
+ * A CronJob whose Jobs are of a runner and its guard.
+ *
+ * @internal
+ */
+export class GuardedCronJob extends k8s.KubeCronJob {
+  // biome-ignore lint/suspicious/noExplicitAny: as ApiObject has it
+  public override toJson(): any {
+    const { spec, ...cronJob } = super.toJson();
+    const { spec: jobSpec, ...template } = spec.jobTemplate;
+    const jobTemplate = { ...template, spec: { ...jobSpec, successPolicy: SUCCESS_POLICY } };
+    return { ...cronJob, spec: { ...spec, jobTemplate } };
+  }
 }
