@@ -5,6 +5,7 @@ export * from './backup-props';
 export * from './database-backup';
 export * from './databases/mysql';
 export * from './databases/postgres';
+export * from './databases/redis';
 export * from './registry';
 export * from './restore';
 export type { RunnerPodProps } from './runner-pod';
