@@ -5,4 +5,5 @@ import type { Engine } from '../engine';
 export const ENGINES = {
   postgres: async () => (await import('./postgres')).engine,
   mysql: async () => (await import('./mysql')).engine,
+  mongodb: async () => (await import('./mongodb')).engine,
 } satisfies Record<EngineName, () => Promise<Engine>>;

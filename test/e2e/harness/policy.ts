@@ -5,6 +5,9 @@ import {
   BackupSchedule,
   BackupVolume,
   GroupSnapshotClass,
+  MongoBackup,
+  type MongoBackupProps,
+  MongoMember,
   MySqlBackup,
   type MySqlBackupProps,
   PostgresBackup,
@@ -14,6 +17,7 @@ import {
   VolumeRole,
 } from 'stillpoint';
 import { apply } from './cluster';
+import type { TestMongo } from './mongo';
 import type { TestMySql } from './mysql';
 import type { TestPostgres } from './postgres';
 import { thisRun } from './this-run';
@@ -75,6 +79,29 @@ export async function applyMySqlPolicy(
       BackupVolume.fromClaimName(data),
       ...(binlog === undefined ? [] : [BackupVolume.fromClaimName(binlog, { role: VolumeRole.LOG })]),
     ],
+    snapshotClass: SnapshotClass.fromName(className),
+    schedule: BackupSchedule.cron('0 0 31 2 *'),
+    registry: Registry.fromNamespace(thisRun.registry),
+    image: thisRun.image,
+    deadline: Duration.minutes(5),
+    ...props,
+  });
+  await apply(chart.toJson());
+  return { name: policy.policyName, namespace: server.namespace, database: policy.databaseName };
+}
+
+/** Makes the policy of a MongoDB, and applies it. A set of one member has but its primary to back up. */
+export async function applyMongoPolicy(
+  server: TestMongo,
+  options: Partial<MongoBackupProps> & { readonly className?: string } = {},
+): Promise<TestPolicy> {
+  const chart = new Chart(Testing.app(), 'policy', { namespace: server.namespace });
+  const { className = thisRun.registry, ...props } = options;
+  const policy = new MongoBackup(chart, server.name, {
+    host: server.name,
+    credentials: Secret.fromSecretName(chart, 'login', server.credentials),
+    volumes: [BackupVolume.fromServerPod('data')],
+    member: MongoMember.PRIMARY,
     snapshotClass: SnapshotClass.fromName(className),
     schedule: BackupSchedule.cron('0 0 31 2 *'),
     registry: Registry.fromNamespace(thisRun.registry),
