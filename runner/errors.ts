@@ -60,8 +60,9 @@ export const ERRORS = {
   'freeze-left': refused('A freeze of an earlier run is still there.'),
   'id-taken': { exitCode: 6, retryable: true, means: 'Another backup of this database has the same id.' },
   'record-conflict': { exitCode: 6, retryable: true, means: 'Somebody else has changed the record meanwhile.' },
-  'guard-missing': failed(
+  'guard-missing': refused(
     'No guard was there in time to undo what outlives the session of a runner that is gone: nothing was frozen.',
+    true,
   ),
   'guard-acted': failed('The guard has undone the freeze, or is gone: what was cut after that is no backup.'),
   'freeze-failed': failed('The database could not be frozen.'),

@@ -6,6 +6,7 @@ export * from './database-backup';
 export * from './databases/mongodb';
 export * from './databases/mysql';
 export * from './databases/postgres';
+export * from './databases/redis';
 export * from './registry';
 export * from './restore';
 export type { RunnerPodProps } from './runner-pod';

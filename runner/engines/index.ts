@@ -6,4 +6,5 @@ export const ENGINES = {
   postgres: async () => (await import('./postgres')).engine,
   mysql: async () => (await import('./mysql')).engine,
   mongodb: async () => (await import('./mongodb')).engine,
+  redis: async () => (await import('./redis')).engine,
 } satisfies Record<EngineName, () => Promise<Engine>>;

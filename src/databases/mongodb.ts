@@ -80,6 +80,8 @@ export class MongoBackup extends DatabaseBackup {
       engine: 'mongodb',
       defaultPort: 27017,
       ...(props.authenticationDatabase === undefined ? {} : { connectTo: props.authenticationDatabase }),
+      // The lock belongs to the server, and goes on when its runner is gone.
+      guarded: lock !== false,
       layout: groupSnapshotClass !== undefined && volumes.length > 1 ? 'group' : 'auto',
       options: {
         ...(member === undefined ? {} : { member }),

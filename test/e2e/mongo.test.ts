@@ -6,7 +6,7 @@
 import { MongoMember } from 'stillpoint';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import type { BackupRecord } from '../../src/contract';
-import { compareLedger, type LedgerRow, LedgerWriter, readLedger } from '../ledger/writer';
+import { compareLedger, type LedgerRow, LedgerWriter } from '../ledger/writer';
 import { attemptBackup, succeeded, takeBackup } from './harness/backup';
 import { KINDS, remove } from './harness/cluster';
 import {
@@ -37,7 +37,7 @@ describe(MONGO_TITLE, () => {
   /** Begins a new ledger. */
   async function startLedger(): Promise<LedgerWriter> {
     const admin = await server.connect();
-    await admin.query('DROP TABLE IF EXISTS ledger').catch(() => undefined);
+    await admin.forget();
     await admin.end();
     const ledger = await LedgerWriter.start({ connect: server.connect, now: Date.now });
     onTestFinished(() => ledger.stop().catch(() => undefined));
@@ -85,7 +85,7 @@ describe(MONGO_TITLE, () => {
         held: [{ undo: { locks: '1' } }],
       });
       expect(record.proof?.before.facts.lastWrite).toBe(record.position?.opTime);
-      const rows = await readLedger(await restoredCopy(policy, record));
+      const rows = await (await restoredCopy(policy, record)).numbers();
       expect(rows).toEqual(acknowledgedBefore(ledger.rows, record.times.thawed));
     },
   );
@@ -99,7 +99,7 @@ describe(MONGO_TITLE, () => {
     await ledger.stop();
     expect(record).toMatchObject({ freezes: 'nothing', position: { lock: 'false', exact: 'false' } });
     expect(record.held).toBeUndefined();
-    const rows = await readLedger(await restoredCopy(policy, record));
+    const rows = await (await restoredCopy(policy, record)).numbers();
     const verdict = compareLedger(ledger.rows, rows, {
       firstAsked: Date.parse(record.times.firstAsked ?? ''),
       lastSeen: Date.parse(record.times.lastCutSeen ?? ''),

@@ -8,7 +8,8 @@ import { Duration } from 'cdk8s';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import type { EngineSession, Plan, StepContext } from '../../runner/engine';
 import { engine } from '../../runner/engines/mysql';
-import { type LedgerClient, LedgerWriter } from '../ledger/writer';
+import { type SqlClient, sqlLedger } from '../ledger/sql';
+import { LedgerWriter } from '../ledger/writer';
 import { QuietLog } from '../support/quiet-log';
 import { attemptBackup } from './harness/backup';
 import { KINDS, remove } from './harness/cluster';
@@ -52,7 +53,7 @@ describe.each(['mariadb:11.8', 'mysql:9'] as const)('%s', (image) => {
     return session;
   }
 
-  async function client(): Promise<LedgerClient> {
+  async function client(): Promise<SqlClient> {
     const connected = await server.connect();
     onTestFinished(async () => void (await connected.end()));
     return connected;
@@ -63,7 +64,7 @@ describe.each(['mariadb:11.8', 'mysql:9'] as const)('%s', (image) => {
     const admin = await server.connect();
     await admin.query('DROP TABLE IF EXISTS ledger');
     await admin.end();
-    const ledger = await LedgerWriter.start({ connect: server.connect, now: Date.now });
+    const ledger = await LedgerWriter.start({ connect: async () => sqlLedger(await server.connect()), now: Date.now });
     onTestFinished(() => ledger.stop().catch(() => undefined));
     return ledger;
   }

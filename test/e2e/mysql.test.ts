@@ -6,7 +6,8 @@
 import { MySqlMode } from 'stillpoint';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import type { BackupRecord } from '../../src/contract';
-import { compareLedger, type LedgerClient, LedgerWriter, readLedger } from '../ledger/writer';
+import { type SqlClient, sqlLedger } from '../ledger/sql';
+import { compareLedger, LedgerWriter } from '../ledger/writer';
 import { succeeded, takeBackup } from './harness/backup';
 import { KINDS, remove } from './harness/cluster';
 import { startMySql, startMySqlOnClaims, type TestMySql } from './harness/mysql';
@@ -17,7 +18,7 @@ import { stillpoint } from './harness/stillpoint';
 const RUNS = Number(process.env.LEDGER_RUNS ?? '3');
 
 /** How many transactions a server has in its binary log, as MySQL or MariaDB counts them. */
-async function transactions(client: LedgerClient, mariadb: boolean): Promise<{ readonly gtid: string; count: number }> {
+async function transactions(client: SqlClient, mariadb: boolean): Promise<{ readonly gtid: string; count: number }> {
   const variable = mariadb ? '@@GLOBAL.gtid_binlog_pos' : '@@GLOBAL.gtid_executed';
   const { rows } = await client.query(`SELECT ${variable} AS gtid`);
   const gtid = String(rows[0]?.gtid).replaceAll('\n', '');
@@ -40,14 +41,14 @@ describe.each(['mariadb:11.8', 'mysql:9'] as const)('%s', (image) => {
     const admin = await server.connect();
     await admin.query('DROP TABLE IF EXISTS ledger');
     await admin.end();
-    return await LedgerWriter.start({ connect: server.connect, now: Date.now });
+    return await LedgerWriter.start({ connect: async () => sqlLedger(await server.connect()), now: Date.now });
   }
 
   /** A backup under load, and a server of the user's own on what was restored of it. */
   async function backupAndRestore(policy: TestPolicy): Promise<{
     readonly record: BackupRecord;
     readonly ledger: LedgerWriter;
-    readonly copy: LedgerClient;
+    readonly copy: SqlClient;
     /** Transactions of the original that are no rows of the ledger. */
     readonly others: number;
   }> {
@@ -58,7 +59,7 @@ describe.each(['mariadb:11.8', 'mysql:9'] as const)('%s', (image) => {
     const record = succeeded(await takeBackup(policy));
     await ledger.more(20);
     await ledger.stop();
-    const others = (await transactions(admin, mariadb)).count - (await readLedger(admin)).length;
+    const others = (await transactions(admin, mariadb)).count - (await sqlLedger(admin).numbers()).length;
 
     const name = uniqueName('copy');
     const backup = `${namespace.name}/${policy.database}/${record.id}`;
@@ -96,7 +97,7 @@ describe.each(['mariadb:11.8', 'mysql:9'] as const)('%s', (image) => {
         position: { mode: 'global', exact: 'true' },
       });
       expect(record.proof?.before.facts.lock).toMatch(mariadb ? /BLOCK_COMMIT/ : /COMMIT SHARED/);
-      const rows = await readLedger(copy);
+      const rows = await sqlLedger(copy).numbers();
       const { gtid, count } = await transactions(copy, mariadb);
       expect(gtid).toBe(record.position?.gtid);
       // Each row is one transaction: as many rows as the position says, not one more or less.
@@ -112,7 +113,7 @@ describe.each(['mariadb:11.8', 'mysql:9'] as const)('%s', (image) => {
       const taken = await backupAndRestore(policy);
       const { record, copy } = taken;
       expect(record.position).toMatchObject({ mode, exact: 'false' });
-      const rows = await readLedger(copy);
+      const rows = await sqlLedger(copy).numbers();
       const verdict = verdictOf(taken, rows);
       expect(verdict.foreign).toEqual([]);
       // MariaDB's sync_binlog = 0 loses the newest commits in a copy as in a crash, and the record warns of it.
@@ -125,14 +126,14 @@ describe.each(['mariadb:11.8', 'mysql:9'] as const)('%s', (image) => {
     const own = await startMySql({ namespace: namespace.name, image, name: 'split-db', separateBinlog: true });
     const admin = await own.connect();
     onTestFinished(async () => void (await admin.end()));
-    const ledger = await LedgerWriter.start({ connect: own.connect, now: Date.now });
+    const ledger = await LedgerWriter.start({ connect: async () => sqlLedger(await own.connect()), now: Date.now });
     onTestFinished(() => ledger.stop().catch(() => undefined));
     await ledger.more(100);
     const policy = await applyMySqlPolicy(own);
     const record = succeeded(await takeBackup(policy));
     await ledger.stop();
     expect(record).toMatchObject({ layout: 'locked', position: { exact: 'true' } });
-    const others = (await transactions(admin, mariadb)).count - (await readLedger(admin)).length;
+    const others = (await transactions(admin, mariadb)).count - (await sqlLedger(admin).numbers()).length;
 
     const [data, binlog] = [uniqueName('split-data'), uniqueName('split-log')];
     const backup = `${namespace.name}/${policy.database}/${record.id}`;
@@ -141,7 +142,7 @@ describe.each(['mariadb:11.8', 'mysql:9'] as const)('%s', (image) => {
     expect(restored, restored.stderr).toMatchObject({ exitCode: 0 });
     const copy = await startMySqlOnClaims({ name: data, namespace: namespace.name, image }, { data, binlog });
     onTestFinished(async () => void (await copy.end()));
-    const rows = await readLedger(copy);
+    const rows = await sqlLedger(copy).numbers();
     const { gtid, count } = await transactions(copy, mariadb);
     expect(gtid).toBe(record.position?.gtid);
     expect(rows.length).toBe(count - others);

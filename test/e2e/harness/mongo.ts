@@ -253,22 +253,24 @@ async function connectTo(
     });
     await client.db('admin').command({ ping: 1 });
     return {
-      query: (sql) => ledgerQuery(client, sql),
+      ...ledgerOf(client),
       command: (command, database = 'admin') => client.db(database).command({ ...command }),
       end: () => client.close(),
     };
   });
 }
 
-/** The ledger's statements are those of SQL; each is one command here. */
-async function ledgerQuery(client: MongoClient, sql: string): Promise<{ rows: Record<string, unknown>[] }> {
+/** The ledger as documents of one collection. */
+function ledgerOf(client: MongoClient): Omit<LedgerClient, 'end'> {
   const ledger = client.db(MONGO_DATABASE).collection<{ _id: number; note: string }>('ledger');
-  const inserted = /^INSERT INTO ledger VALUES \((\d+)/.exec(sql)?.[1];
-  if (inserted !== undefined) await ledger.insertOne({ _id: Number(inserted), note: 'x'.repeat(200) });
-  else if (sql.startsWith('DROP TABLE')) await ledger.drop();
-  else if (sql.startsWith('SELECT number')) {
-    const rows = await ledger.find().sort({ _id: 1 }).toArray();
-    return { rows: rows.map(({ _id }) => ({ number: _id })) };
-  } else if (!sql.startsWith('CREATE TABLE')) throw new Error(`the ledger of MongoDB has no "${sql}"`);
-  return { rows: [] };
+  return {
+    prepare: async () => undefined,
+    forget: async () => {
+      await ledger.drop();
+    },
+    add: async (number) => {
+      await ledger.insertOne({ _id: number, note: 'x'.repeat(200) });
+    },
+    numbers: async () => (await ledger.find().sort({ _id: 1 }).toArray()).map(({ _id }) => _id),
+  };
 }
