@@ -3,12 +3,14 @@
  * less. LEDGER_RUNS says how often it is tried (`npm run soak`: 20).
  */
 
+import { Duration } from 'cdk8s';
 import { MongoMember } from 'stillpoint';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import type { BackupRecord } from '../../src/contract';
 import { compareLedger, type LedgerRow, LedgerWriter } from '../ledger/writer';
-import { attemptBackup, succeeded, takeBackup } from './harness/backup';
+import { attemptBackup, attemptEnd, succeeded, takeBackup } from './harness/backup';
 import { KINDS, remove } from './harness/cluster';
+import { nthPod, startBackup, type TestJob } from './harness/job';
 import {
   MONGO_DATABASE,
   MONGO_TITLE,
@@ -19,7 +21,10 @@ import {
 } from './harness/mongo';
 import { makeNamespace, type TestNamespace, uniqueName } from './harness/namespace';
 import { applyMongoPolicy, type TestPolicy } from './harness/policy';
+import { recordsOf } from './harness/records';
+import { type RunnerProcess, runnerProcess } from './harness/runner-process';
 import { stillpoint } from './harness/stillpoint';
+import { eventually } from './harness/wait';
 
 const RUNS = Number(process.env.LEDGER_RUNS ?? '3');
 
@@ -156,5 +161,63 @@ describe(MONGO_TITLE, () => {
     expect(error).toMatchObject({ code: 'freeze-left' });
     expect(await admin.command({ currentOp: 1 })).toMatchObject({ fsyncLock: true });
     expect(await admin.command({ fsyncUnlock: 1 })).toMatchObject({ lockCount: 0 });
+  });
+
+  describe('while the storage does not cut', () => {
+    const BUDGET_SECONDS = 6;
+
+    /** A backup of a server that nobody new can log in to while it is locked, brought to where every write waits. */
+    async function lockedBackup(
+      name: string,
+    ): Promise<{ job: TestJob; policy: TestPolicy; runner: RunnerProcess; ledger: LedgerWriter; from: number }> {
+      const budget = Duration.seconds(BUDGET_SECONDS);
+      const policy = await applyMongoPolicy(server, { name, database: name, className: 'disk-late', budget });
+      const ledger = await startLedger();
+      await ledger.more(50);
+      const from = Date.now();
+      const job = await startBackup(policy);
+      const runner = await runnerProcess(await nthPod(job), namespace.name);
+      await eventually('every write waits', async () => {
+        const newest = Math.max(...ledger.rows.map(({ acknowledged }) => acknowledged ?? 0));
+        return Date.now() - newest > 700;
+      });
+      return { job, policy, runner, ledger, from };
+    }
+
+    test('rule 7: a cut that comes late is no backup, and the server is unlocked in time', async () => {
+      const { job, policy, ledger, from } = await lockedBackup('late');
+      const { record } = await attemptEnd(policy, job);
+      expect(record).toMatchObject({
+        phase: 'failed',
+        error: { code: 'budget-exceeded' },
+        heldUndone: { by: 'runner' },
+      });
+      await ledger.more(20);
+      expect(ledger.longestStallMs(from)).toBeLessThan((BUDGET_SECONDS + 5) * 1000);
+    });
+
+    test('rule 8: a runner that is told to stop unlocks the server', async () => {
+      const { job, policy, runner, ledger, from } = await lockedBackup('stopped');
+      runner.terminate();
+      const { record } = await attemptEnd(policy, job);
+      expect(record).toMatchObject({ heldUndone: { by: 'runner' } });
+      await ledger.more(20);
+      expect(ledger.longestStallMs(from)).toBeLessThan(BUDGET_SECONDS * 1000);
+    });
+
+    test('rule 8: a runner that is killed leaves the lock to its guard, who is logged in already', async () => {
+      const { job, policy, runner, ledger, from } = await lockedBackup('killed');
+      runner.kill();
+      await ledger.more(20);
+      const stall = ledger.longestStallMs(from);
+      expect(stall).toBeGreaterThan(700);
+      expect(stall).toBeLessThan((BUDGET_SECONDS + 5) * 1000);
+      const undone = await eventually('it is on record who unlocked it', async () => {
+        return (await recordsOf(policy))[0]?.heldUndone;
+      });
+      expect(undone).toMatchObject({ by: 'guard', done: [expect.stringContaining('fsyncUnlock')] });
+      await remove(KINDS.job, job.name, job.namespace);
+      for (const { phase } of await recordsOf(policy)) expect(phase).not.toBe('succeeded');
+    });
   });
 });
