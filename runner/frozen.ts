@@ -28,8 +28,10 @@ export interface FrozenContext {
   readonly budgetMs: number;
   readonly clock: Clock;
   readonly log: Log;
-  /** Ends everything: SIGTERM, a lost Lease, a lost session. */
+  /** Ends everything: SIGTERM, a lost Lease, a lost session, a lost guard. */
   readonly signal: AbortSignal;
+  /** Called as soon as the thaw has worked, also after a failure. Must not throw. */
+  readonly onThawed?: (() => Promise<void>) | undefined;
 }
 
 /** What came of a plan whose every cut was seen and proven. */
@@ -155,6 +157,7 @@ class FrozenRun {
     this.#thawedAt = clock.now();
     if (this.#window !== undefined) this.#windowMs = clock.monotonic() - this.#window.openedMs;
     log.info({ step: 'thaw', windowMs: Math.round(this.#windowMs) }, 'step done');
+    await this.#context.onThawed?.();
   }
 
   async thawAfter(failure: StillpointError): Promise<void> {

@@ -1,6 +1,6 @@
 import type { JobConfig } from '../../src/contract';
 import type { Engine, Target } from '../engine';
-import type { Clock, Events, Locks, Log, Platform, Registry, Run, SnapshotStore } from '../ports';
+import type { Clock, Events, Guards, Locks, Log, Platform, Registry, Run, Runners, SnapshotStore } from '../ports';
 
 /** What a backup needs of the world. */
 export interface BackupContext {
@@ -16,6 +16,10 @@ export interface BackupContext {
   readonly registry: Registry;
   readonly locks: Locks;
   readonly events: Events;
+  /** Undefined where the run has no guard: a backup whose freeze would outlive its session is refused. */
+  readonly guards?: Guards | undefined;
+  /** Undefined where runners of other runs cannot be looked at. */
+  readonly runners?: Runners | undefined;
   readonly clock: Clock;
   readonly log: Log;
   /** Aborts when the process is told to stop. */

@@ -1,16 +1,18 @@
 /** With a cluster: the ports on the Kubernetes API. */
 import { randomUUID } from 'node:crypto';
-import { accessRequestOf, backupAccess, backupId, type JobConfig } from '../../src/contract';
+import { accessRequestOf, backupAccess, backupId, JOB_DEFAULTS, type JobConfig } from '../../src/contract';
 import type { GlobalOptions } from '../cli';
 import type { BackupContext } from '../commands/backup';
 import { readTarget } from '../config';
 import { connectKube, type KubeClient } from '../kube/client';
 import { KubernetesEvents } from '../kube/events';
+import { KubernetesGuards } from '../kube/guards';
 import { KubernetesLocks } from '../kube/locks';
 import { NAMESPACES } from '../kube/objects';
 import { KubernetesPlatform } from '../kube/platform';
 import { KubernetesRemover } from '../kube/pruning';
 import { jobOfPod } from '../kube/run';
+import { KubernetesRunners } from '../kube/runners';
 import { LogEvents } from '../local/events';
 import type { Lease, Locks, Registry, Remover, Run } from '../ports';
 import { KubernetesRegistry } from '../registry/kubernetes';
@@ -81,12 +83,26 @@ export async function kubernetesBackup(
     }),
     registry: kubernetesRegistry(client, registryNamespace, world),
     locks: new KubernetesLocks(client, { namespace, clock, log }),
+    runners: new KubernetesRunners(client, namespace),
+    guards: job === undefined ? undefined : guardsOf(config, namespace, client, world),
     events: job === undefined ? new LogEvents(log) : new KubernetesEvents(client, { namespace, run, clock }),
     clock,
     log,
     signal,
     runnerVersion: world.version,
   };
+}
+
+/** The guard of a Job: another pod of it. */
+function guardsOf(
+  { spec }: JobConfig,
+  namespace: string,
+  client: KubeClient,
+  { clock, log }: World,
+): KubernetesGuards | undefined {
+  if (spec.guarded !== true) return undefined;
+  const timeoutSeconds = spec.guardTimeoutSeconds ?? JOB_DEFAULTS.guardTimeoutSeconds;
+  return new KubernetesGuards(client, { namespace, database: spec.database, timeoutSeconds, clock, log });
 }
 
 /** A backup that a person takes in a process of their own: nobody goes on with it. */

@@ -38,6 +38,7 @@ function accessPage(): string {
     byPod: false,
     snapshotClasses: [],
     groupClasses: ['‹group class›'],
+    guardLease: 'stillpoint-‹database›.guard',
   });
   const known = new Set(usual.map((need) => JSON.stringify(need)));
   const more = widest.filter((need) => !known.has(JSON.stringify(need)));
@@ -47,7 +48,7 @@ function accessPage(): string {
     'One for each policy, in the namespace of its database.',
     accessTable(usual),
     '### Only where the policy needs it',
-    'Claims that are found by labels, a class that is not named, group snapshots:',
+    'Claims that are found by labels, a class that is not named, group snapshots, a guard:',
     accessTable(more),
     '## The pruner',
     'One in a cluster, in the namespace of the registry: the only account that may let the storage forget a snapshot.',

@@ -1,5 +1,5 @@
 import type { JobConfig } from './job-config';
-import { DEFAULT_REGISTRY_NAMESPACE, leaseName, statefulSetClaimName } from './names';
+import { DEFAULT_REGISTRY_NAMESPACE, guardLeaseName, leaseName, statefulSetClaimName } from './names';
 
 /**
  * What the accounts may do, and why: the constructs make Roles of it, the runner asks the API server for each before
@@ -34,6 +34,8 @@ export interface AccessRequest {
   readonly snapshotClasses: readonly string[];
   readonly groupClasses: readonly string[];
   readonly lease: string;
+  /** The Lease on which runner and guard meet; left out where the policy has no guard. */
+  readonly guardLease?: string | undefined;
   readonly registryNamespace: string;
   /** Whether rights on classes, contents and volumes are given: they are cluster-wide. */
   readonly clusterScope: boolean;
@@ -41,7 +43,7 @@ export interface AccessRequest {
 
 /** What a job config says of the rights that its backups need. */
 export function accessRequestOf({ spec }: JobConfig): AccessRequest {
-  const { volumes, snapshots, database, registry, clusterScope } = spec;
+  const { volumes, snapshots, database, registry, clusterScope, guarded } = spec;
   return {
     claims: volumes.flatMap(
       ({ claim, statefulSet }) => claim ?? (statefulSet && statefulSetClaimName(statefulSet)) ?? [],
@@ -51,6 +53,7 @@ export function accessRequestOf({ spec }: JobConfig): AccessRequest {
     snapshotClasses: snapshots.className === undefined ? [] : [snapshots.className],
     groupClasses: snapshots.groupClassName === undefined ? [] : [snapshots.groupClassName],
     lease: leaseName(database),
+    guardLease: guarded === true ? guardLeaseName(database) : undefined,
     registryNamespace: registry.namespace ?? DEFAULT_REGISTRY_NAMESPACE,
     clusterScope: clusterScope ?? true,
   };
@@ -133,6 +136,19 @@ function databaseAccess(request: AccessRequest): AccessNeed[] {
       ...inNamespace('coordination.k8s.io', 'leases', ['get', 'update'], 'take, renew and give back that Lease'),
       names: [request.lease],
     },
+    ...(request.guardLease === undefined
+      ? []
+      : [
+          {
+            ...inNamespace(
+              'coordination.k8s.io',
+              'leases',
+              ['get', 'list', 'watch', 'update'],
+              "give the guard its order and take its answer, and see at once when either changes: the guard has the runner's account",
+            ),
+            names: [request.guardLease],
+          },
+        ]),
     inNamespace('', 'events', ['create'], 'say on the Job what happens'),
   ];
 }

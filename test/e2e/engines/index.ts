@@ -2,8 +2,9 @@
 import type { EngineAdapter, EngineMode } from './adapter';
 import { mariadb, mysql } from './mysql';
 import { postgres } from './postgres';
+import { redis, valkey } from './redis';
 
-export const ENGINES: readonly EngineAdapter[] = [postgres, mariadb, mysql];
+export const ENGINES: readonly EngineAdapter[] = [postgres, mariadb, mysql, redis, valkey];
 
 const everything = process.env.CONTRACT === 'all';
 

@@ -8,17 +8,24 @@ import {
   type DatabaseBackup,
   type DatabaseBackupProps,
   GroupSnapshotClass,
+  MongoBackup,
+  type MongoBackupProps,
+  MongoMember,
   MySqlBackup,
   type MySqlBackupProps,
   PostgresBackup,
   type PostgresBackupProps,
+  RedisBackup,
+  type RedisBackupProps,
   Registry,
   SnapshotClass,
   VolumeRole,
 } from 'stillpoint';
 import { apply } from './cluster';
+import type { TestMongo } from './mongo';
 import type { TestMySql } from './mysql';
 import type { TestPostgres } from './postgres';
+import type { TestRedis } from './redis';
 import { thisRun } from './this-run';
 
 /** What a test may say of its policy; the rest is as the README's example has it. */
@@ -91,9 +98,40 @@ export function applyMySqlPolicy(
   return applyPolicyOf(MySqlBackup, { ...server, volumes: dataAndLog(data, binlog) }, options);
 }
 
+/** Makes the policy of a Redis or Valkey, and applies it. The claim is found from the server's pod. */
+export function applyRedisPolicy(
+  server: TestRedis,
+  options: PolicyOptionsOf<RedisBackupProps> = {},
+): Promise<TestPolicy> {
+  return applyPolicyOf(RedisBackup, { ...server, volumes: [BackupVolume.fromServerPod('data')] }, options);
+}
+
 function dataAndLog(data: string, log: string | undefined): readonly BackupVolume[] {
   return [
     BackupVolume.fromClaimName(data),
     ...(log === undefined ? [] : [BackupVolume.fromClaimName(log, { role: VolumeRole.LOG })]),
   ];
+}
+
+/** Makes the policy of a MongoDB, and applies it. A set of one member has but its primary to back up. */
+export async function applyMongoPolicy(
+  server: TestMongo,
+  options: Partial<MongoBackupProps> & { readonly className?: string } = {},
+): Promise<TestPolicy> {
+  const chart = new Chart(Testing.app(), 'policy', { namespace: server.namespace });
+  const { className = thisRun.registry, ...props } = options;
+  const policy = new MongoBackup(chart, server.name, {
+    host: server.name,
+    credentials: Secret.fromSecretName(chart, 'login', server.credentials),
+    volumes: [BackupVolume.fromServerPod('data')],
+    member: MongoMember.PRIMARY,
+    snapshotClass: SnapshotClass.fromName(className),
+    schedule: BackupSchedule.cron('0 0 31 2 *'),
+    registry: Registry.fromNamespace(thisRun.registry),
+    image: thisRun.image,
+    deadline: Duration.minutes(5),
+    ...props,
+  });
+  await apply(chart.toJson());
+  return { name: policy.policyName, namespace: server.namespace, database: policy.databaseName };
 }
