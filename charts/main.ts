@@ -1,5 +1,6 @@
 import { App } from 'cdk8s';
 import { accounts } from './accounts';
+import { catalogue } from './catalogue';
 import { orders } from './orders';
 import { ordersGroup } from './orders-group';
 import { ordersRestore } from './orders-restore';
@@ -9,5 +10,6 @@ import { registry } from './registry';
 const app = new App();
 // What a cluster has once comes first, so that `kubectl apply -f dist/` works on a cluster that has nothing yet.
 const cluster = registry(app);
-for (const chart of [orders, ordersWal, ordersGroup, ordersRestore, accounts]) chart(app).addDependency(cluster);
+for (const chart of [orders, ordersWal, ordersGroup, ordersRestore, accounts, catalogue])
+  chart(app).addDependency(cluster);
 app.synth();
