@@ -48,6 +48,7 @@ describe('dist/', () => {
       'accounts-db-backup',
       'billing-db-backup',
       'billing-db-backup-release-42',
+      'catalogue-db-backup',
       'ledger-db-backup',
       'orders-copy-prepare',
       'orders-db-backup',
