@@ -70,6 +70,8 @@ export class RedisBackup extends DatabaseBackup {
       defaultPort: 6379,
       layout: together ? 'group' : 'auto',
       options: props.mode === undefined ? {} : { mode: props.mode },
+      // What the server itself has chosen may be the append-only file, too.
+      guarded: props.mode === undefined || props.mode === RedisMode.AOF,
     };
   }
 

@@ -1,8 +1,10 @@
 /** Puts back what a backup has changed at a server, from another process than the one that changed it. */
 import type { Held } from '../../../src/contract';
 import type { EngineGuard, GuardSession, Target } from '../../engine';
+import { StillpointError } from '../../errors';
 import { Connection } from './connection';
-import { type Ask, putBack, stillOurs } from './settings';
+import { readInfo } from './facts';
+import { type Ask, putBack, RUN, stillOurs } from './settings';
 
 /** What is undone for a runner that is gone. */
 export const guard: EngineGuard = {
@@ -12,7 +14,19 @@ export const guard: EngineGuard = {
 /** Connects to the server that a plan holds, at its own address. */
 export async function openGuard(target: Target, held: Held, signal: AbortSignal): Promise<RedisGuard> {
   const { host, port, undo } = held;
-  return new RedisGuard(await Connection.open(target, { host, port, name: target.connection.host }, signal), undo);
+  const connection = await Connection.open(target, { host, port, name: target.connection.host }, signal);
+  try {
+    const { run_id: running } = await readInfo(connection, signal);
+    if (undo[RUN] === undefined || undo[RUN] === running) return new RedisGuard(connection, undo);
+    throw new StillpointError(
+      'server-changed',
+      `at ${host}:${port} the server runs as ${running ?? 'unknown'}, and what was changed was at ${undo[RUN]}`,
+      { hint: 'it was restarted or replaced: what CONFIG SET had changed has ended with it' },
+    );
+  } catch (error) {
+    await connection.close();
+    throw error;
+  }
 }
 
 class RedisGuard implements GuardSession {

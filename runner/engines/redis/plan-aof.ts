@@ -34,7 +34,7 @@ export class AppendOnlyPlan implements Plan {
     const { endpoint, server } = session;
     this.layout = cutsTogether(request) ? 'group' : request.volumes.length > 1 ? 'locked' : 'atomic';
     this.#pause = new Pause(session);
-    this.#undo = undoOf(server.settings);
+    this.#undo = undoOf(server.settings, server.identity.runId ?? '');
     const { host, port } = endpoint;
     this.held =
       Object.keys(this.#undo).length === 0 ? [] : [{ member: `${host}:${port}`, host, port, undo: this.#undo }];

@@ -21,14 +21,18 @@ export type Ask = (what: string, args: readonly string[]) => Promise<Reply>;
 
 const PREFIX = 'config.';
 
+/** Which run of the server they were changed in: what was set in one that has ended has ended with it. */
+export const RUN = 'run_id';
+
 /** What has to go back afterwards, as the record has it: the settings that are not ours already, as they are now. */
-export function undoOf(settings: Readonly<Record<string, string>>): Held['undo'] {
-  return Object.fromEntries(
+export function undoOf(settings: Readonly<Record<string, string>>, runId: string): Held['undo'] {
+  const before = Object.fromEntries(
     Object.entries(OURS).flatMap(([name, ours]) => {
       const was = settings[name];
       return was === undefined || was === ours ? [] : [[`${PREFIX}${name}`, was]];
     }),
   );
+  return Object.keys(before).length === 0 ? {} : { ...before, [RUN]: runId };
 }
 
 /** The settings that an undo map names, as they were. */

@@ -12,6 +12,8 @@ import {
   type MySqlBackupProps,
   PostgresBackup,
   type PostgresBackupProps,
+  RedisBackup,
+  type RedisBackupProps,
   Registry,
   SnapshotClass,
   VolumeRole,
@@ -19,6 +21,7 @@ import {
 import { apply } from './cluster';
 import type { TestMySql } from './mysql';
 import type { TestPostgres } from './postgres';
+import type { TestRedis } from './redis';
 import { thisRun } from './this-run';
 
 /** What a test may say of its policy; the rest is as the README's example has it. */
@@ -89,6 +92,14 @@ export function applyMySqlPolicy(
 ): Promise<TestPolicy> {
   const { data, binlog } = server.claims;
   return applyPolicyOf(MySqlBackup, { ...server, volumes: dataAndLog(data, binlog) }, options);
+}
+
+/** Makes the policy of a Redis or Valkey, and applies it. The claim is found from the server's pod. */
+export function applyRedisPolicy(
+  server: TestRedis,
+  options: PolicyOptionsOf<RedisBackupProps> = {},
+): Promise<TestPolicy> {
+  return applyPolicyOf(RedisBackup, { ...server, volumes: [BackupVolume.fromServerPod('data')] }, options);
 }
 
 function dataAndLog(data: string, log: string | undefined): readonly BackupVolume[] {

@@ -34,6 +34,7 @@ export interface TestRedis {
   readonly namespace: string;
   readonly pod: string;
   readonly image: RedisImage;
+  readonly appendOnly: boolean;
   readonly claims: { readonly data: string };
   /** The Secret with `username` and `password` of a user who may take backups and nothing else. */
   readonly credentials: string;
@@ -85,6 +86,7 @@ export async function startRedis(options: RedisOptions): Promise<TestRedis> {
     namespace,
     pod,
     image,
+    appendOnly,
     claims: { data: `data-${pod}` },
     credentials: `${name}-backup`,
     address: () => addressOf(pod, namespace),
