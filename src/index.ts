@@ -3,6 +3,7 @@
 export * from './backup-job';
 export * from './backup-props';
 export * from './database-backup';
+export * from './databases/mongodb';
 export * from './databases/mysql';
 export * from './databases/postgres';
 export * from './databases/redis';

@@ -3,6 +3,8 @@
  * Whether a backup is worth something is then a plain question: is every row there that was acknowledged before the
  * first cut was asked for, and none that was begun after the last cut was seen?
  */
+import { setTimeout as pause } from 'node:timers/promises';
+
 /** One row that was written: instants of the writer's monotonic clock, in milliseconds. */
 export interface LedgerRow {
   readonly number: number;
@@ -28,8 +30,10 @@ export interface LedgerClient {
 export interface LedgerOptions {
   /** Makes a connection; one is made for each writer. */
   readonly connect: () => Promise<LedgerClient>;
-  /** How many connections write at once. */
+  /** How many connections write at once. @default 2 */
   readonly writers?: number;
+  /** Milliseconds between two rows of one writer: to show a stall, a ledger need not keep a machine busy. @default 0 */
+  readonly everyMs?: number;
   /** The clock of the instants: the same that the backup is timed with. */
   readonly now?: () => number;
 }
@@ -45,7 +49,7 @@ export class LedgerWriter {
   #waiting: { readonly count: number; readonly reached: () => void }[] = [];
 
   private constructor(options: LedgerOptions) {
-    this.#options = { writers: 2, now: () => performance.now(), ...options };
+    this.#options = { writers: 2, everyMs: 0, now: () => performance.now(), ...options };
   }
 
   /** Makes the ledger, if need be, and begins to write. */
@@ -98,6 +102,7 @@ export class LedgerWriter {
         row.acknowledged = this.#options.now();
         this.#acknowledged++;
         this.#tell();
+        if (this.#options.everyMs > 0) await pause(this.#options.everyMs);
       }
     } finally {
       await client.end();

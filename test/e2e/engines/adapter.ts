@@ -66,6 +66,7 @@ export interface Ongoing {
 
 /** A running server of a test. */
 export interface TestServer {
+  /** The name of its Service, which leads to the pods with the label `app` of that name. */
   readonly name: string;
   readonly namespace: string;
   /** The pod whose claims are cut; the first one where there are several. */

@@ -1,7 +1,7 @@
 /** A backup of a server under load, and a server of the user's own on what was restored of it. */
 import { expect } from 'vitest';
 import type { BackupRecord } from '../../../src/contract';
-import { compareLedger, type LedgerVerdict, LedgerWriter } from '../../ledger/writer';
+import { compareLedger, type LedgerOptions, type LedgerVerdict, LedgerWriter } from '../../ledger/writer';
 import { succeeded, takeBackup } from '../harness/backup';
 import { KINDS, remove } from '../harness/cluster';
 import { uniqueName } from '../harness/namespace';
@@ -10,12 +10,15 @@ import { stillpoint } from '../harness/stillpoint';
 import type { TestClient, TestServer } from './adapter';
 
 /** A new ledger at a server, written to until it is disposed of. */
-export async function startLedger(server: Pick<TestServer, 'connect'>): Promise<LedgerWriter & AsyncDisposable> {
+export async function startLedger(
+  server: Pick<TestServer, 'connect'>,
+  options: Pick<LedgerOptions, 'writers' | 'everyMs'> = {},
+): Promise<LedgerWriter & AsyncDisposable> {
   const client = await server.connect();
   await client.forget();
   await client.end();
   // The clock of the records: the runners' pods have that of this machine.
-  const ledger = await LedgerWriter.start({ connect: server.connect, now: Date.now });
+  const ledger = await LedgerWriter.start({ connect: server.connect, now: Date.now, ...options });
   return Object.assign(ledger, { [Symbol.asyncDispose]: () => ledger.stop().catch(() => undefined) });
 }
 

@@ -8,6 +8,9 @@ import {
   type DatabaseBackup,
   type DatabaseBackupProps,
   GroupSnapshotClass,
+  MongoBackup,
+  type MongoBackupProps,
+  MongoMember,
   MySqlBackup,
   type MySqlBackupProps,
   PostgresBackup,
@@ -19,6 +22,7 @@ import {
   VolumeRole,
 } from 'stillpoint';
 import { apply } from './cluster';
+import type { TestMongo } from './mongo';
 import type { TestMySql } from './mysql';
 import type { TestPostgres } from './postgres';
 import type { TestRedis } from './redis';
@@ -107,4 +111,27 @@ function dataAndLog(data: string, log: string | undefined): readonly BackupVolum
     BackupVolume.fromClaimName(data),
     ...(log === undefined ? [] : [BackupVolume.fromClaimName(log, { role: VolumeRole.LOG })]),
   ];
+}
+
+/** Makes the policy of a MongoDB, and applies it. A set of one member has but its primary to back up. */
+export async function applyMongoPolicy(
+  server: TestMongo,
+  options: Partial<MongoBackupProps> & { readonly className?: string } = {},
+): Promise<TestPolicy> {
+  const chart = new Chart(Testing.app(), 'policy', { namespace: server.namespace });
+  const { className = thisRun.registry, ...props } = options;
+  const policy = new MongoBackup(chart, server.name, {
+    host: server.name,
+    credentials: Secret.fromSecretName(chart, 'login', server.credentials),
+    volumes: [BackupVolume.fromServerPod('data')],
+    member: MongoMember.PRIMARY,
+    snapshotClass: SnapshotClass.fromName(className),
+    schedule: BackupSchedule.cron('0 0 31 2 *'),
+    registry: Registry.fromNamespace(thisRun.registry),
+    image: thisRun.image,
+    deadline: Duration.minutes(5),
+    ...props,
+  });
+  await apply(chart.toJson());
+  return { name: policy.policyName, namespace: server.namespace, database: policy.databaseName };
 }
