@@ -61,7 +61,8 @@ describe.concurrent.each(ENGINES)('$title', (adapter) => {
       const end = backupEnd(policy, job);
       await eventually('the database is let go', async () => (await recordOf(policy, job)).phase === 'cut');
       const snapshots = (await list(KINDS.snapshot, policy.namespace)).filter(isOf(policy));
-      expect(snapshots.map(({ status }) => status?.readyToUse)).toEqual(snapshots.map(() => false));
+      expect(snapshots.length).toBeGreaterThan(0);
+      expect(snapshots.map(({ status }) => status?.readyToUse)).not.toContain(true);
       await ledger.more(20);
       expect(ledger.longestStallMs(from)).toBeLessThan(READY_DELAY_MS);
       const record = succeeded(await end);

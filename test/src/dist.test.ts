@@ -51,6 +51,7 @@ describe('dist/', () => {
       'ledger-db-backup',
       'orders-copy-prepare',
       'orders-db-backup',
+      'sessions-db-backup',
       'stillpoint-pruner',
     ]);
   });
