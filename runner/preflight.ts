@@ -154,7 +154,8 @@ function guardFindings(plan: Plan | undefined, { guards, config }: PreflightCont
   ];
 }
 
-function eachOnce(volumes: readonly Volume[]): readonly Volume[] {
+/** The volumes, each of which has to be another claim. Throws config-invalid. */
+export function eachOnce(volumes: readonly Volume[]): readonly Volume[] {
   const twice = volumes.find(({ claim }, index) => volumes.findIndex((other) => other.claim === claim) !== index);
   if (twice === undefined) return volumes;
   throw new StillpointError('config-invalid', `claim ${twice.claim} is selected twice by the policy`, {
