@@ -29,6 +29,15 @@ export interface MySqlBackupProps extends DatabaseBackupProps {
    * @default MySqlMode.GLOBAL
    */
   readonly mode?: MySqlMode;
+
+  /**
+   * Whether a server that replicates from another may be backed up, so that the primary need not stand still. The record
+   * has the replica's own position, as GTIDs and in the binary log of its source, and how far it was behind. Without it such
+   * a server is refused: a Service that leads to a replica after a failover would give older data than one expects.
+   *
+   * @default false
+   */
+  readonly allowReplica?: boolean;
 }
 
 /**
@@ -59,7 +68,10 @@ export class MySqlBackup extends DatabaseBackup {
       engine: 'mysql',
       defaultPort: 3306,
       layout: props.groupSnapshotClass !== undefined && props.volumes.length > 1 ? 'group' : 'auto',
-      options: props.mode === undefined ? {} : { mode: props.mode },
+      options: {
+        ...(props.mode === undefined ? {} : { mode: props.mode }),
+        ...(props.allowReplica === true ? { replica: 'allow' } : {}),
+      },
     };
   }
 

@@ -48,6 +48,11 @@ describe('a MySqlBackup', () => {
     expect(jobConfig(synth({ mode })).spec.engineOptions).toEqual({ mode });
   });
 
+  it('takes a replica only where that is said', () => {
+    expect(jobConfig(synth({ allowReplica: true })).spec.engineOptions).toEqual({ replica: 'allow' });
+    expect(jobConfig(synth({ allowReplica: false })).spec.engineOptions).toBeUndefined();
+  });
+
   it('takes the binary log on a volume of its own under the lock on commits', () => {
     expect(jobConfig(synth({ volumes: [DATA, BINLOG] })).spec.volumes).toHaveLength(2);
     expect(() => synth({ volumes: [DATA, BINLOG], mode: MySqlMode.NONE })).toThrow(/in which commits go on/);

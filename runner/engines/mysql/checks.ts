@@ -7,7 +7,8 @@ import type { ErrorCode } from '../../errors';
 import type { Finding } from '../../ports';
 import type { Connection } from './connection';
 import { isOn, readPaths, type ServerFacts } from './facts';
-import { cutsTogether, modeOf, requestProblems } from './layout';
+import { allowsReplica, cutsTogether, modeOf, requestProblems } from './layout';
+import type { Source } from './replication';
 import { readState, type ServerState } from './state';
 import { SUPPORTED } from './versions';
 
@@ -41,6 +42,7 @@ export function checkServer(input: CheckInput): readonly Finding[] {
     ...privileges(input),
     ...lockKnown(input),
     ...membership(input),
+    ...replication(input),
     ...places(input),
     ...durability(input),
     ...storageEngines(input),
@@ -97,7 +99,7 @@ function* lockKnown({ server, request }: CheckInput): Generator<Finding> {
   );
 }
 
-function* membership({ server, state }: CheckInput): Generator<Finding> {
+function* membership({ server }: CheckInput): Generator<Finding> {
   if (isOn(server.settings.wsrep_on)) {
     yield error(
       'server-unsafe',
@@ -106,14 +108,54 @@ function* membership({ server, state }: CheckInput): Generator<Finding> {
       'back up a server that is no member, such as a replica turned primary, or write an issue',
     );
   }
-  if (state.source !== undefined) {
+}
+
+function* replication({ server, state, request }: CheckInput): Generator<Finding> {
+  const { sources } = state;
+  const [first] = sources;
+  if (first === undefined) return;
+  if (sources.length > 1 || first.channel.startsWith('group_replication_')) {
+    const names = sources.map(({ channel, source }) => channel || source).join(', ');
     yield error(
       'server-unsafe',
       'server',
-      `the server is a replica of ${state.source}, which this version does not back up: its position would not be the primary's`,
-      'let host lead to the primary',
+      `the server replicates by the channels ${names}, and a position in the logs of several others is not one that a restore could go on from`,
+      'back up a server with no source, or with one',
+    );
+  } else if (!allowsReplica(request)) {
+    yield error(
+      'server-unsafe',
+      'server',
+      `the server is a replica of ${first.source}, and may be behind it`,
+      'let host lead to the primary, or say that a replica will do: allowReplica: true',
+    );
+  } else {
+    yield* behind(first, server, state, request);
+  }
+}
+
+/** A replica that has stopped is still a consistent database: an old one, perhaps a very old one. */
+function* behind(
+  { source, running, behindSeconds }: Source,
+  server: ServerFacts,
+  { seesExecuted }: ServerState,
+  request: PlanRequest,
+): Generator<Finding> {
+  if (!running) {
+    yield warning(
+      'server-unsafe',
+      'server',
+      `the server does not replicate from ${source} at the moment (it is ${behindSeconds ?? 'an unknown number of'} seconds behind): the copy is as old as what it has`,
+      'look at its replication: its status names the last error',
     );
   }
+  if (seesExecuted || modeOf(request) !== 'global') return;
+  yield warning(
+    'privilege-missing',
+    `user ${server.account}`,
+    `how far the replica has executed the log of ${source} is recorded as of the last checkpoint of its workers: a lower bound`,
+    `its GTIDs are exact; for file and offset as well: GRANT SELECT ON mysql.slave_worker_info TO ${accountInSql(server.account)}, and replica_preserve_commit_order = ON`,
+  );
 }
 
 /** Everything of InnoDB's has to be cut at one instant: it writes in the background under every lock. */

@@ -1,14 +1,50 @@
 /** Compares where a restored copy's binary log ends with the position in the record. */
 import type { BackupRecord } from '../../../src/contract';
 import type { Finding } from '../../ports';
+import { missingTransactions } from './gtid';
 import { type Ask, changesData, type Position } from './position';
 import { recordedDialect } from './recorded';
+import { latest, readSourceGtid } from './replication';
 
 /**
  * The findings on the position. Of a backup in mode `global` the copy has to end exactly there; of the others it may go
  * on: what was committed between the position and the cut.
  */
 export async function compareWithRecord(ask: Ask, copy: Position, record: BackupRecord): Promise<readonly Finding[]> {
+  return [...(await compareOwn(ask, copy, record)), ...(await compareSource(ask, record))];
+}
+
+/** Where a copy of a replica stands in the log of the original's source. */
+async function compareSource(ask: Ask, record: BackupRecord): Promise<readonly Finding[]> {
+  const { source, sourceGtid, sourceFile, sourcePosition, sourceExact, exact } = record.position ?? {};
+  if (source === undefined) return [];
+  const dialect = recordedDialect(record);
+  const recorded = `${sourceFile}:${sourcePosition}`;
+  const findings: Finding[] = [];
+  if (sourceGtid !== undefined) {
+    findings.push(...compareTransactions(sourceGtid, await readSourceGtid(ask, { dialect }), exact === 'true', record));
+  }
+  if (dialect.workerPositions === undefined || dialect.checkpointPosition === undefined) return findings;
+  if (exact !== 'true' || sourceExact !== 'true') return findings;
+  const positions = [
+    ...(await ask('reading how far its workers were', dialect.workerPositions)),
+    ...(await ask('reading the last checkpoint of its workers', dialect.checkpointPosition)),
+  ].map(({ file, position }) => ({ file: file ?? '', position: position ?? '' }));
+  const there = latest(positions);
+  const reached = there === undefined ? 'nothing' : `${there.file}:${there.position}`;
+  return [
+    ...findings,
+    finding(
+      reached === recorded,
+      'source',
+      `it has executed the log of ${source} to exactly the recorded ${recorded}`,
+      `it has executed the log of ${source} to ${reached}, the record says ${recorded}`,
+    ),
+  ];
+}
+
+/** Where its own binary log ends. */
+async function compareOwn(ask: Ask, copy: Position, record: BackupRecord): Promise<readonly Finding[]> {
   const { binlogFile, binlogPosition, gtid, exact } = record.position ?? {};
   if (binlogFile === undefined) {
     return [finding(true, 'position', 'the record has no position to compare: read it from the copy', '')];
@@ -86,53 +122,6 @@ function compareTransactions(
       `it lacks the transactions ${missing.join(', ')} of the record`,
     ),
   ];
-}
-
-/** The parts of a position that another does not include. Pure. */
-export function missingTransactions(recorded: string, copy: string, flavour: 'mysql' | 'mariadb'): readonly string[] {
-  return flavour === 'mariadb' ? missingOfDomains(recorded, copy) : missingOfSets(recorded, copy);
-}
-
-/** MariaDB: the newest of each domain and server, as `0-1-17`; what counts is the number in the domain. */
-function missingOfDomains(recorded: string, copy: string): readonly string[] {
-  const newest = new Map(
-    copy.split(',').map((gtid) => {
-      const [domain = '', , number = '0'] = gtid.split('-');
-      return [domain, BigInt(number || '0')];
-    }),
-  );
-  return recorded.split(',').filter((gtid) => {
-    const [domain = '', , number = '0'] = gtid.split('-');
-    return (newest.get(domain) ?? -1n) < BigInt(number);
-  });
-}
-
-/** MySQL: sets of intervals of each server, as `uuid:1-17:20`. */
-function missingOfSets(recorded: string, copy: string): readonly string[] {
-  const there = intervalsOf(copy);
-  return [...intervalsOf(recorded)].flatMap(([source, intervals]) =>
-    intervals
-      .filter(([from, to]) => !(there.get(source) ?? []).some(([low, high]) => low <= from && to <= high))
-      .map(([from, to]) => `${source}:${from}-${to}`),
-  );
-}
-
-function intervalsOf(set: string): ReadonlyMap<string, readonly (readonly [bigint, bigint])[]> {
-  return new Map(
-    set
-      .split(',')
-      .filter((part) => part !== '')
-      .map((part) => {
-        // MySQL 8.3 and newer may have a tag between the server and its intervals.
-        const pieces = part.split(':');
-        const firstInterval = pieces.findIndex((piece, index) => index > 0 && /^\d/.test(piece));
-        const intervals = pieces.slice(firstInterval).map((interval) => {
-          const [from = '0', to = from] = interval.split('-');
-          return [BigInt(from), BigInt(to)] as const;
-        });
-        return [pieces.slice(0, firstInterval).join(':'), intervals] as const;
-      }),
-  );
 }
 
 function finding(holds: boolean, subject: string, yes: string, no: string): Finding {

@@ -8,11 +8,18 @@ import type { Mode } from './versions';
 export const OPTIONS = {
   /** What is held while the volumes are cut. */
   mode: ['global', 'instance', 'none'],
+  /** What is done with a server that replicates from another. */
+  replica: ['allow', 'refuse'],
 } as const;
 
 /** The mode of a request: exact where nothing is said. */
 export function modeOf({ options }: PlanRequest): Mode {
   return (options.mode ?? 'global') as Mode;
+}
+
+/** Whether a replica may be backed up: not unless it is said, since it may be behind. */
+export function allowsReplica({ options }: PlanRequest): boolean {
+  return options.replica === 'allow';
 }
 
 /** Whether all volumes are cut at one instant by the storage. */

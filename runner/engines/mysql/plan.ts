@@ -12,6 +12,7 @@ import { StillpointError } from '../../errors';
 import { numberOf } from './errors';
 import { cutsTogether, modeOf, requestProblems } from './layout';
 import { needsFlush, type Position, readPosition } from './position';
+import { readOpenTemporaryTables } from './replication';
 import type { MySqlSession } from './session';
 import { readLongStatements } from './state';
 import { type Lock, type Mode, STAGE_REACHED } from './versions';
@@ -81,13 +82,10 @@ class MySqlPlan implements Plan {
   /** Under a lock on commits the position itself is a fact that must not change. */
   readonly observe = async (within: StepContext): Promise<Readonly<Record<string, string>>> => {
     const facts = { ...(await this.session.observe(within)), ...(await this.#lockFact(within)) };
-    if (this.mode !== 'global') return facts;
-    const { gtid, binlogFile } = await this.#readNow(within);
-    return {
-      ...facts,
-      ...(gtid === undefined ? {} : { gtid }),
-      ...(binlogFile === undefined ? {} : { binlogFile }),
-    };
+    const { gtid, binlogFile, source, sourceGtid } = await this.#readNow(within);
+    // Also without a lock: a replica that becomes a primary meanwhile is another server.
+    const replicates = { ...facts, ...known({ source }) };
+    return this.mode === 'global' ? { ...replicates, ...known({ gtid, binlogFile, sourceGtid }) } : replicates;
   };
 
   /** Releases what is held. When that fails, the session is ended instead: the server drops it with that. */
@@ -166,15 +164,29 @@ class MySqlPlan implements Plan {
     // Without a lock to flush under, what such a server says is no bound: its disk may be behind.
     if (flush && !exact) return;
     this.#position = await this.#readNow(within);
+    if (exact && this.#position.source !== undefined) await this.#refuseTemporaryTables(within, this.#position.source);
     if (!flush) return;
     await this.session.rows(within, 'flushing the binary log', 'FLUSH LOCAL BINARY LOGS');
     await this.session.rows(within, 'flushing the redo log', 'FLUSH LOCAL ENGINE LOGS');
-    const { gtid } = await this.#readNow(within);
-    if (gtid === this.#position.gtid) return;
+    const [before, after] = [this.#position, await this.#readNow(within)].map(
+      ({ gtid, sourceGtid }) => [gtid, sourceGtid].filter((each) => each !== undefined).join(' and ') || 'nothing',
+    );
+    if (before === after) return;
+    throw new StillpointError('proof-failed', `the position went from ${before} to ${after} under the lock`, {
+      hint: 'report it: the lock did not hold what it should',
+    });
+  }
+
+  async #refuseTemporaryTables(within: StepContext, source: string): Promise<void> {
+    const open = await readOpenTemporaryTables(
+      (what, sql) => this.session.rows(within, what, sql),
+      this.session.server,
+    );
+    if (open === 0) return;
     throw new StillpointError(
-      'proof-failed',
-      `the position went from ${this.#position.gtid ?? 'nothing'} to ${gtid ?? 'nothing'} under the lock`,
-      { hint: 'report it: the lock did not hold what it should' },
+      'server-unsafe',
+      `the replica has ${open} temporary tables of statements of ${source}, which no snapshot holds and the next of its statements may need`,
+      { hint: 'set binlog_format = ROW at the source, or take the backup at another hour' },
     );
   }
 
@@ -208,4 +220,9 @@ class MySqlPlan implements Plan {
       hint: 'something has ended the backup stage meanwhile',
     });
   }
+}
+
+/** Only the facts that there are. */
+function known(facts: Readonly<Record<string, string | undefined>>): Readonly<Record<string, string>> {
+  return Object.fromEntries(Object.entries(facts).filter((entry): entry is [string, string] => entry[1] !== undefined));
 }

@@ -1,6 +1,8 @@
-/** Where a server's binary log stands. */
+/** Where a server's binary log stands, and a replica in its source's. */
 import type { Connection } from './connection';
 import { isOn, type ServerFacts } from './facts';
+import { normalGtid } from './gtid';
+import { readReplicaPosition } from './replication';
 
 /** A position, as the record has it; what the server does not have is left out. */
 export interface Position {
@@ -8,13 +10,30 @@ export interface Position {
   readonly binlogPosition?: string;
   /** gtid_executed, or gtid_binlog_pos. */
   readonly gtid?: string;
+  /** Of a replica: its source as host:port. */
+  readonly source?: string;
+  /** The transactions that it has of its source, where `gtid` does not have them: gtid_slave_pos. */
+  readonly sourceGtid?: string;
+  /** How far it has executed its source's binary log, and whether it is no further. */
+  readonly sourceFile?: string;
+  readonly sourcePosition?: string;
+  readonly sourceExact?: string;
+  /** How far it had received it: what lies in between was not executed yet. */
+  readonly receivedFile?: string;
+  readonly receivedPosition?: string;
+  /** How far it was behind, by its own count; `unknown` while it applies nothing. */
+  readonly behindSeconds?: string;
 }
 
 /** Asks on one session, so that `ask` can arm each statement. */
 export type Ask = (what: string, sql: string) => ReturnType<Connection['rows']>;
 
-/** Reads the position; empty where there is no binary log. */
-export async function readPosition(ask: Ask, { dialect, settings }: ServerFacts): Promise<Position> {
+/** Reads the position; empty where there is no binary log, and no source. */
+export async function readPosition(ask: Ask, server: ServerFacts): Promise<Position> {
+  return { ...(await readOwnPosition(ask, server)), ...(await readReplicaPosition(ask, server)) };
+}
+
+async function readOwnPosition(ask: Ask, { dialect, settings }: ServerFacts): Promise<Position> {
   if (!isOn(settings.log_bin)) return {};
   const [status] = await ask('reading the position of the binary log', dialect.binlogStatus);
   const [transactions] = await ask('reading the executed transactions', `SELECT ${dialect.gtid} AS gtid`);
@@ -24,16 +43,6 @@ export async function readPosition(ask: Ask, { dialect, settings }: ServerFacts)
     binlogPosition: status?.Position ?? '',
     ...(gtid === '' ? {} : { gtid }),
   };
-}
-
-/** MySQL breaks long sets into lines; the order of a set means nothing. */
-export function normalGtid(text: string): string {
-  return text
-    .split(',')
-    .map((part) => part.trim())
-    .filter((part) => part !== '')
-    .sort()
-    .join(',');
 }
 
 /**

@@ -2,6 +2,7 @@
 import type { Connection } from './connection';
 import type { ServerFacts } from './facts';
 import type { Ask } from './position';
+import { readSources, readWorkers, type Source, showsExecuted } from './replication';
 import type { Mode } from './versions';
 
 /** A statement that the lock would have to wait for. Never its text: that may hold secrets. */
@@ -21,8 +22,10 @@ export interface ServerState {
   readonly heldBy: readonly { readonly id: string; readonly user: string }[];
   /** Tables of people's own that are of no crash-safe storage engine, at most ten of them. */
   readonly otherTables: readonly { readonly table: string; readonly engine: string }[];
-  /** The host that this server replicates from; undefined for a primary. */
-  readonly source: string | undefined;
+  /** The servers that this one replicates from; none of a primary. */
+  readonly sources: readonly Source[];
+  /** Whether it can be seen how far a replica has executed its source's log, to the byte. */
+  readonly seesExecuted: boolean;
 }
 
 const OTHER_TABLES = `
@@ -45,7 +48,8 @@ export async function readState(
       longStatements: [],
       heldBy: [],
       otherTables: [],
-      source: undefined,
+      sources: [],
+      seesExecuted: true,
     };
   }
   const { ownLocks, othersLocks } = server.dialect;
@@ -53,13 +57,16 @@ export async function readState(
   const asked = mode === 'none' || !mayReadLocks ? undefined : othersLocks;
   const holders = asked === undefined ? [] : await connection.rows('looking for locks of others', asked);
   const tables = await connection.rows("reading the tables' storage engines", OTHER_TABLES);
+  const ask: Ask = (what, text) => connection.rows(what, text);
+  const sources = await readSources(ask, server);
   return {
     missingPrivileges,
     mayReadLocks,
-    longStatements: await readLongStatements((what, text) => connection.rows(what, text), server, longSeconds),
+    longStatements: await readLongStatements(ask, server, longSeconds),
     heldBy: holders.map(({ id, user }) => ({ id: id ?? '', user: user ?? '' })),
     otherTables: tables.map(({ name, engine }) => ({ table: name ?? '', engine: engine ?? '' })),
-    source: await readSource(connection, server),
+    sources,
+    seesExecuted: sources.length === 0 || showsExecuted(server) || (await readWorkers(ask, server)).length > 0,
   };
 }
 
@@ -93,9 +100,4 @@ export async function readLongStatements(
      ORDER BY time DESC`;
   const rows = await ask('looking at the process list', sql);
   return rows.map(({ id, user, seconds }) => ({ id: id ?? '', user: user ?? '', seconds: Number(seconds) }));
-}
-
-async function readSource(connection: Connection, { dialect }: ServerFacts): Promise<string | undefined> {
-  const [first] = await connection.rows('asking whether the server is a replica', dialect.replicaStatus);
-  return first === undefined ? undefined : (first.Source_Host ?? first.Master_Host ?? 'another server');
 }

@@ -27,6 +27,11 @@ export interface Dialect {
   /** The expression for the transactions that the binary log holds. */
   readonly gtid: string;
   readonly replicaStatus: string;
+  /** The expression for the transactions that a replica has of its source, where `gtid` does not have them. */
+  readonly sourceGtid: string | undefined;
+  /** Where each worker of a replica has come to in the source's log, and where their last checkpoint was. */
+  readonly workerPositions: string | undefined;
+  readonly checkpointPosition: string | undefined;
   /** The global privileges that each mode needs. */
   readonly privileges: Readonly<Record<Mode, readonly string[]>>;
   /** The system variable that names the server's own files, or its host: MySQL keeps one in auto.cnf. */
@@ -86,6 +91,9 @@ function mysql(number: number, series: string): Dialect {
     binlogStatus: from(80_200) ? 'SHOW BINARY LOG STATUS' : 'SHOW MASTER STATUS',
     gtid: '@@GLOBAL.gtid_executed',
     replicaStatus: from(80_022) ? 'SHOW REPLICA STATUS' : 'SHOW SLAVE STATUS',
+    sourceGtid: undefined,
+    workerPositions: 'SELECT master_log_name AS file, master_log_pos AS position FROM mysql.slave_worker_info',
+    checkpointPosition: 'SELECT master_log_name AS file, master_log_pos AS position FROM mysql.slave_relay_log_info',
     privileges: {
       none: reads,
       instance: [...reads, 'BACKUP_ADMIN'],
@@ -144,6 +152,10 @@ function mariadb(number: number, series: string): Dialect {
     binlogStatus: from(100_502) ? 'SHOW BINLOG STATUS' : 'SHOW MASTER STATUS',
     gtid: '@@GLOBAL.gtid_binlog_pos',
     replicaStatus: 'SHOW ALL SLAVES STATUS',
+    // Its binary log has them only with log_slave_updates, which is off by default; a table of InnoDB has them always.
+    sourceGtid: '@@GLOBAL.gtid_slave_pos',
+    workerPositions: undefined,
+    checkpointPosition: undefined,
     privileges: {
       none: [...reads, ...replicas],
       instance: [...reads, ...replicas, 'RELOAD'],

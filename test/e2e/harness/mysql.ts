@@ -19,6 +19,8 @@ export interface MySqlOptions {
   readonly name?: string;
   /** Puts the binary log on a claim of its own. */
   readonly separateBinlog?: boolean;
+  /** Further arguments of the server, as `['--server-id=2']`. */
+  readonly arguments?: readonly string[];
 }
 
 /** A running server of a test. */
@@ -59,7 +61,7 @@ function argumentsOf(image: MySqlImage, separateBinlog: boolean): string[] {
 /** Starts a server and waits until it accepts connections. */
 export async function startMySql(options: MySqlOptions): Promise<TestMySql> {
   const { namespace, image, name = 'accounts-db', separateBinlog = false } = options;
-  await apply(mysqlObjects({ namespace, image, name, separateBinlog }));
+  await apply(mysqlObjects({ namespace, image, name, separateBinlog, arguments: options.arguments ?? [] }));
   const pod = `${name}-0`;
   await eventually(`${name} is ready`, () => isReady(pod, namespace), { seconds: 240 });
   return {
@@ -112,7 +114,7 @@ function mysqlObjects(options: Required<MySqlOptions>): readonly Anything[] {
   ];
 }
 
-function podSpec({ name, image, separateBinlog }: Required<MySqlOptions>): object {
+function podSpec({ name, image, separateBinlog, arguments: more }: Required<MySqlOptions>): object {
   const binlog = { name: 'binlog', mountPath: BINLOG };
   return {
     terminationGracePeriodSeconds: 10,
@@ -123,7 +125,7 @@ function podSpec({ name, image, separateBinlog }: Required<MySqlOptions>): objec
       {
         name: 'server',
         image,
-        args: argumentsOf(image, separateBinlog),
+        args: [...argumentsOf(image, separateBinlog), ...more],
         env: [
           { name: 'MYSQL_ROOT_PASSWORD', valueFrom: { secretKeyRef: { name, key: 'password' } } },
           { name: 'MYSQL_DATABASE', value: DATABASE },

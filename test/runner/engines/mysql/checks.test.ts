@@ -3,6 +3,7 @@ import type { PlanRequest, ServerPath } from '../../../../runner/engine';
 import { checkServer } from '../../../../runner/engines/mysql/checks';
 import type { ServerFacts } from '../../../../runner/engines/mysql/facts';
 import { requestProblems } from '../../../../runner/engines/mysql/layout';
+import type { Source } from '../../../../runner/engines/mysql/replication';
 import type { ServerState } from '../../../../runner/engines/mysql/state';
 import { dialectOf } from '../../../../runner/engines/mysql/versions';
 import type { Volume } from '../../../../runner/ports';
@@ -39,7 +40,8 @@ const IDLE: ServerState = {
   longStatements: [],
   heldBy: [],
   otherTables: [],
-  source: undefined,
+  sources: [],
+  seesExecuted: true,
 };
 
 const volume = (name: string, role: Volume['role'], mountPath: string): Volume => ({
@@ -60,6 +62,15 @@ const request = (changes: Partial<PlanRequest> = {}): PlanRequest => ({
   options: {},
   ...changes,
 });
+
+const SOURCE: Source = {
+  source: 'primary-0:3306',
+  channel: '',
+  executed: { file: 'binlog.000002', position: '157' },
+  received: { file: 'binlog.000002', position: '2000' },
+  behindSeconds: '0',
+  running: true,
+};
 
 const PATHS: readonly ServerPath[] = [{ role: 'data', what: 'datadir', path: '/var/lib/mysql' }];
 
@@ -89,8 +100,31 @@ describe('the checks of a server', () => {
   });
 
   it('refuse replicas and members of a Galera cluster', () => {
-    expect(errors(server(), { source: 'primary-0' })[0]).toMatch(/^server-unsafe: .* a replica of primary-0/);
+    expect(errors(server(), { sources: [SOURCE] })[0]).toMatch(/^server-unsafe: .* a replica of primary-0:3306/);
     expect(errors(server('11.8.6-MariaDB', { wsrep_on: 'ON' }))[0]).toMatch(/^server-unsafe: .* Galera/);
+  });
+
+  it('take a replica of one source where that is said, and say when it has stopped or cannot be seen to the byte', () => {
+    const asked = request({ options: { replica: 'allow' } });
+    const found = (state: Partial<ServerState>, facts = server()): readonly string[] =>
+      checkServer({ server: facts, state: { ...IDLE, ...state }, request: asked, paths: PATHS }).map(
+        ({ severity, message }) => `${severity}: ${message}`,
+      );
+    expect(found({ sources: [SOURCE] })).toEqual([expect.stringMatching(/^ok/)]);
+    expect(found({ sources: [{ ...SOURCE, running: false, behindSeconds: undefined }] })).toEqual([
+      expect.stringMatching(
+        /^warning: .* does not replicate from primary-0:3306 .* an unknown number of seconds behind/,
+      ),
+      expect.stringMatching(/^ok/),
+    ]);
+    expect(found({ sources: [SOURCE], seesExecuted: false })).toEqual([
+      expect.stringMatching(/^warning: .* a lower bound/),
+      expect.stringMatching(/^ok/),
+    ]);
+    expect(found({ sources: [SOURCE, { ...SOURCE, channel: 'second' }] })[0]).toMatch(
+      /^error: .*primary-0:3306, second/,
+    );
+    expect(found({ sources: [{ ...SOURCE, channel: 'group_replication_applier' }] })[0]).toMatch(/^error/);
   });
 
   it('refuse other storage engines in every mode: nobody syncs their files', () => {

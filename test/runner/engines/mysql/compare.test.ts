@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { compareWithRecord, missingTransactions } from '../../../../runner/engines/mysql/compare';
+import { compareWithRecord } from '../../../../runner/engines/mysql/compare';
 import type { Row } from '../../../../runner/engines/mysql/connection';
-import { changesData, normalGtid, type Position } from '../../../../runner/engines/mysql/position';
+import { missingTransactions, normalGtid } from '../../../../runner/engines/mysql/gtid';
+import { changesData, type Position } from '../../../../runner/engines/mysql/position';
 import type { BackupRecord } from '../../../../src/contract';
 import { record } from '../../../support/record';
 
