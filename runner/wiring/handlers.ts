@@ -15,7 +15,7 @@ import { readConfig } from '../config';
 import { StillpointError } from '../errors';
 import { formatRecord, type Output, recordPath } from '../output/records';
 import type { Finding, RecordFilter, Registry } from '../ports';
-import { refuseOnErrors } from '../preflight';
+import { failOnErrors } from '../preflight';
 import { reporting } from '../restore/outcome';
 import { engineOf, type World } from './world';
 
@@ -40,7 +40,7 @@ export function makeHandlers(world: World, { print, confirm }: Terminal): Handle
       async () => packFindings(findings),
     );
     print(formatFindings(findings, output));
-    refuseOnErrors(findings);
+    failOnErrors(findings);
     return '';
   };
   return {

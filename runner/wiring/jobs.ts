@@ -7,7 +7,7 @@ import { recordedError, StillpointError } from '../errors';
 import { findRecord } from '../find-record';
 import { endOfJob, failureOfJob, type StartedJob, startJob } from '../kube/jobs';
 import type { Registry } from '../ports';
-import { refuseOnErrors } from '../preflight';
+import { failOnErrors } from '../preflight';
 import { readOutcome, TERMINATION_LOG } from '../restore/outcome';
 import { connect, kubernetesRegistry } from './kubernetes';
 import type { World } from './world';
@@ -102,7 +102,7 @@ async function runFindings(
     readOutcome<string>(message, `${command} in job ${job.name} (exit code ${exitCode})`, 'internal'),
   );
   print(formatFindings(findings, options.output));
-  refuseOnErrors(findings);
+  failOnErrors(findings);
 }
 
 /** What comes of it travels in the termination message: the log of a pod that has ended may be gone before it is read. */
