@@ -153,6 +153,8 @@ export interface Registry {
   get(namespace: string, database: string, id: BackupId): Promise<StoredRecord | undefined>;
   /** Newest first. */
   list(filter: RecordFilter): Promise<readonly StoredRecord[]>;
+  /** What a person types to ask for a record's deletion without `stillpoint delete`; undefined where there is no such way. */
+  deletionCommand(record: BackupRecord): string | undefined;
   /** Removes the record itself, with its finalizer: everything it stands for must be gone. */
   remove(stored: StoredRecord): Promise<void>;
   /** The record as it is now and after each change, undefined while there is none; ends when the signal aborts. */
