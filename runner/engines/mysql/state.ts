@@ -88,7 +88,11 @@ async function mayRead(connection: Connection, sql: string | undefined): Promise
   );
 }
 
-/** The statements that a lock would have to wait for, the longest first. */
+/**
+ * The statements that a lock would have to wait for, the longest first. Not those of the replication: MySQL counts the time
+ * of its workers from when the source had the statement, so that one that is behind looks as one at work for long. A
+ * statement of theirs that does take long is left to the time limit of the lock.
+ */
 export async function readLongStatements(
   ask: Ask,
   { dialect }: ServerFacts,
@@ -96,7 +100,7 @@ export async function readLongStatements(
 ): Promise<readonly LongStatement[]> {
   const sql = `
     SELECT id AS id, user AS user, time AS seconds FROM information_schema.PROCESSLIST
-     WHERE command IN ('Query', 'Execute') AND id <> CONNECTION_ID() AND time >= ${longSeconds} AND ${dialect.waitsFor}
+     WHERE command IN ('Query', 'Execute') AND user <> 'system user' AND id <> CONNECTION_ID() AND time >= ${longSeconds} AND ${dialect.waitsFor}
      ORDER BY time DESC`;
   const rows = await ask('looking at the process list', sql);
   return rows.map(({ id, user, seconds }) => ({ id: id ?? '', user: user ?? '', seconds: Number(seconds) }));

@@ -16,8 +16,8 @@ export async function startReplica(primary: TestMySql, name: string, more: reado
   const ofMariaDb = image.startsWith('mariadb');
   const statements = ofMariaDb ? mariadbFrom : mysqlFrom;
   for (const sql of statements(primary.name, await executedBy(source, ofMariaDb))) await client.query(sql);
-  // What the documentation tells users to grant for replicas with several workers.
-  if (!ofMariaDb) await client.query("GRANT SELECT ON mysql.slave_worker_info TO 'stillpoint'@'%'");
+  // What the documentation tells users to grant for replicas with several workers: at the primary, as all else.
+  if (!ofMariaDb) await source.query("GRANT SELECT ON mysql.slave_worker_info TO 'stillpoint'@'%'");
   await eventually('the replica follows', () => follows(source, client, ofMariaDb));
   await Promise.all([source.end(), client.end()]);
   return replica;
