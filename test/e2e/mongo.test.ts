@@ -21,7 +21,6 @@ import {
 } from './harness/mongo';
 import { makeNamespace, type TestNamespace, uniqueName } from './harness/namespace';
 import { applyMongoPolicy, type TestPolicy } from './harness/policy';
-import { recordsOf } from './harness/records';
 import { type RunnerProcess, runnerProcess } from './harness/runner-process';
 import { stillpoint } from './harness/stillpoint';
 import { eventually } from './harness/wait';
@@ -207,21 +206,6 @@ describe(MONGO_TITLE, () => {
       expect(record).toMatchObject({ heldUndone: { by: 'runner' } });
       await ledger.more(20);
       expect(ledger.longestStallMs(from)).toBeLessThan(BUDGET_SECONDS * 1000);
-    });
-
-    test('rule 8: a runner that is killed leaves the lock to its guard, who is logged in already', async () => {
-      const { job, policy, runner, ledger, from } = await lockedBackup('killed');
-      runner.kill();
-      await ledger.more(20);
-      const stall = ledger.longestStallMs(from);
-      expect(stall).toBeGreaterThan(700);
-      expect(stall).toBeLessThan((BUDGET_SECONDS + 5) * 1000);
-      const undone = await eventually('it is on record who unlocked it', async () => {
-        return (await recordsOf(policy))[0]?.heldUndone;
-      });
-      expect(undone).toMatchObject({ by: 'guard', done: [expect.stringContaining('fsyncUnlock')] });
-      await remove(KINDS.job, job.name, job.namespace);
-      for (const { phase } of await recordsOf(policy)) expect(phase).not.toBe('succeeded');
     });
   });
 });
