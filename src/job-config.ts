@@ -76,6 +76,7 @@ export function jobConfigOf(
         ...(props.groupSnapshotClass === undefined
           ? {}
           : { groupClassName: props.groupSnapshotClass.groupSnapshotClassName }),
+        ...(props.directCut === true ? { direct: true } : {}),
       },
       budgetSeconds,
       readyTimeoutSeconds: readySeconds(deadlineSeconds, budgetSeconds),

@@ -3,6 +3,7 @@ import { k8s } from 'cdk8s-plus-28';
 import { Construct } from 'constructs';
 import { grantAccess } from './access';
 import { checkLabel } from './checks';
+import { guardContents } from './content-guard';
 import { COMPONENTS, DEFAULT_REGISTRY_NAMESPACE, prunerAccess } from './contract';
 import { runnerJob } from './job';
 import { labelsOf, noNamespace, takeName, templateMetadata } from './objects';
@@ -33,9 +34,9 @@ export interface RegistryProps extends RunnerPodProps {
   readonly schedule?: BackupSchedule;
 
   /**
-   * Whether the API server holds the account of each policy to the records of its own namespace, by a
-   * ValidatingAdmissionPolicy. Only for clusters before Kubernetes 1.30, which do not have it, is it left out: there
-   * who has the token of one policy's account can change the records of all.
+   * Whether the API server holds the account of each policy to the records of its own namespace, and to contents that stand
+   * for snapshots there, by ValidatingAdmissionPolicies. Only for clusters before Kubernetes 1.30, which do not have them,
+   * are they left out: there who has the token of one policy's account can change the records of all.
    *
    * @default true
    */
@@ -94,7 +95,10 @@ export class Registry extends Construct implements IRegistry {
       labels,
       annotations,
     });
-    if (props.admissionPolicy ?? true) guardRecords(this, this.namespaceName, { labels, annotations });
+    if (props.admissionPolicy ?? true) {
+      guardRecords(this, this.namespaceName, { labels, annotations });
+      guardContents(this, this.namespaceName, { labels, annotations });
+    }
     const template = runnerPod(props, {
       args: ['prune', '--registry', this.namespaceName],
       accountName: PRUNER,

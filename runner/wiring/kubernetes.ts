@@ -76,6 +76,7 @@ export async function kubernetesBackup(
       namespace,
       className: snapshots.className,
       groupClassName: snapshots.groupClassName,
+      direct: snapshots.direct,
       clock,
       log,
     }),

@@ -33,6 +33,8 @@ export interface AccessRequest {
   /** Empty: the cluster's default class is looked for. */
   readonly snapshotClasses: readonly string[];
   readonly groupClasses: readonly string[];
+  /** Whether single snapshots are cut without waiting for the snapshot controller. */
+  readonly directCut: boolean;
   readonly lease: string;
   readonly registryNamespace: string;
   /** Whether rights on classes, contents and volumes are given: they are cluster-wide. */
@@ -50,6 +52,7 @@ export function accessRequestOf({ spec }: JobConfig): AccessRequest {
     byPod: volumes.some(({ podVolume }) => podVolume !== undefined),
     snapshotClasses: snapshots.className === undefined ? [] : [snapshots.className],
     groupClasses: snapshots.groupClassName === undefined ? [] : [snapshots.groupClassName],
+    directCut: snapshots.direct ?? false,
     lease: leaseName(database),
     registryNamespace: registry.namespace ?? DEFAULT_REGISTRY_NAMESPACE,
     clusterScope: clusterScope ?? true,
@@ -71,7 +74,38 @@ export function backupAccess(request: AccessRequest): readonly AccessNeed[] {
       // RBAC cannot tell one's own records from others': src/record-guard.ts does.
       why: 'keep the record of each backup, under names that are not known beforehand: the admission policy of the registry keeps it to its own namespace',
     },
-    ...(request.clusterScope ? clusterAccess(request) : []),
+    ...wideAccess(request),
+  ];
+}
+
+function wideAccess(request: AccessRequest): AccessNeed[] {
+  const direct = request.directCut ? directAccess(request) : [];
+  const looks = request.clusterScope ? clusterAccess(request) : [];
+  return [...looks.filter((look) => !direct.some(({ resource }) => resource === look.resource)), ...direct];
+}
+
+/** What a direct cut cannot do without. */
+function directAccess({ snapshotClasses }: AccessRequest): AccessNeed[] {
+  const needed = (apiGroup: string, resource: string, verbs: readonly string[], why: string): AccessNeed => ({
+    scope: 'cluster',
+    apiGroup,
+    resource,
+    verbs,
+    why,
+  });
+  return [
+    {
+      ...needed(SNAPSHOT_GROUP, 'volumesnapshotclasses', ['get'], 'know what a direct cut has to be asked for with'),
+      names: snapshotClasses,
+    },
+    needed(
+      SNAPSHOT_GROUP,
+      'volumesnapshotcontents',
+      ['create', 'get', 'list', 'watch'],
+      // RBAC cannot tell whose volume a content names: src/content-guard.ts does what can be done.
+      'ask the storage for a direct cut and see it; a content can name any volume and any snapshot of a driver',
+    ),
+    needed('', 'persistentvolumes', ['get'], 'know the handle of a volume that is cut directly'),
   ];
 }
 

@@ -105,6 +105,11 @@ export const JOB_CONFIG = object(
       snapshots: object({
         className: optional(name),
         groupClassName: optional(name),
+        direct: optional(
+          boolean(
+            'Whether single snapshots are cut without waiting for the snapshot controller: the account then makes contents. It takes a className.',
+          ),
+        ),
         directory: optional(path),
       }),
       budgetSeconds: optional(integer({ minimum: 1, maximum: 3600 })),

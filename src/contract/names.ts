@@ -44,6 +44,16 @@ export function groupSnapshotName(database: string, id: BackupId): string {
   return `${database}-${id}`;
 }
 
+/** The name of the content by which the storage is asked for a direct cut, by the UID that was made up for it. */
+export function cutContentName(uid: string): string {
+  return `stillpoint-cut-${uid}`;
+}
+
+/** The name of the content that stands for a direct cut ever after. */
+export function directContentName(uid: string): string {
+  return `stillpoint-snapshot-${uid}`;
+}
+
 /** The name of a record in the registry: namespaces and databases of the same name stay apart. */
 export function recordName(namespace: string, database: string, id: BackupId): string {
   return `${namespace}.${database}.${id}`;

@@ -96,6 +96,17 @@ describe('the account that takes backups', () => {
     expect(rulesFor({}, 'Role')).not.toContain('get,list persistentvolumeclaims');
   });
 
+  it('may make contents only where snapshots are cut directly, and never change or delete one', () => {
+    const direct = rulesFor({ directCut: true });
+    expect(direct).toContain('create,get,list,watch snapshot.storage.k8s.io/volumesnapshotcontents');
+    expect(direct.filter((line) => line.includes('volumesnapshotcontents'))).toHaveLength(1);
+    expect(rulesFor({ directCut: true, clusterAccess: false })).toEqual([
+      'get snapshot.storage.k8s.io/volumesnapshotclasses [retained]',
+      'create,get,list,watch snapshot.storage.k8s.io/volumesnapshotcontents',
+      'get persistentvolumes',
+    ]);
+  });
+
   it('may list classes only to find the default one', () => {
     expect(rulesFor({ snapshotClass: SnapshotClass.fromClusterDefault() })).toContain(
       'list snapshot.storage.k8s.io/volumesnapshotclasses',
@@ -142,6 +153,7 @@ describe('every right', () => {
     claims: ['a'],
     byLabel: false,
     byPod: false,
+    directCut: false,
     snapshotClasses: ['c'],
     groupClasses: ['g'],
     lease: 'l',

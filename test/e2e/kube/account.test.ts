@@ -25,6 +25,7 @@ const request = (clusterScope: boolean): AccessRequest => ({
   claims: ['data'],
   byLabel: false,
   byPod: false,
+  directCut: false,
   snapshotClasses: ['disk'],
   groupClasses: [],
   lease: 'stillpoint-orders-db',
