@@ -26,6 +26,8 @@ export interface FrozenContext {
   /** The Job's pod that this is; undefined where there is none. */
   readonly pod?: string | undefined;
   readonly budgetMs: number;
+  /** Waited for once, right before what freezes or, where nothing does, before the first cut. */
+  readonly beforeFreeze?: ((signal: AbortSignal) => Promise<void>) | undefined;
   readonly clock: Clock;
   readonly log: Log;
   /** Ends everything: SIGTERM, a lost Lease, a lost session. */
@@ -89,6 +91,9 @@ class FrozenRun {
     const { clock, log } = this.#context;
     const started = clock.monotonic();
     log.info({ step: stepName(step) }, 'step begins');
+    if (this.#window === undefined && (step.kind === 'cut' || step.freezes === true)) {
+      await this.#context.beforeFreeze?.(this.#context.signal);
+    }
     if (step.kind === 'act') await this.#act(step);
     else await this.#cut(step);
     log.info({ step: stepName(step), ms: Math.round(clock.monotonic() - started) }, 'step done');

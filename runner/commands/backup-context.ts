@@ -1,6 +1,6 @@
 import type { JobConfig } from '../../src/contract';
 import type { Engine, Target } from '../engine';
-import type { Clock, Events, Locks, Log, Platform, Registry, Run, SnapshotStore } from '../ports';
+import type { Clock, Events, Locks, Log, Platform, Registry, Run, Slots, SnapshotStore } from '../ports';
 
 /** What a backup needs of the world. */
 export interface BackupContext {
@@ -15,6 +15,8 @@ export interface BackupContext {
   readonly store: SnapshotStore;
   readonly registry: Registry;
   readonly locks: Locks;
+  /** Turns at the snapshot controller; undefined where it need not be waited for. */
+  readonly slots?: Slots | undefined;
   readonly events: Events;
   readonly clock: Clock;
   readonly log: Log;

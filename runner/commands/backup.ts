@@ -15,6 +15,7 @@ import { changedFacts, type FrozenOutcome, plannedSnapshots, runFrozen } from '.
 import type { EventReason, StoredRecord } from '../ports';
 import { coverageFindings, type Preflight, preflight, refuseOnErrors, traceServer } from '../preflight';
 import { cutRecord, failedRecord, freezingRecord, succeededRecord } from '../record';
+import { BackupTurn } from '../slot';
 import type { BackupContext } from './backup-context';
 import { openRecord } from './open-record';
 import { sweep } from './sweep';
@@ -46,10 +47,12 @@ class Backup {
   #stored: StoredRecord;
   /** What was cut and proven here, whether or not that could be written down. */
   #cut: BackupRecord | undefined;
+  readonly #turn: BackupTurn;
 
   constructor(context: BackupContext, stored: StoredRecord) {
     this.#context = context;
     this.#stored = stored;
+    this.#turn = new BackupTurn(context.slots, context.log);
   }
 
   async run(): Promise<BackupRecord> {
@@ -66,6 +69,8 @@ class Backup {
       const begun = this.#stored.record.phase !== 'pending';
       await this.#failStep(error);
       throw begun ? failedInTheMiddle(error) : error;
+    } finally {
+      await this.#turn.over();
     }
   }
 
@@ -75,7 +80,9 @@ class Backup {
     try {
       const plan = found.plan ?? planMissing();
       await this.#announceStep(found, plan);
-      const outcome = await this.#freezeStep(found, plan);
+      const outcome = await this.#freezeStep(found, plan).finally(() => {
+        this.#turn.end(this.#stored.record.plannedSnapshots?.length ?? 0);
+      });
       await this.#recheckStep(found, outcome);
       await this.#cutStep(outcome);
     } finally {
@@ -116,6 +123,7 @@ class Backup {
       jobUid: run.owner.jobUid,
       pod: run.owner.pod,
       budgetMs: (budgetSeconds ?? JOB_DEFAULTS.budgetSeconds) * 1000,
+      beforeFreeze: (stopped) => this.#turn.begin(stopped),
       clock,
       log,
       signal: AbortSignal.any([signal, found.session.lost]),

@@ -104,7 +104,7 @@ export function unreachable(request: RequestName, server: URL, cause: unknown): 
 }
 
 /** Long enough for what an admission policy says: before that stand the object's name, and twice the policy's. */
-const SAID_MAX = 500;
+const SAID_MAX = 400;
 
 function oneLine(text: string): string {
   const flat = text.replace(/\s+/g, ' ').trim();

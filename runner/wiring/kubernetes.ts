@@ -1,6 +1,6 @@
 /** With a cluster: the ports on the Kubernetes API. */
 import { randomUUID } from 'node:crypto';
-import { accessRequestOf, backupAccess, backupId, type JobConfig } from '../../src/contract';
+import { accessRequestOf, backupAccess, backupId, JOB_DEFAULTS, type JobConfig } from '../../src/contract';
 import type { GlobalOptions } from '../cli';
 import type { BackupContext } from '../commands/backup';
 import { readTarget } from '../config';
@@ -11,8 +11,9 @@ import { NAMESPACES } from '../kube/objects';
 import { KubernetesPlatform } from '../kube/platform';
 import { KubernetesRemover } from '../kube/pruning';
 import { jobOfPod } from '../kube/run';
+import { KubernetesSlots } from '../kube/slots';
 import { LogEvents } from '../local/events';
-import type { Lease, Locks, Registry, Remover, Run } from '../ports';
+import type { Lease, Locks, Registry, Remover, Run, Slots } from '../ports';
 import { KubernetesRegistry } from '../registry/kubernetes';
 import { KubernetesSnapshots } from '../snapshots/kubernetes';
 import { engineNamed, type World } from './world';
@@ -82,12 +83,28 @@ export async function kubernetesBackup(
     }),
     registry: kubernetesRegistry(client, registryNamespace, world),
     locks: new KubernetesLocks(client, { namespace, clock, log }),
+    slots: slotsOf(config, client, { namespace: registryNamespace, holder: run.owner.jobUid }, world),
     events: job === undefined ? new LogEvents(log) : new KubernetesEvents(client, { namespace, run, clock }),
     clock,
     log,
     signal,
     runnerVersion: world.version,
   };
+}
+
+/** Of the time that a backup has, so much may go by before its turn comes. */
+const SLOT_SHARE = 0.8;
+
+function slotsOf(
+  { spec }: JobConfig,
+  client: KubeClient,
+  who: { readonly namespace: string; readonly holder: string },
+  { clock, log }: World,
+): Slots | undefined {
+  const count = spec.snapshots.slots ?? 0;
+  if (count === 0) return undefined;
+  const limitMs = (spec.deadlineSeconds ?? JOB_DEFAULTS.readyTimeoutSeconds) * SLOT_SHARE * 1000;
+  return new KubernetesSlots(client, { ...who, count, limitMs, clock, log });
 }
 
 /** A backup that a person takes in a process of their own: nobody goes on with it. */

@@ -1,5 +1,5 @@
 import type { JobConfig } from './job-config';
-import { DEFAULT_REGISTRY_NAMESPACE, leaseName, statefulSetClaimName } from './names';
+import { DEFAULT_REGISTRY_NAMESPACE, leaseName, slotNames, statefulSetClaimName } from './names';
 
 /**
  * What the accounts may do, and why: the constructs make Roles of it, the runner asks the API server for each before
@@ -35,6 +35,8 @@ export interface AccessRequest {
   readonly groupClasses: readonly string[];
   /** Whether single snapshots are cut without waiting for the snapshot controller. */
   readonly directCut: boolean;
+  /** How many Leases there are for turns at the snapshot controller. */
+  readonly slots: number;
   readonly lease: string;
   readonly registryNamespace: string;
   /** Whether rights on classes, contents and volumes are given: they are cluster-wide. */
@@ -53,6 +55,7 @@ export function accessRequestOf({ spec }: JobConfig): AccessRequest {
     snapshotClasses: snapshots.className === undefined ? [] : [snapshots.className],
     groupClasses: snapshots.groupClassName === undefined ? [] : [snapshots.groupClassName],
     directCut: snapshots.direct ?? false,
+    slots: snapshots.slots ?? 0,
     lease: leaseName(database),
     registryNamespace: registry.namespace ?? DEFAULT_REGISTRY_NAMESPACE,
     clusterScope: clusterScope ?? true,
@@ -74,8 +77,21 @@ export function backupAccess(request: AccessRequest): readonly AccessNeed[] {
       // RBAC cannot tell one's own records from others': src/record-guard.ts does.
       why: 'keep the record of each backup, under names that are not known beforehand: the admission policy of the registry keeps it to its own namespace',
     },
+    ...(request.slots === 0 ? [] : [slotAccess(request.slots)]),
     ...wideAccess(request),
   ];
+}
+
+function slotAccess(count: number): AccessNeed {
+  return {
+    scope: 'registry',
+    apiGroup: 'coordination.k8s.io',
+    resource: 'leases',
+    verbs: ['get', 'list', 'watch', 'update'],
+    names: slotNames(count),
+    optional: true,
+    why: 'wait for a turn at the snapshot controller before the freeze, instead of under it',
+  };
 }
 
 function wideAccess(request: AccessRequest): AccessNeed[] {

@@ -67,6 +67,16 @@ export function leaseName(database: string): string {
   return `stillpoint-${database}`;
 }
 
+/** The name of one of the Leases by which backups take turns at the snapshot controller. */
+export function slotName(index: number): string {
+  return `stillpoint-slot-${index}`;
+}
+
+/** The names of all of them. */
+export function slotNames(count: number): string[] {
+  return Array.from({ length: count }, (_, index) => slotName(index));
+}
+
 /** The longest name of a restore: it is a label's value, and names are made of it. */
 export const RESTORE_NAME_MAX = 52;
 

@@ -154,6 +154,7 @@ describe('every right', () => {
     byLabel: false,
     byPod: false,
     directCut: false,
+    slots: 0,
     snapshotClasses: ['c'],
     groupClasses: ['g'],
     lease: 'l',

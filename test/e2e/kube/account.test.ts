@@ -26,6 +26,7 @@ const request = (clusterScope: boolean): AccessRequest => ({
   byLabel: false,
   byPod: false,
   directCut: false,
+  slots: 0,
   snapshotClasses: ['disk'],
   groupClasses: [],
   lease: 'stillpoint-orders-db',
