@@ -44,6 +44,8 @@ export interface DoctorCommandOptions extends BackupCommandOptions {
   readonly result?: string;
 }
 
+export interface HealCommandOptions extends DoctorCommandOptions {}
+
 export interface RestoreCommandOptions extends GlobalOptions, OutputOption {
   readonly claim?: readonly string[];
   readonly toNamespace?: string;
@@ -81,6 +83,7 @@ export interface Handlers {
   restore(backup: string | undefined, options: RestoreCommandOptions): Promise<string>;
   delete(backup: string, options: GlobalOptions & { readonly yes?: boolean }): Promise<string>;
   doctor(policy: string | undefined, options: DoctorCommandOptions): Promise<string>;
+  heal(policy: string | undefined, options: HealCommandOptions): Promise<string>;
   prune(options: GlobalOptions): Promise<string>;
   prepare(options: PrepareCommandOptions): Promise<string>;
   inspect(options: InspectCommandOptions): Promise<string>;
@@ -101,7 +104,7 @@ export function buildProgram(version: string, handlers: Handlers, print: (text: 
     async (...args: A): Promise<void> =>
       print(await work(...args));
 
-  add('run', "Take the backup of a Job: what the CronJob's pod runs")
+  add('run', "Take the backup of a Job, or guard it: what the CronJob's pods run")
     .requiredOption('--config <file>', 'the job config')
     .action(handle((options: ConfigOption) => handlers.run(options)));
 
@@ -177,6 +180,20 @@ export function buildProgram(version: string, handlers: Handlers, print: (text: 
     )
     .addOption(timeout('5m'))
     .action(handle((policy: string | undefined, options: DoctorCommandOptions) => handlers.doctor(policy, options)));
+
+  withOutput(
+    add(
+      'heal [policy]',
+      'Undo at once what a backup has left in force at a database whose runner is gone; else the next backup does',
+    ),
+  )
+    .option('--config <file>', 'work in this process, as this job config says')
+    .addOption(
+      new Option('--result <file>', 'write the findings there, packed, for whoever watches the pod').hideHelp(),
+    )
+    .addOption(timeout('5m'))
+    .addHelpText('after', examples(['stillpoint heal sessions-db -n shop']))
+    .action(handle((policy: string | undefined, options: HealCommandOptions) => handlers.heal(policy, options)));
 
   add('prune', 'Finish deletions, and remove what failed backups have left').action(
     handle((options: GlobalOptions) => handlers.prune(options)),

@@ -21,13 +21,14 @@ export function parseConfig(text: string, source: string): JobConfig {
 
 /** Reads the credentials that a job config names. Their values never leave the {@link Target}. */
 export async function readTarget(config: JobConfig): Promise<Target> {
-  const { connection } = config.spec;
+  const { connection, engineOptions } = config.spec;
   const { usernameFile, passwordFile, tls } = connection;
   return {
     connection,
     username: await readSecret(usernameFile, 'user name'),
     password: passwordFile === undefined ? undefined : await readSecret(passwordFile, 'password'),
     tls: tls === undefined ? undefined : await readTls(tls),
+    options: engineOptions,
   };
 }
 

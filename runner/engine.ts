@@ -8,6 +8,8 @@ export interface Target {
   readonly username: string;
   readonly password: string | undefined;
   readonly tls: TlsMaterial | undefined;
+  /** The engine's own settings, for engines that choose their server by them. */
+  readonly options?: Readonly<Record<string, string>> | undefined;
 }
 
 export interface TlsMaterial {
@@ -130,7 +132,8 @@ export interface EngineSession {
 export interface EngineGuard {
   /**
    * Connects to the very server that a plan is going to hold, before it does: a locked server may let nobody new in.
-   * Throws as {@link Engine.open} does.
+   * Throws as {@link Engine.open} does, and server-changed when another server than the one that was held answers there:
+   * what was held has gone with that.
    */
   open(target: Target, held: Held, log: Log, signal: AbortSignal): Promise<GuardSession>;
 }

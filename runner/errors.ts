@@ -36,6 +36,7 @@ export const ERRORS = {
   'privilege-missing': refused('The database user may not do what the backup needs.'),
   'server-version-unsupported': refused('The server is of a version that is not supported.'),
   'server-unsafe': refused("The server's settings make this kind of copy unsafe."),
+  'member-unsuitable': refused('No member of the replica set is fit to be backed up.', true),
   'server-not-traced': refused('The server that answers could not be traced to a pod.'),
   'session-not-direct': refused('Something between the runner and the server may give the session to somebody else.'),
   'volume-mismatch': refused("The server's own paths do not lie on the volumes of the policy."),
@@ -64,8 +65,9 @@ export const ERRORS = {
   },
   'id-taken': { exitCode: 6, retryable: true, means: 'Another backup of this database has the same id.' },
   'record-conflict': { exitCode: 6, retryable: true, means: 'Somebody else has changed the record meanwhile.' },
-  'guard-missing': failed(
+  'guard-missing': refused(
     'No guard was there in time to undo what outlives the session of a runner that is gone: nothing was frozen.',
+    true,
   ),
   'guard-acted': failed('The guard has undone the freeze, or is gone: what was cut after that is no backup.'),
   'freeze-failed': failed('The database could not be frozen.'),

@@ -26,12 +26,14 @@ export interface FrozenContext {
   /** The Job's pod that this is; undefined where there is none. */
   readonly pod?: string | undefined;
   readonly budgetMs: number;
-  /** Waited for once, right before what freezes or, where nothing does, before the first cut. */
+  /** Waited for once, right before the first step that may hold anything up: a wait here keeps nobody waiting. */
   readonly beforeFreeze?: ((signal: AbortSignal) => Promise<void>) | undefined;
   readonly clock: Clock;
   readonly log: Log;
-  /** Ends everything: SIGTERM, a lost Lease, a lost session. */
+  /** Ends everything: SIGTERM, a lost Lease, a lost session, a lost guard. */
   readonly signal: AbortSignal;
+  /** Called as soon as the thaw has worked, also after a failure. Must not throw. */
+  readonly onThawed?: (() => Promise<void>) | undefined;
 }
 
 /** What came of a plan whose every cut was seen and proven. */
@@ -69,6 +71,7 @@ class FrozenRun {
   readonly #context: FrozenContext;
   readonly #cuts: Cut[] = [];
   #window: Window | undefined;
+  #turned = false;
   #before: Observation | undefined;
   #proof: Proof | undefined;
   #firstAskedAt: Date | undefined;
@@ -91,12 +94,18 @@ class FrozenRun {
     const { clock, log } = this.#context;
     const started = clock.monotonic();
     log.info({ step: stepName(step) }, 'step begins');
-    if (this.#window === undefined && (step.kind === 'cut' || step.freezes === true)) {
+    if (!this.#turned && this.#mayHold(step)) {
+      this.#turned = true;
       await this.#context.beforeFreeze?.(this.#context.signal);
     }
     if (step.kind === 'act') await this.#act(step);
     else await this.#cut(step);
     log.info({ step: stepName(step), ms: Math.round(clock.monotonic() - started) }, 'step done');
+  }
+
+  /** What outlives its session may be changed by any step; else only a freeze or a cut holds anything up. */
+  #mayHold(step: PlanStep): boolean {
+    return step.kind === 'cut' || step.freezes === true || (this.#plan.held ?? []).length > 0;
   }
 
   async #act(step: Extract<PlanStep, { kind: 'act' }>): Promise<void> {
@@ -160,6 +169,7 @@ class FrozenRun {
     this.#thawedAt = clock.now();
     if (this.#window !== undefined) this.#windowMs = clock.monotonic() - this.#window.openedMs;
     log.info({ step: 'thaw', windowMs: Math.round(this.#windowMs) }, 'step done');
+    await this.#context.onThawed?.();
   }
 
   async thawAfter(failure: StillpointError): Promise<void> {

@@ -6,7 +6,7 @@ import type { JobConfig, VolumeSelection } from '../src/contract';
 import { checkCoverage, withMounts } from './coverage';
 import type { Engine, EngineSession, Plan, PlanRequest, Target } from './engine';
 import { StillpointError } from './errors';
-import type { CutRequest, Finding, Log, Platform, ServerPlace, SnapshotStore, Volume } from './ports';
+import type { CutRequest, Finding, Guards, Log, Platform, ServerPlace, SnapshotStore, Volume } from './ports';
 
 export interface PreflightContext {
   readonly config: JobConfig;
@@ -14,6 +14,8 @@ export interface PreflightContext {
   readonly engine: Engine;
   readonly platform: Platform;
   readonly store: SnapshotStore;
+  /** Undefined where nobody could undo what outlives the session of this runner. */
+  readonly guards?: Guards | undefined;
   readonly log: Log;
   readonly signal: AbortSignal;
 }
@@ -47,7 +49,12 @@ export async function preflight(context: PreflightContext, id: string): Promise<
       ...(await session.check(request)),
     ];
     const plan = serverFindings.some(isError) ? undefined : session.plan(request);
-    const findings = [...(await access), ...serverFindings, ...(await store.check(mounted, cutsHow(plan)))];
+    const findings = [
+      ...(await access),
+      ...serverFindings,
+      ...guardFindings(plan, context),
+      ...(await store.check(mounted, cutsHow(plan))),
+    ];
     return {
       session,
       volumes: mounted,
@@ -130,6 +137,21 @@ export function claimsOfPlace(
       hint: `it mounts ${claims.length === 0 ? 'none at all' : claims.join(', ')}: name one of them`,
     });
   });
+}
+
+/** Whether somebody can undo what stays in force when the session of a plan ends (safety rule 8). */
+function guardFindings(plan: Plan | undefined, { guards, config }: PreflightContext): readonly Finding[] {
+  if (plan?.held === undefined || plan.held.length === 0 || guards !== undefined) return [];
+  const members = plan.held.map(({ member }) => member).join(', ');
+  return [
+    {
+      severity: 'error',
+      code: 'guard-missing',
+      subject: `database ${config.spec.database}`,
+      message: `what this backup holds at ${members} outlives its session, and this run has no guard that could undo it`,
+      hint: 'take it by a Job of its policy (stillpoint backup, kubectl create job --from=cronjob/…), synthesised anew if it is of an earlier version',
+    },
+  ];
 }
 
 function eachOnce(volumes: readonly Volume[]): readonly Volume[] {

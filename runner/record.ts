@@ -3,6 +3,7 @@ import {
   API_VERSION,
   type BackupRecord,
   type Failure,
+  type HeldUndone,
   JOB_DEFAULTS,
   type JobConfig,
   type Phase,
@@ -15,6 +16,16 @@ import type { Preflight } from './preflight';
 
 /** The phases of a backup that a runner is at work on, or was when it ended. */
 export const UNFINISHED: readonly Phase[] = ['pending', 'freezing', 'cut'];
+
+/** Whether something may still be in force that outlives the session of the record's runner. */
+export function mayHold({ held, heldUndone }: Pick<BackupRecord, 'held' | 'heldUndone'>): boolean {
+  return held !== undefined && held.length > 0 && heldUndone === undefined;
+}
+
+/** The record of a backup of which nothing is held any more. */
+export function undoneRecord(record: BackupRecord, undone: HeldUndone): BackupRecord {
+  return mayHold(record) ? { ...record, heldUndone: undone } : record;
+}
 
 /** The record of a backup that has been asked for and of which nothing is known yet. */
 export function pendingRecord(
@@ -121,7 +132,7 @@ export function resumedRecord(
   run: Run,
   undone: { readonly leftovers: readonly string[]; readonly now: Date },
 ): BackupRecord {
-  const { error, ...rest } = record;
+  const { error, held, heldUndone, ...rest } = record;
   const earlier =
     error === undefined
       ? `an earlier pod (${record.owner.pod ?? 'unknown'}) ended in phase ${record.phase}; what it had begun was undone`
@@ -134,7 +145,23 @@ export function resumedRecord(
     cuts: [],
     proof: undefined,
     times: { started: undone.now.toISOString() },
-    warnings: [...(record.warnings ?? []), earlier],
+    warnings: [...(record.warnings ?? []), earlier, ...undoneInWords(heldUndone)],
+    // What is not undone yet stays on record until it is.
+    ...(mayHold(record) ? { held } : {}),
     ...(leftovers.length === 0 ? {} : { leftovers }),
   };
 }
+
+/** What is kept of an earlier attempt's freeze: who undid it, where that was not its own runner. */
+function undoneInWords(undone: HeldUndone | undefined): readonly string[] {
+  if (undone === undefined || undone.by === 'runner') return [];
+  const done = undone.done.length === 0 ? 'nothing was held any more' : undone.done.join('; ');
+  return [`what the earlier attempt held was undone by ${BY[undone.by]}: ${done}`];
+}
+
+const BY: Readonly<Record<HeldUndone['by'], string>> = {
+  runner: 'its own runner',
+  guard: 'its guard',
+  'later-run': 'this run',
+  heal: 'stillpoint heal',
+};

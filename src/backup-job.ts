@@ -2,9 +2,10 @@ import { k8s } from 'cdk8s-plus-28';
 import { Construct } from 'constructs';
 import { checkLabel } from './checks';
 import { contentHash } from './content-hash';
-import type { JobConfig } from './contract';
+import { GUARDED_JOB_NAME_MAX, JOB_NAME_MAX, type JobConfig } from './contract';
 import type { DatabaseBackup } from './database-backup';
 import { invalid } from './invalid';
+import { GuardedJob } from './job';
 import { takeName } from './objects';
 
 /** Why a backup is taken outside its schedule: records carry it. */
@@ -35,9 +36,6 @@ export interface BackupJobProps {
   readonly annotations?: { [key: string]: string };
 }
 
-/** Names of Jobs end up in a label of their pods. */
-const JOB_NAME_MAX = 63;
-
 /**
  * One backup, taken when the Job is applied.
  *
@@ -60,10 +58,11 @@ export class BackupJob extends Construct {
       spec: { ...backup._config.spec, trigger: props.trigger ?? BackupTrigger.MANUAL },
     };
     this.jobName = `${backup.policyName}-${id}-${contentHash([config, backup._jobSpec('')])}`;
-    if (this.jobName.length > JOB_NAME_MAX) {
+    const longest = backup._guarded ? GUARDED_JOB_NAME_MAX : JOB_NAME_MAX;
+    if (this.jobName.length > longest) {
       throw invalid(
         this,
-        `would make a Job named "${this.jobName}" with ${this.jobName.length} characters, and a Job may have ${JOB_NAME_MAX}`,
+        `would make a Job named "${this.jobName}" with ${this.jobName.length} characters, and a Job${backup._guarded ? ' with a guard' : ''} may have ${longest}`,
         'give the construct a shorter id, or the policy a shorter name',
       );
     }
@@ -71,7 +70,7 @@ export class BackupJob extends Construct {
     // A ConfigMap of its own: the policy's may say something else when a second pod of this Job reads it.
     backup._addConfig(this, 'Config', this.jobName, config);
     const metadata = backup._metadata(this.jobName);
-    new k8s.KubeJob(this, 'Resource', {
+    new (backup._guarded ? GuardedJob : k8s.KubeJob)(this, 'Resource', {
       metadata: { ...metadata, annotations: { ...metadata.annotations, ...props.annotations } },
       // No ttlSecondsAfterFinished: a Job that is gone while it is in Git would be made, and run, again.
       spec: backup._jobSpec(this.jobName),

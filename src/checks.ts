@@ -2,7 +2,7 @@
 import type { Construct } from 'constructs';
 import type { DatabaseBackupProps } from './backup-props';
 import { connectionProblem } from './connection';
-import { CRON_JOB_NAME_MAX, DNS_LABEL_PATTERN, JOB_DEFAULTS } from './contract';
+import { CRON_JOB_NAME_MAX, DNS_LABEL_PATTERN, GUARDED_CRON_JOB_NAME_MAX, JOB_DEFAULTS } from './contract';
 import { invalid } from './invalid';
 import { DEFAULT_DEADLINE_SECONDS, type PolicyNames } from './job-config';
 
@@ -46,6 +46,20 @@ function checkNames(construct: Construct, { name, database }: PolicyNames): void
       'set name to a shorter one; what backups are listed under is the prop database',
     );
   }
+}
+
+/**
+ * Checks what the Jobs of a policy with a guard make of its name.
+ *
+ * @internal
+ */
+export function checkGuardedName(construct: Construct, name: string): void {
+  if (name.length <= GUARDED_CRON_JOB_NAME_MAX) return;
+  throw invalid(
+    construct,
+    `would make a CronJob named "${name}" with ${name.length} characters, and one whose Jobs have a guard may have ${GUARDED_CRON_JOB_NAME_MAX}`,
+    'set name to a shorter one; what backups are listed under is the prop database',
+  );
 }
 
 /**

@@ -3,7 +3,7 @@ import { k8s } from 'cdk8s-plus-28';
 import { Construct, type IConstruct } from 'constructs';
 import { grantAccess } from './access';
 import type { DatabaseBackupProps } from './backup-props';
-import { checkPolicy } from './checks';
+import { checkGuardedName, checkPolicy } from './checks';
 import { connectionVolumes } from './connection';
 import {
   accessRequestOf,
@@ -14,7 +14,7 @@ import {
   LABELS,
   MOUNTS,
 } from './contract';
-import { runnerJob } from './job';
+import { GuardedCronJob, runnerJob } from './job';
 import { DEFAULT_DEADLINE_SECONDS, type EngineDefinition, jobConfigOf, jobConfigText } from './job-config';
 import { labelsOf, namespaceOf, takeName, templateMetadata } from './objects';
 import { type MountedVolume, runnerPod } from './runner-pod';
@@ -63,6 +63,7 @@ export abstract class DatabaseBackup extends Construct implements IDatabaseBacku
     checkPolicy(this, props, names);
     takeName(this, 'policy', `${this.namespaceName}/${this.policyName}`);
     this.config = jobConfigOf(this, props, this._engine(props), names);
+    if (this._guarded) checkGuardedName(this, this.policyName);
     this.scheduleExpression = props.schedule.expressionFor(`${this.namespaceName}/${this.policyName}`);
     checkTimeZone(this, this.scheduleExpression, this.timeZone, new Date());
     this.grant();
@@ -83,7 +84,7 @@ export abstract class DatabaseBackup extends Construct implements IDatabaseBacku
 
   private addCronJob(): void {
     const { props } = this;
-    new k8s.KubeCronJob(this, 'Resource', {
+    new (this._guarded ? GuardedCronJob : k8s.KubeCronJob)(this, 'Resource', {
       metadata: this._metadata(this.policyName),
       spec: {
         schedule: this.scheduleExpression,
@@ -115,6 +116,15 @@ export abstract class DatabaseBackup extends Construct implements IDatabaseBacku
   /** @internal */
   public get _config(): JobConfig {
     return this.config;
+  }
+
+  /**
+   * Whether the Jobs of this policy have a guard.
+   *
+   * @internal
+   */
+  public get _guarded(): boolean {
+    return this.config.spec.guarded === true;
   }
 
   /** @internal */
@@ -155,7 +165,11 @@ export abstract class DatabaseBackup extends Construct implements IDatabaseBacku
       accountName: this.policyName,
       labels: this._labels(),
       volumes: [config, ...connectionVolumes(this.props)],
+      // Terminated pods do not count: of the running ones that carry these labels, there are the runner and its guard.
+      ...(this._guarded
+        ? { apartFrom: { [LABELS.component]: COMPONENTS.backup, [LABELS.database]: this.databaseName } }
+        : {}),
     });
-    return runnerJob(template, this.props.deadline ?? Duration.seconds(DEFAULT_DEADLINE_SECONDS));
+    return runnerJob(template, this.props.deadline ?? Duration.seconds(DEFAULT_DEADLINE_SECONDS), this._guarded);
   }
 }

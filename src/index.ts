@@ -3,8 +3,10 @@
 export * from './backup-job';
 export * from './backup-props';
 export * from './database-backup';
+export * from './databases/mongodb';
 export * from './databases/mysql';
 export * from './databases/postgres';
+export * from './databases/redis';
 export * from './registry';
 export * from './restore';
 export type { RunnerPodProps } from './runner-pod';

@@ -26,6 +26,8 @@ export interface EngineDefinition {
   readonly connectTo?: string;
   readonly layout: NonNullable<JobConfig['spec']['layout']>;
   readonly options: Readonly<Record<string, string>>;
+  /** Whether something of a backup outlives its session, so that its Job needs a guard. */
+  readonly guarded?: boolean;
 }
 
 /** What a policy is called and where it is. */
@@ -83,6 +85,7 @@ export function jobConfigOf(
       budgetSeconds,
       readyTimeoutSeconds: readySeconds(deadlineSeconds, budgetSeconds),
       deadlineSeconds,
+      ...(engine.guarded === true ? { guarded: true } : {}),
       registry: { namespace: names.registryNamespace },
       clusterScope: props.clusterAccess ?? true,
     },

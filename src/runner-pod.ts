@@ -80,6 +80,8 @@ export interface RunnerPod {
   readonly labels: Readonly<Record<string, string>>;
   readonly volumes?: readonly MountedVolume[];
   readonly security?: RunnerSecurity;
+  /** Pods with these labels are on other nodes, where there is another node. */
+  readonly apartFrom?: Readonly<Record<string, string>>;
 }
 
 /** @internal */
@@ -132,6 +134,7 @@ export function runnerPod(props: RunnerPodProps, pod: RunnerPod): k8s.PodTemplat
       // Environment variables for each Service of the namespace help nobody here.
       enableServiceLinks: false,
       terminationGracePeriodSeconds: TERMINATION_GRACE_SECONDS,
+      ...given('affinity', pod.apartFrom && apart(pod.apartFrom)),
       ...given('nodeSelector', props.nodeSelector),
       ...given('tolerations', props.tolerations),
       ...given('priorityClassName', props.priorityClassName),
@@ -173,6 +176,12 @@ function container(props: RunnerPodProps, pod: RunnerPod, security: RunnerSecuri
     // The error's sentence and hint are the last that the log says: `kubectl describe pod` shows them.
     terminationMessagePolicy: 'FallbackToLogsOnError',
   };
+}
+
+/** A preference, no demand: on a cluster of one node there are backups too. */
+function apart(labels: Readonly<Record<string, string>>): k8s.Affinity {
+  const podAffinityTerm = { topologyKey: 'kubernetes.io/hostname', labelSelector: { matchLabels: { ...labels } } };
+  return { podAntiAffinity: { preferredDuringSchedulingIgnoredDuringExecution: [{ weight: 100, podAffinityTerm }] } };
 }
 
 function podSecurity({ user, group, fsGroup }: RunnerSecurity): k8s.PodSecurityContext {

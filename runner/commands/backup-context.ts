@@ -1,6 +1,18 @@
 import type { JobConfig } from '../../src/contract';
 import type { Engine, Target } from '../engine';
-import type { Clock, Events, Locks, Log, Platform, Registry, Run, Slots, SnapshotStore } from '../ports';
+import type {
+  Clock,
+  Events,
+  Guards,
+  Locks,
+  Log,
+  Platform,
+  Registry,
+  Run,
+  Runners,
+  Slots,
+  SnapshotStore,
+} from '../ports';
 
 /** What a backup needs of the world. */
 export interface BackupContext {
@@ -18,6 +30,10 @@ export interface BackupContext {
   /** Turns at the snapshot controller; undefined where it need not be waited for. */
   readonly slots?: Slots | undefined;
   readonly events: Events;
+  /** Undefined where the run has no guard: a backup whose freeze would outlive its session is refused. */
+  readonly guards?: Guards | undefined;
+  /** Undefined where runners of other runs cannot be looked at. */
+  readonly runners?: Runners | undefined;
   readonly clock: Clock;
   readonly log: Log;
   /** Aborts when the process is told to stop. */

@@ -3,6 +3,7 @@ import {
   ANNOTATIONS,
   type BackupRecord,
   COMPONENTS,
+  type HeldUndone,
   JOB_DEFAULTS,
   LABELS,
   leaseName,
@@ -12,13 +13,14 @@ import { timeLimit } from '../abort';
 import type { Plan } from '../engine';
 import { asStillpointError, StillpointError } from '../errors';
 import { changedFacts, type FrozenOutcome, plannedSnapshots, runFrozen } from '../frozen';
-import type { EventReason, StoredRecord } from '../ports';
+import type { ArmedGuard, EventReason, StoredRecord } from '../ports';
 import { coverageFindings, type Preflight, preflight, refuseOnErrors, traceServer } from '../preflight';
-import { cutRecord, failedRecord, freezingRecord, succeededRecord } from '../record';
+import { cutRecord, failedRecord, freezingRecord, succeededRecord, undoneRecord } from '../record';
 import { BackupTurn } from '../slot';
 import type { BackupContext } from './backup-context';
 import { openRecord } from './open-record';
 import { sweep } from './sweep';
+import { isNotUndone, type NotUndone, undoHeld } from './undo-held';
 
 export type { BackupContext } from './backup-context';
 
@@ -28,13 +30,15 @@ export async function backup(context: BackupContext): Promise<BackupRecord> {
   const lease = await locks.acquire(leaseName(config.spec.database), run.owner.jobUid);
   const held: BackupContext = { ...context, signal: AbortSignal.any([context.signal, lease.lost]) };
   try {
+    // Before anything else: whoever writes to the database may be waiting for it.
+    const left = await undoHeld(held, 'later-run');
     const opened = await openRecord(held);
     if (opened.record.phase === 'succeeded') {
       log.info({ id: run.id }, 'this backup has succeeded already');
       return opened.record;
     }
     await sweep(held, context.namespace, config.spec.database);
-    return await new Backup(held, opened).run();
+    return await new Backup(held, opened).run(left.find(isNotUndone));
   } finally {
     await lease
       .release()
@@ -48,6 +52,7 @@ class Backup {
   /** What was cut and proven here, whether or not that could be written down. */
   #cut: BackupRecord | undefined;
   readonly #turn: BackupTurn;
+  #heldUndone: HeldUndone | undefined;
 
   constructor(context: BackupContext, stored: StoredRecord) {
     this.#context = context;
@@ -55,10 +60,12 @@ class Backup {
     this.#turn = new BackupTurn(context.slots, context.log);
   }
 
-  async run(): Promise<BackupRecord> {
+  /** An earlier freeze that could not be undone stops it: what it changed would be taken for what was there before. */
+  async run(left: NotUndone | undefined): Promise<BackupRecord> {
     const { run } = this.#context;
     try {
       await this.#say('Normal', 'Starting', `Backup ${run.id} running`);
+      if (left !== undefined) throw freezeLeft(left);
       if (this.#stored.record.phase !== 'cut') await this.#takeStep();
       await this.#readyStep();
       const { record } = this.#stored;
@@ -80,7 +87,8 @@ class Backup {
     try {
       const plan = found.plan ?? planMissing();
       await this.#announceStep(found, plan);
-      const outcome = await this.#freezeStep(found, plan).finally(() => {
+      const guard = await this.#guardStep(plan);
+      const outcome = await this.#freezeStep(found, plan, guard).finally(() => {
         this.#turn.end(this.#stored.record.plannedSnapshots?.length ?? 0);
       });
       await this.#recheckStep(found, outcome);
@@ -114,19 +122,44 @@ class Backup {
     await this.#update(freezingRecord(this.#stored.record, found, plan, names));
   }
 
-  async #freezeStep(found: Preflight, plan: Plan): Promise<FrozenOutcome> {
+  /** Somebody else is connected and ready to undo what outlives this session, before there is anything of it (safety rule 8). */
+  async #guardStep({ held = [] }: Plan): Promise<ArmedGuard | undefined> {
+    const { guards, run, config, log, signal } = this.#context;
+    if (held.length === 0 || guards === undefined) return undefined;
+    log.info({ step: 'guard' }, 'step begins');
+    const { jobUid, pod } = run.owner;
+    const guard = await guards.arm({ id: run.id, jobUid, pod, held, budgetMs: budgetMs(config) }, signal);
+    log.info({ step: 'guard' }, 'step done');
+    return guard;
+  }
+
+  /** Nothing is held any more, by the runner's own doing or by the guard's. */
+  async #thawed(plan: Plan, guard: ArmedGuard | undefined): Promise<void> {
+    const { held = [] } = plan;
+    if (held.length === 0) return;
+    const { report } = guard ?? {};
+    this.#heldUndone = {
+      at: report?.at ?? this.#context.clock.now().toISOString(),
+      by: report === undefined ? 'runner' : 'guard',
+      done: report?.done ?? held.map(({ member }) => `${member} was thawed`),
+    };
+    await guard?.release();
+  }
+
+  async #freezeStep(found: Preflight, plan: Plan, guard: ArmedGuard | undefined): Promise<FrozenOutcome> {
     const { run, config, store, clock, log, signal, namespace } = this.#context;
-    const { database, engine, budgetSeconds } = config.spec;
+    const { database, engine } = config.spec;
     return await runFrozen(plan, {
       store,
       volumes: found.volumes,
       jobUid: run.owner.jobUid,
       pod: run.owner.pod,
-      budgetMs: (budgetSeconds ?? JOB_DEFAULTS.budgetSeconds) * 1000,
+      budgetMs: budgetMs(config),
       beforeFreeze: (stopped) => this.#turn.begin(stopped),
       clock,
       log,
-      signal: AbortSignal.any([signal, found.session.lost]),
+      signal: AbortSignal.any([signal, found.session.lost, ...(guard === undefined ? [] : [guard.lost])]),
+      onThawed: () => this.#thawed(plan, guard),
       request: {
         id: run.id,
         database,
@@ -163,7 +196,7 @@ class Backup {
   }
 
   async #cutStep(outcome: FrozenOutcome): Promise<void> {
-    this.#cut = cutRecord(this.#stored.record, outcome);
+    this.#cut = this.#undone(cutRecord(this.#stored.record, outcome));
     await this.#update(this.#cut);
   }
 
@@ -216,7 +249,7 @@ class Backup {
     // Nobody will finish it: all that was cut is left over.
     if (record.phase === 'cut') error.leftovers = record.plannedSnapshots ?? [];
     try {
-      await this.#update(failedRecord(record, error, clock.now()));
+      await this.#update(this.#undone(failedRecord(record, error, clock.now())));
     } catch (thrown) {
       log.error({ code: asStillpointError(thrown).code }, `the failure could not be recorded: ${String(thrown)}`);
     }
@@ -231,6 +264,10 @@ class Backup {
     });
   }
 
+  #undone(record: BackupRecord): BackupRecord {
+    return this.#heldUndone === undefined ? record : undoneRecord(record, this.#heldUndone);
+  }
+
   async #update(record: BackupRecord): Promise<void> {
     this.#stored = await this.#context.registry.update(this.#stored, record);
   }
@@ -241,6 +278,17 @@ function failedInTheMiddle(error: StillpointError): StillpointError {
   const { code, message, hint, exitCode } = error;
   if (exitCode !== 3) return error;
   return new StillpointError(code, message, { cause: error, exitCode: 4, ...(hint === undefined ? {} : { hint }) });
+}
+
+function budgetMs({ spec }: BackupContext['config']): number {
+  return (spec.budgetSeconds ?? JOB_DEFAULTS.budgetSeconds) * 1000;
+}
+
+function freezeLeft({ record, error }: NotUndone): StillpointError {
+  return new StillpointError('freeze-left', `what backup ${record.id} holds could not be undone: ${error.message}`, {
+    cause: error,
+    ...(error.hint === undefined ? {} : { hint: error.hint }),
+  });
 }
 
 function changed(message: string): StillpointError {

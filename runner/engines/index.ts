@@ -5,4 +5,6 @@ import type { Engine } from '../engine';
 export const ENGINES = {
   postgres: async () => (await import('./postgres')).engine,
   mysql: async () => (await import('./mysql')).engine,
+  mongodb: async () => (await import('./mongodb')).engine,
+  redis: async () => (await import('./redis')).engine,
 } satisfies Record<EngineName, () => Promise<Engine>>;

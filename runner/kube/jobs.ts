@@ -1,10 +1,10 @@
 /** Starts a policy's backup at once, as `kubectl create job --from=cronjob/…` does. */
-import { type BackupId, backupId, COMPONENTS, LABELS, MOUNTS } from '../../src/contract';
+import { type BackupId, backupId, COMPONENTS, JOB_INDEX, JOB_INDEX_LABEL, LABELS, MOUNTS } from '../../src/contract';
 import { parseConfig } from '../config';
 import { StillpointError } from '../errors';
 import type { Clock } from '../ports';
 import type { KubeClient } from './client';
-import { CONFIG_MAPS, CRON_JOBS, type CronJob, JOBS, type Job, PODS } from './objects';
+import { CONFIG_MAPS, CRON_JOBS, type CronJob, JOBS, type Job, PODS, type Pod } from './objects';
 import { endOf, stuckOn } from './restore/pod-state';
 import { until, type Waiting } from './until';
 
@@ -12,7 +12,7 @@ import { until, type Waiting } from './until';
 export const MANUAL_ANNOTATION = 'cronjob.kubernetes.io/instantiate';
 
 /** The name that the constructs give the runner's container. */
-const RUNNER_CONTAINER = 'runner';
+export const RUNNER_CONTAINER = 'runner';
 
 /** A Job that was started, and the backup that it will take. */
 export interface StartedJob {
@@ -105,11 +105,14 @@ async function findPolicy(client: KubeClient, { namespace, name }: JobRequest): 
   });
 }
 
-/** The same pod with other arguments, tried once. */
+/** The same pod with other arguments, tried once; one that freezes nothing needs no guard. */
 function once(spec: Job['spec'], args: readonly string[]): Job['spec'] {
   const containers = spec.template.spec.containers.map((container) => ({ ...container, args: [...args] }));
+  const { completionMode: _, backoffLimitPerIndex: __, successPolicy: ___, ...plain } = spec;
   return {
-    ...spec,
+    ...plain,
+    completions: 1,
+    parallelism: 1,
     backoffLimit: 0,
     template: { ...spec.template, spec: { ...spec.template.spec, containers } },
   };
@@ -131,7 +134,8 @@ export async function failureOfJob(
     return { failure: end.type === 'Failed' ? (end.reason ?? 'Failed') : undefined };
   });
   const stuck = until(both, PODS, { namespace, labels: { 'batch.kubernetes.io/controller-uid': uid } }, (pod) => {
-    const reason = stuckOn(pod);
+    // A guard that cannot start is missed by its runner, which says so in the record.
+    const reason = isGuard(pod) ? undefined : stuckOn(pod);
     return reason === undefined ? undefined : { failure: reason };
   });
   try {
@@ -140,6 +144,11 @@ export async function failureOfJob(
     done.abort();
     await Promise.allSettled([ended, stuck]);
   }
+}
+
+/** Whether a pod of a Job is the guard of another one of it. */
+function isGuard({ metadata }: Pod): boolean {
+  return metadata.labels?.[JOB_INDEX_LABEL] === `${JOB_INDEX.guard}`;
 }
 
 /** The conditions of a Job that will not go on. */

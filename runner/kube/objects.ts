@@ -190,6 +190,9 @@ export interface Job extends KubeObject {
     readonly succeeded?: number;
     /** Pods that run. */
     readonly ready?: number;
+    /** Of an Indexed Job, as `0,3-5`. */
+    readonly completedIndexes?: string;
+    readonly failedIndexes?: string;
     readonly conditions?: readonly { readonly type: string; readonly status: string; readonly reason?: string }[];
   };
 }

@@ -10,6 +10,7 @@ import { Channel } from '../channel';
 import { StillpointError } from '../errors';
 import { takeLockFile } from '../local/lock-file';
 import type { Log, RecordFilter, Registry, StoredRecord } from '../ports';
+import { mayHold } from '../record';
 
 const SUFFIX = '.yaml';
 /** A change takes milliseconds; whoever holds the lock of a record for longer than this is stuck. */
@@ -206,12 +207,13 @@ function stored(record: BackupRecord, text: string): StoredRecord {
   return { record, version: createHash('sha256').update(text).digest('hex'), deletionRequested: false };
 }
 
-function matches(record: BackupRecord, { namespace, database, engine, phases }: RecordFilter): boolean {
+function matches(record: BackupRecord, { namespace, database, engine, phases, held }: RecordFilter): boolean {
   return (
     (namespace === undefined || record.namespace === namespace) &&
     (database === undefined || record.database === database) &&
     (engine === undefined || record.engine === engine) &&
-    (phases === undefined || phases.includes(record.phase))
+    (phases === undefined || phases.includes(record.phase)) &&
+    (held !== true || mayHold(record))
   );
 }
 

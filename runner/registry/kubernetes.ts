@@ -170,6 +170,7 @@ function labelFilter({
   database,
   engine,
   phases,
+  held,
 }: RecordFilter): Record<string, string | readonly string[]> {
   return {
     [LABELS.component]: COMPONENTS.record,
@@ -177,5 +178,6 @@ function labelFilter({
     ...(database === undefined ? {} : { [LABELS.database]: database }),
     ...(engine === undefined ? {} : { [LABELS.engine]: engine }),
     ...(phases === undefined ? {} : { [LABELS.phase]: phases }),
+    ...(held === true ? { [LABELS.held]: 'true' } : {}),
   };
 }

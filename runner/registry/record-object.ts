@@ -13,6 +13,7 @@ import {
 } from '../../src/contract';
 import { StillpointError } from '../errors';
 import type { ConfigMap } from '../kube/objects';
+import { mayHold } from '../record';
 
 /** The one key of a record's ConfigMap. */
 const KEY = 'record.yaml';
@@ -39,6 +40,7 @@ export function labelsOf(record: BackupRecord): Record<string, string> {
     ...identityOf(record),
     [LABELS.phase]: record.phase,
     [LABELS.trigger]: record.trigger,
+    ...(record.held === undefined ? {} : { [LABELS.held]: `${mayHold(record)}` }),
   };
 }
 

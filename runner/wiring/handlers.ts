@@ -1,10 +1,11 @@
 /** What each command of the command line does: wires its ports, runs it, and gives back what to print. */
-import type { BackupRecord } from '../../src/contract';
+import { type BackupRecord, JOB_INDEX, JOB_INDEX_VARIABLE } from '../../src/contract';
 import type { GlobalOptions, Handlers, RestoreCommandOptions } from '../cli';
 import { type BackupContext, backup } from '../commands/backup';
 import { type DeleteContext, deleteBackup } from '../commands/delete';
 import { describe } from '../commands/describe';
 import { doctor, formatFindings, packFindings, shorterFindings } from '../commands/doctor';
+import { heal } from '../commands/heal';
 import { inspect } from '../commands/inspect';
 import { list } from '../commands/list';
 import { prepare } from '../commands/prepare';
@@ -13,7 +14,7 @@ import { wait } from '../commands/wait';
 import { readConfig } from '../config';
 import { StillpointError } from '../errors';
 import { formatRecord, type Output, recordPath } from '../output/records';
-import type { RecordFilter, Registry } from '../ports';
+import type { Finding, RecordFilter, Registry } from '../ports';
 import { refuseOnErrors } from '../preflight';
 import { reporting } from '../restore/outcome';
 import { engineOf, type World } from './world';
@@ -27,8 +28,28 @@ export interface Terminal {
 /** The handlers of all commands in a world. */
 export function makeHandlers(world: World, { print, confirm }: Terminal): Handlers {
   const { clock, log, signal } = world;
+  /** Prints findings, packs them for whoever watches the pod, and fails by the first error among them. */
+  const reported = async (
+    findings: readonly Finding[],
+    result: string | undefined,
+    output: Output,
+  ): Promise<string> => {
+    await reporting(
+      result,
+      () => [packFindings(shorterFindings(findings))],
+      async () => packFindings(findings),
+    );
+    print(formatFindings(findings, output));
+    refuseOnErrors(findings);
+    return '';
+  };
   return {
     async run({ config: file, ...options }) {
+      if (world.env[JOB_INDEX_VARIABLE] === `${JOB_INDEX.guard}`) {
+        const { runGuard } = await import('./guard');
+        await runGuard(await readConfig(file), options, world);
+        return '';
+      }
       const context = await backupContext(file, options, world);
       await backup(context);
       return '';
@@ -80,15 +101,17 @@ export function makeHandlers(world: World, { print, confirm }: Terminal): Handle
         await doctorByJob(required(policy, 'doctor'), { ...options, output }, world, print);
         return '';
       }
-      const findings = await doctor(await backupContext(file, options, world));
-      await reporting(
-        result,
-        () => [packFindings(shorterFindings(findings))],
-        async () => packFindings(findings),
-      );
-      print(formatFindings(findings, output));
-      refuseOnErrors(findings);
-      return '';
+      return await reported(await doctor(await backupContext(file, options, world)), result, output);
+    },
+
+    async heal(policy, { config: file, output, result, ...options }) {
+      if (file === undefined) {
+        const { healByJob } = await import('./jobs');
+        await healByJob(required(policy, 'heal'), { ...options, output }, world, print);
+        return '';
+      }
+      const context = await backupContext(file, options, world);
+      return await reported(await heal({ ...context, holder: context.run.owner.jobUid }), result, output);
     },
 
     async prune(options) {

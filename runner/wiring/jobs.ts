@@ -60,9 +60,26 @@ async function outcomeOf(registry: Registry, job: StartedJob, failure: string | 
   });
 }
 
-/** Runs the checks of a policy in its own pod, where its network, account and credentials are. */
-export async function doctorByJob(
+/** Runs the checks of a policy in its own pod. */
+export const doctorByJob = findingsByJob('doctor', (policy) => `the checks of policy ${policy}`);
+
+/** Undoes what is held of the database of a policy, in the policy's own pod. */
+export const healByJob = findingsByJob('heal', (policy) => `healing the database of policy ${policy}`);
+
+type ByJob = (
   policy: string,
+  options: BackupCommandOptions,
+  world: World,
+  print: (text: string) => void,
+) => Promise<void>;
+
+/** A command that answers with findings, run in a policy's own pod: where its network, account and credentials are. */
+function findingsByJob(command: string, what: (policy: string) => string): ByJob {
+  return (policy, options, world, print) => runFindings({ command, what: what(policy), policy }, options, world, print);
+}
+
+async function runFindings(
+  { command, what, policy }: { readonly command: string; readonly what: string; readonly policy: string },
   options: BackupCommandOptions,
   world: World,
   print: (text: string) => void,
@@ -71,28 +88,23 @@ export async function doctorByJob(
   using limit = timeLimit(
     clock,
     options.timeout,
-    () => new StillpointError('wait-timeout', `the checks of policy ${policy} were not done in time`),
+    () => new StillpointError('wait-timeout', `${what} was not done in time`),
   );
   const client = await connect(options, world);
-  const request = { namespace: namespaceOf(options, client.namespace), name: policy, args: DOCTOR_ARGUMENTS };
+  const args = [command, ...CONFIG_AND_RESULT];
+  const request = { namespace: namespaceOf(options, client.namespace), name: policy, args };
   const job = await startJob(client, request, clock);
   const waiting = { client, clock, signal: AbortSignal.any([signal, limit.signal]) };
   const { exitCode, message } = await endOfJob(waiting, job);
   const findings = unpackFindings(
-    readOutcome<string>(message, `doctor in job ${job.name} (exit code ${exitCode})`, 'internal'),
+    readOutcome<string>(message, `${command} in job ${job.name} (exit code ${exitCode})`, 'internal'),
   );
   print(formatFindings(findings, options.output));
   refuseOnErrors(findings);
 }
 
 /** What comes of it travels in the termination message: the log of a pod that has ended may be gone before it is read. */
-const DOCTOR_ARGUMENTS = [
-  'doctor',
-  '--config',
-  `${MOUNTS.config}/${MOUNTS.configFile}`,
-  '--result',
-  TERMINATION_LOG,
-] as const;
+const CONFIG_AND_RESULT = ['--config', `${MOUNTS.config}/${MOUNTS.configFile}`, '--result', TERMINATION_LOG] as const;
 
 function backupOf({ namespace, database, backup }: StartedJob): string {
   return database === undefined ? backup : `${namespace}/${database}/${backup}`;

@@ -6,11 +6,13 @@ import type { BackupContext } from '../commands/backup';
 import { readTarget } from '../config';
 import { connectKube, type KubeClient } from '../kube/client';
 import { KubernetesEvents } from '../kube/events';
+import { KubernetesGuards } from '../kube/guards';
 import { KubernetesLocks } from '../kube/locks';
 import { NAMESPACES } from '../kube/objects';
 import { KubernetesPlatform } from '../kube/platform';
 import { KubernetesRemover } from '../kube/pruning';
 import { jobOfPod } from '../kube/run';
+import { KubernetesRunners } from '../kube/runners';
 import { KubernetesSlots } from '../kube/slots';
 import { LogEvents } from '../local/events';
 import type { Lease, Locks, Registry, Remover, Run, Slots } from '../ports';
@@ -84,6 +86,8 @@ export async function kubernetesBackup(
     registry: kubernetesRegistry(client, registryNamespace, world),
     locks: new KubernetesLocks(client, { namespace, clock, log }),
     slots: slotsOf(config, client, { namespace: registryNamespace, holder: run.owner.jobUid }, world),
+    runners: new KubernetesRunners(client, namespace),
+    guards: job === undefined ? undefined : guardsOf(config, namespace, client, world),
     events: job === undefined ? new LogEvents(log) : new KubernetesEvents(client, { namespace, run, clock }),
     clock,
     log,
@@ -105,6 +109,18 @@ function slotsOf(
   if (count === 0) return undefined;
   const limitMs = (spec.deadlineSeconds ?? JOB_DEFAULTS.readyTimeoutSeconds) * SLOT_SHARE * 1000;
   return new KubernetesSlots(client, { ...who, count, limitMs, clock, log });
+}
+
+/** The guard of a Job: another pod of it. */
+function guardsOf(
+  { spec }: JobConfig,
+  namespace: string,
+  client: KubeClient,
+  { clock, log }: World,
+): KubernetesGuards | undefined {
+  if (spec.guarded !== true) return undefined;
+  const timeoutSeconds = spec.guardTimeoutSeconds ?? JOB_DEFAULTS.guardTimeoutSeconds;
+  return new KubernetesGuards(client, { namespace, database: spec.database, timeoutSeconds, clock, log });
 }
 
 /** A backup that a person takes in a process of their own: nobody goes on with it. */

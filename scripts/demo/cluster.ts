@@ -15,7 +15,8 @@ import { type BackupRecord, restoreNames } from '../../src/contract';
 import { apply, KINDS, list, read, remove } from '../../test/e2e/harness/cluster';
 import { postgresObjects, SUPERUSER_PASSWORD } from '../../test/e2e/harness/postgres';
 import { eventually } from '../../test/e2e/harness/wait';
-import { LedgerWriter, readLedger } from '../../test/ledger/writer';
+import { sqlLedger } from '../../test/ledger/sql';
+import { LedgerWriter } from '../../test/ledger/writer';
 import { bundleRunner } from './bundle';
 import { forward } from './port-forward';
 import { ROOT, runTool } from './run';
@@ -50,7 +51,7 @@ export async function demonstrate(screen: Screen): Promise<Verdict> {
   await screen.step(`the policy is applied: ${policy.length} objects`, () => apply(policy));
 
   const original = cleanup.use(await forward(namespace, `${SERVER}-0`, 5432));
-  const ledger = await LedgerWriter.start({ connect: () => connectTo(original.port) });
+  const ledger = await LedgerWriter.start({ connect: async () => sqlLedger(await connectTo(original.port)) });
   cleanup.defer(() => ledger.stop());
   await screen.step(`two clients commit rows all the time: ${ROWS_AROUND} so far`, () => ledger.more(ROWS_AROUND));
 
@@ -75,7 +76,9 @@ export async function demonstrate(screen: Screen): Promise<Verdict> {
     await stillpoint('restore', 'latest', '--claim', COPY, '--start', '--keep');
     await using copy = await forward(namespace, restoreNames(COPY).server, 5432);
     const client = await connectTo(copy.port);
-    return await readLedger(client).finally(() => client.end());
+    return await sqlLedger(client)
+      .numbers()
+      .finally(() => client.end());
   });
   return judge(record, ledger, restored, { firstAsked, lastSeen });
 }

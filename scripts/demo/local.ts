@@ -8,7 +8,8 @@ import { join } from 'node:path';
 import { stringify } from 'yaml';
 import { API_VERSION, type BackupRecord, JOB_CONFIG_KIND, type JobConfig } from '../../src/contract';
 import { PASSWORD, PostgresServer } from '../../test/integration/postgres-server';
-import { LedgerWriter, readLedger } from '../../test/ledger/writer';
+import { sqlLedger } from '../../test/ledger/sql';
+import { LedgerWriter } from '../../test/ledger/writer';
 import { bundleRunner } from './bundle';
 import { runTool } from './run';
 import type { Screen, Verdict } from './screen';
@@ -28,7 +29,7 @@ export async function demonstrate(screen: Screen): Promise<Verdict> {
   const server = await screen.step('PostgreSQL 18 is up', () => PostgresServer.create({ version: 18 }));
   cleanup.defer(() => server.remove());
   // The clock of the record: both are of this machine.
-  const ledger = await LedgerWriter.start({ connect: () => server.connect(), now: Date.now });
+  const ledger = await LedgerWriter.start({ connect: async () => sqlLedger(await server.connect()), now: Date.now });
   cleanup.defer(() => ledger.stop());
   await screen.step(`two clients commit rows all the time: ${ROWS_AROUND} so far`, () => ledger.more(ROWS_AROUND));
 
@@ -48,7 +49,9 @@ export async function demonstrate(screen: Screen): Promise<Verdict> {
   const restored = await screen.step('a second PostgreSQL starts on the copy', async () => {
     await copy.start();
     const client = await copy.connect();
-    return await readLedger(client).finally(() => client.end());
+    return await sqlLedger(client)
+      .numbers()
+      .finally(() => client.end());
   });
   return judge(record, ledger, restored, cutsOf(record));
 }

@@ -41,6 +41,7 @@ function accessPage(): string {
     byPod: false,
     snapshotClasses: [],
     groupClasses: ['‹group class›'],
+    guardLease: 'stillpoint-‹database›.guard',
   });
   const known = new Set(usual.map((need) => JSON.stringify(need)));
   const beyond = (needs: readonly AccessNeed[]): readonly AccessNeed[] =>
@@ -52,7 +53,7 @@ function accessPage(): string {
     'One for each policy, in the namespace of its database.',
     accessTable(usual),
     '### Only where the policy needs it',
-    'Claims that are found by labels, a class that is not named, group snapshots:',
+    'Claims that are found by labels, a class that is not named, group snapshots, a guard:',
     accessTable(beyond(widest)),
     '### Only with `directCut`',
     'The right to make contents is cluster-wide, and a content can name any volume and any snapshot of a driver. The `Registry` makes an admission policy that holds the account to contents of its own namespace, which retain; whose volume a handle names, the API server cannot tell. So it is a right to read all volumes of the driver: give it where that is acceptable.',

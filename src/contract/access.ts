@@ -1,5 +1,5 @@
 import type { JobConfig } from './job-config';
-import { DEFAULT_REGISTRY_NAMESPACE, leaseName, slotNames, statefulSetClaimName } from './names';
+import { DEFAULT_REGISTRY_NAMESPACE, guardLeaseName, leaseName, slotNames, statefulSetClaimName } from './names';
 
 /**
  * What the accounts may do, and why: the constructs make Roles of it, the runner asks the API server for each before
@@ -38,6 +38,8 @@ export interface AccessRequest {
   /** How many Leases there are for turns at the snapshot controller. */
   readonly slots: number;
   readonly lease: string;
+  /** The Lease on which runner and guard meet; left out where the policy has no guard. */
+  readonly guardLease?: string | undefined;
   readonly registryNamespace: string;
   /** Whether rights on classes, contents and volumes are given: they are cluster-wide. */
   readonly clusterScope: boolean;
@@ -45,7 +47,7 @@ export interface AccessRequest {
 
 /** What a job config says of the rights that its backups need. */
 export function accessRequestOf({ spec }: JobConfig): AccessRequest {
-  const { volumes, snapshots, database, registry, clusterScope } = spec;
+  const { volumes, snapshots, database, registry, clusterScope, guarded } = spec;
   return {
     claims: volumes.flatMap(
       ({ claim, statefulSet }) => claim ?? (statefulSet && statefulSetClaimName(statefulSet)) ?? [],
@@ -57,6 +59,7 @@ export function accessRequestOf({ spec }: JobConfig): AccessRequest {
     directCut: snapshots.direct ?? false,
     slots: snapshots.slots ?? 0,
     lease: leaseName(database),
+    guardLease: guarded === true ? guardLeaseName(database) : undefined,
     registryNamespace: registry.namespace ?? DEFAULT_REGISTRY_NAMESPACE,
     clusterScope: clusterScope ?? true,
   };
@@ -183,6 +186,19 @@ function databaseAccess(request: AccessRequest): AccessNeed[] {
       ...inNamespace('coordination.k8s.io', 'leases', ['get', 'update'], 'take, renew and give back that Lease'),
       names: [request.lease],
     },
+    ...(request.guardLease === undefined
+      ? []
+      : [
+          {
+            ...inNamespace(
+              'coordination.k8s.io',
+              'leases',
+              ['get', 'list', 'watch', 'update'],
+              "give the guard its order and take its answer, and see at once when either changes: the guard has the runner's account",
+            ),
+            names: [request.guardLease],
+          },
+        ]),
     inNamespace('', 'events', ['create'], 'say on the Job what happens'),
   ];
 }

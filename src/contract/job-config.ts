@@ -20,6 +20,7 @@ export const JOB_DEFAULTS = {
   readyTimeoutSeconds: 1800,
   connectTimeoutSeconds: 10,
   lockTimeoutSeconds: 5,
+  guardTimeoutSeconds: 90,
 } as const;
 
 const name = string({ pattern: DNS_SUBDOMAIN_PATTERN, maxLength: 253 });
@@ -136,6 +137,9 @@ export const JOB_CONFIG = object(
         boolean(
           'Whether the Job has a second pod, the guard, which undoes what outlives the session of a runner that is gone. Engines whose freeze ends with its session need none.',
         ),
+      ),
+      guardTimeoutSeconds: optional(
+        integer({ minimum: 1, maximum: 3600, description: 'How long to wait for the guard before the freeze.' }),
       ),
       trigger: optional(oneOf(['scheduled', 'manual', 'pre-deployment'])),
       registry: object({ namespace: optional(label), directory: optional(path) }),

@@ -24,6 +24,11 @@ export const LABELS = {
   phase: `${DOMAIN}/phase`,
   /** What started the backup: `scheduled`, `manual` or `pre-deployment`. */
   trigger: `${DOMAIN}/trigger`,
+  /**
+   * `true` on records of which it is not known that what outlives the session of their runner was undone, `false` once it
+   * is: a later run looks for these.
+   */
+  held: `${DOMAIN}/held`,
   /** The name that one restore gave to all that it made: one command finds and removes it. */
   restore: `${DOMAIN}/restore`,
 } as const;
@@ -42,6 +47,10 @@ export const ANNOTATIONS = {
    * has changed: one whose deletion got stuck is moved on by it.
    */
   removalAsked: `${DOMAIN}/removal-asked`,
+  /** What a runner asks of its guard, on the Lease where they meet: which backup, what is held where, for how long. */
+  guardOrder: `${DOMAIN}/guard-order`,
+  /** What the guard answers to that order, on the same Lease: that it is armed, or what it did. */
+  guardAnswer: `${DOMAIN}/guard-answer`,
   /** How the snapshot was taken (the plan's layout): says whether a bare claim of it is enough to start from. */
   layout: `${DOMAIN}/layout`,
 } as const;

@@ -17,6 +17,18 @@ export const DNS_SUBDOMAIN_PATTERN = '^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]
 /** CronJob names may have 52 characters: the controller appends 11 for its Jobs. */
 export const CRON_JOB_NAME_MAX = 52;
 
+/**
+ * A Job with a guard is an Indexed one, whose pods have `<job>-<index>` as the name of their host: so its Job has two
+ * characters less, and with it the CronJob.
+ */
+export const GUARDED_CRON_JOB_NAME_MAX = 50;
+
+/** Names of Jobs end up in a label of their pods. */
+export const JOB_NAME_MAX = 63;
+
+/** The longest name of an Indexed Job, for the same reason as {@link GUARDED_CRON_JOB_NAME_MAX}. */
+export const GUARDED_JOB_NAME_MAX = 61;
+
 /** The longest name of most namespaced objects. */
 export const OBJECT_NAME_MAX = 253;
 
@@ -76,6 +88,23 @@ export function slotName(index: number): string {
 export function slotNames(count: number): string[] {
   return Array.from({ length: count }, (_, index) => slotName(index));
 }
+
+/**
+ * The name of the Lease on which a runner and its guard meet. The dot keeps it apart from the {@link leaseName} of any
+ * other database.
+ */
+export function guardLeaseName(database: string): string {
+  return `stillpoint-${database}.guard`;
+}
+
+/** The indexes of the pods of a Job that has a guard. */
+export const JOB_INDEX = { runner: 0, guard: 1 } as const;
+
+/** The variable in which Kubernetes tells the pods of an Indexed Job their index. */
+export const JOB_INDEX_VARIABLE = 'JOB_COMPLETION_INDEX';
+
+/** The label in which Kubernetes keeps it. */
+export const JOB_INDEX_LABEL = 'batch.kubernetes.io/job-completion-index';
 
 /** The longest name of a restore: it is a label's value, and names are made of it. */
 export const RESTORE_NAME_MAX = 52;

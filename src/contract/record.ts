@@ -23,7 +23,7 @@ export const PHASES = ['pending', 'freezing', 'cut', 'succeeded', 'failed', 'del
 
 const position = map(
   string({ minLength: 0 }),
-  "Where the database's log stood, in the engine's own words: PostgreSQL has lsn, timeline, startLsn, stopLsn; MySQL has binlogFile, binlogPosition, gtid, mode, exact.",
+  "Where the database's log stood, in the engine's own words: PostgreSQL has lsn, timeline, startLsn, stopLsn; MySQL has binlogFile, binlogPosition, gtid, mode, exact; MongoDB has opTime, term, lastWrite, lock, exact, behindSeconds.",
 );
 
 const cut = object(

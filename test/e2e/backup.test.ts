@@ -4,7 +4,8 @@
  * begun after the last cut was seen.
  */
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { compareLedger, LedgerWriter, readLedger } from '../ledger/writer';
+import { sqlLedger } from '../ledger/sql';
+import { compareLedger, LedgerWriter } from '../ledger/writer';
 import { succeeded, takeBackup } from './harness/backup';
 import { eventsOf } from './harness/job';
 import { makeNamespace } from './harness/namespace';
@@ -32,7 +33,7 @@ describe.each(['17', '15'] as const)('PostgreSQL %s', (version) => {
     await using namespace = await makeNamespace(layout);
     const server = await startPostgres({ namespace: namespace.name, version, ...situation.server });
     const policy = await applyPolicy(server, situation.policy);
-    const ledger = await LedgerWriter.start({ connect: server.connect, now: Date.now });
+    const ledger = await LedgerWriter.start({ connect: async () => sqlLedger(await server.connect()), now: Date.now });
     onTestFinished(() => ledger.stop());
     await ledger.more(50);
 
@@ -58,7 +59,7 @@ describe.each(['17', '15'] as const)('PostgreSQL %s', (version) => {
 
     const copy = await startOnClaims({ name: 'copy', namespace: namespace.name, image: server.image }, claims);
     onTestFinished(() => copy.end());
-    const verdict = compareLedger(ledger.rows, await readLedger(copy), {
+    const verdict = compareLedger(ledger.rows, await sqlLedger(copy).numbers(), {
       firstAsked: Date.parse(record.times.firstAsked ?? ''),
       lastSeen: Date.parse(record.times.lastCutSeen ?? ''),
     });

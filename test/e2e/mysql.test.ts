@@ -1,164 +1,173 @@
-/**
- * Exact means exact: under write load, with the servers' default settings, the restored copy holds the rows and the
- * position of the record, no more and no less. LEDGER_RUNS says how often each is tried (`npm run soak`: 20).
- */
-
-import { MySqlMode } from 'stillpoint';
+/** What only MySQL and MariaDB have, beside the contract of all engines (contract*.test.ts). */
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
+import { Duration } from 'cdk8s';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
-import type { BackupRecord } from '../../src/contract';
-import { compareLedger, type LedgerClient, LedgerWriter, readLedger } from '../ledger/writer';
-import { succeeded, takeBackup } from './harness/backup';
+import type { EngineSession, Plan, StepContext } from '../../runner/engine';
+import { engine } from '../../runner/engines/mysql';
+import { type SqlClient, sqlLedger } from '../ledger/sql';
+import { LedgerWriter } from '../ledger/writer';
+import { QuietLog } from '../support/quiet-log';
+import { attemptBackup } from './harness/backup';
 import { KINDS, remove } from './harness/cluster';
-import { startMySql, startMySqlOnClaims, type TestMySql } from './harness/mysql';
-import { makeNamespace, type TestNamespace, uniqueName } from './harness/namespace';
+import { misbehave } from './harness/disk';
+import { nthPod, startBackup, type TestJob } from './harness/job';
+import { MYSQL_BACKUP_PASSWORD, startMySql, type TestMySql } from './harness/mysql';
+import { makeNamespace, type TestNamespace } from './harness/namespace';
 import { applyMySqlPolicy, type TestPolicy } from './harness/policy';
-import { stillpoint } from './harness/stillpoint';
+import { recordsOf } from './harness/records';
+import { type RunnerProcess, runnerProcess } from './harness/runner-process';
+import { eventually } from './harness/wait';
 
-const RUNS = Number(process.env.LEDGER_RUNS ?? '3');
-
-/** How many transactions a server has in its binary log, as MySQL or MariaDB counts them. */
-async function transactions(client: LedgerClient, mariadb: boolean): Promise<{ readonly gtid: string; count: number }> {
-  const variable = mariadb ? '@@GLOBAL.gtid_binlog_pos' : '@@GLOBAL.gtid_executed';
-  const { rows } = await client.query(`SELECT ${variable} AS gtid`);
-  const gtid = String(rows[0]?.gtid).replaceAll('\n', '');
-  return { gtid, count: Number(gtid.split('-').at(-1)) };
-}
+const run = promisify(execFile);
+const never = new AbortController().signal;
+const BUDGET_SECONDS = 8;
 
 describe.each(['mariadb:11.8', 'mysql:9'] as const)('%s', (image) => {
-  const mariadb = image.startsWith('mariadb');
   let namespace: TestNamespace;
   let server: TestMySql;
 
   beforeAll(async () => {
-    namespace = await makeNamespace(mariadb ? 'mariadb' : 'mysql');
+    namespace = await makeNamespace('frozen');
     server = await startMySql({ namespace: namespace.name, image });
+    const admin = await server.connect();
+    await admin.query('CREATE TABLE seen (number int PRIMARY KEY)');
+    await admin.end();
   });
   afterAll(() => namespace[Symbol.asyncDispose]());
+
+  const within = (remainingMs = 30_000): StepContext => ({ signal: never, remainingMs: () => remainingMs });
+
+  async function open(): Promise<EngineSession> {
+    const target = {
+      connection: { host: await server.address(), port: 3306, usernameFile: '' },
+      username: 'stillpoint',
+      password: MYSQL_BACKUP_PASSWORD,
+      tls: undefined,
+    };
+    const session = await engine.open(target, new QuietLog(), never);
+    onTestFinished(() => session.close());
+    return session;
+  }
+
+  async function client(): Promise<SqlClient> {
+    const connected = await server.connect();
+    onTestFinished(async () => void (await connected.end()));
+    return connected;
+  }
 
   /** Begins a new ledger. */
   async function startLedger(): Promise<LedgerWriter> {
     const admin = await server.connect();
     await admin.query('DROP TABLE IF EXISTS ledger');
     await admin.end();
-    return await LedgerWriter.start({ connect: server.connect, now: Date.now });
-  }
-
-  /** A backup under load, and a server of the user's own on what was restored of it. */
-  async function backupAndRestore(policy: TestPolicy): Promise<{
-    readonly record: BackupRecord;
-    readonly ledger: LedgerWriter;
-    readonly copy: LedgerClient;
-    /** Transactions of the original that are no rows of the ledger. */
-    readonly others: number;
-  }> {
-    const admin = await server.connect();
-    onTestFinished(async () => void (await admin.end()));
-    const ledger = await startLedger();
-    await ledger.more(100);
-    const record = succeeded(await takeBackup(policy));
-    await ledger.more(20);
-    await ledger.stop();
-    const others = (await transactions(admin, mariadb)).count - (await readLedger(admin)).length;
-
-    const name = uniqueName('copy');
-    const backup = `${namespace.name}/${policy.database}/${record.id}`;
-    const restored = await stillpoint('restore', backup, '--claim', name);
-    expect(restored, restored.stderr).toMatchObject({ exitCode: 0 });
-    const copy = await startMySqlOnClaims({ name, namespace: namespace.name, image }, { data: name });
-    onTestFinished(async () => {
-      await copy.end();
-      await remove(KINDS.pod, name, namespace.name);
-    });
-    return { record, ledger, copy, others };
-  }
-
-  function verdictOf(
-    { record, ledger }: { readonly record: BackupRecord; readonly ledger: LedgerWriter },
-    rows: readonly number[],
-  ): ReturnType<typeof compareLedger> {
-    return compareLedger(ledger.rows, rows, {
-      firstAsked: Date.parse(record.times.firstAsked ?? ''),
-      lastSeen: Date.parse(record.times.lastCutSeen ?? ''),
-    });
-  }
-
-  test.each(Array.from({ length: RUNS }, (_, run) => run + 1))(
-    'global, run %i: the copy holds exactly the rows and the position of the record',
-    async () => {
-      const policy = await applyMySqlPolicy(server);
-      const taken = await backupAndRestore(policy);
-      const { record, copy, others } = taken;
-      expect(record).toMatchObject({
-        layout: 'atomic',
-        freezes: 'writes',
-        flavour: mariadb ? 'mariadb' : 'mysql',
-        proof: { holds: true },
-        position: { mode: 'global', exact: 'true' },
-      });
-      expect(record.proof?.before.facts.lock).toMatch(mariadb ? /BLOCK_COMMIT/ : /COMMIT SHARED/);
-      const rows = await readLedger(copy);
-      const { gtid, count } = await transactions(copy, mariadb);
-      expect(gtid).toBe(record.position?.gtid);
-      // Each row is one transaction: as many rows as the position says, not one more or less.
-      expect(rows.length).toBe(count - others);
-      expect(verdictOf(taken, rows)).toMatchObject({ lost: [], foreign: [] });
-    },
-  );
-
-  test.each([MySqlMode.INSTANCE, MySqlMode.NONE])(
-    '%s: the copy holds what was acknowledged before, and nothing from after',
-    async (mode) => {
-      const policy = await applyMySqlPolicy(server, { name: `accounts-${mode}`, database: `accounts-${mode}`, mode });
-      const taken = await backupAndRestore(policy);
-      const { record, copy } = taken;
-      expect(record.position).toMatchObject({ mode, exact: 'false' });
-      const rows = await readLedger(copy);
-      const verdict = verdictOf(taken, rows);
-      expect(verdict.foreign).toEqual([]);
-      // MariaDB's sync_binlog = 0 loses the newest commits in a copy as in a crash, and the record warns of it.
-      if (mariadb) expect(record.warnings?.join()).toContain('sync_binlog is 0');
-      else expect(verdict.lost).toEqual([]);
-    },
-  );
-
-  test('global, the binary log on a claim of its own: exact as well', async () => {
-    const own = await startMySql({ namespace: namespace.name, image, name: 'split-db', separateBinlog: true });
-    const admin = await own.connect();
-    onTestFinished(async () => void (await admin.end()));
-    const ledger = await LedgerWriter.start({ connect: own.connect, now: Date.now });
+    const ledger = await LedgerWriter.start({ connect: async () => sqlLedger(await server.connect()), now: Date.now });
     onTestFinished(() => ledger.stop().catch(() => undefined));
-    await ledger.more(100);
-    const policy = await applyMySqlPolicy(own);
-    const record = succeeded(await takeBackup(policy));
-    await ledger.stop();
-    expect(record).toMatchObject({ layout: 'locked', position: { exact: 'true' } });
-    const others = (await transactions(admin, mariadb)).count - (await readLedger(admin)).length;
+    return ledger;
+  }
 
-    const [data, binlog] = [uniqueName('split-data'), uniqueName('split-log')];
-    const backup = `${namespace.name}/${policy.database}/${record.id}`;
-    const claims = ['--claim', `data=${data}`, '--claim', `log=${binlog}`];
-    const restored = await stillpoint('restore', backup, ...claims);
-    expect(restored, restored.stderr).toMatchObject({ exitCode: 0 });
-    const copy = await startMySqlOnClaims({ name: data, namespace: namespace.name, image }, { data, binlog });
-    onTestFinished(async () => void (await copy.end()));
-    const rows = await readLedger(copy);
-    const { gtid, count } = await transactions(copy, mariadb);
-    expect(gtid).toBe(record.position?.gtid);
-    expect(rows.length).toBe(count - others);
+  const request = (mode: string): Parameters<EngineSession['plan']>[0] => ({
+    id: '20260101000000',
+    volumes: [
+      { name: 'data', role: 'data', claim: server.claims.data, namespace: namespace.name, mountPath: '/var/lib/mysql' },
+    ],
+    layout: 'auto',
+    groupClass: false,
+    atomicStore: true,
+    options: { mode },
   });
 
-  test('a throw-away server says that its position is the recorded one, and is detached', async () => {
-    const policy = await applyMySqlPolicy(server);
+  /** Runs a plan up to its cut. */
+  async function freeze(plan: Plan): Promise<void> {
+    for (const step of plan.steps) if (step.kind === 'act') await step.run(within());
+  }
+
+  test('rule 4: the lock is asked for in a moment without a statement that it would have to wait for', async () => {
     const ledger = await startLedger();
-    onTestFinished(() => ledger.stop().catch(() => undefined));
     await ledger.more(20);
-    const record = succeeded(await takeBackup(policy));
-    await ledger.stop();
-    const backup = `${namespace.name}/${policy.database}/${record.id}`;
-    const started = await stillpoint('restore', backup, '--claim', uniqueName('seen'), '--start', '-o', 'json');
-    expect(started, `${started.stdout}${started.stderr}`).toMatchObject({ exitCode: 0 });
-    const { inspection } = JSON.parse(started.stdout).server as { inspection: { findings: { severity: string }[] } };
-    expect(inspection.findings.length).toBeGreaterThan(3);
-    expect(inspection.findings.filter(({ severity }) => severity !== 'ok')).toEqual([]);
+    const reader = await client();
+    // Of what only reads, MySQL's lock is in need of waiting; MariaDB's is of what writes.
+    const long = reader.query(
+      image.startsWith('mariadb') ? 'INSERT INTO seen SELECT 2000 + SLEEP(5)' : 'SELECT SLEEP(5) FROM ledger LIMIT 1',
+    );
+    const watcher = await client();
+    await eventually('it has been at work for a while', async () => {
+      const sql = "SELECT count(*) AS n FROM information_schema.PROCESSLIST WHERE info LIKE '%SLEEP(5)%' AND time >= 2";
+      return Number((await watcher.query(sql)).rows[0]?.n) > 0;
+    });
+    const from = Date.now();
+    const plan = (await open()).plan(request('global'));
+    await freeze(plan);
+    await plan.thaw(within());
+    await long;
+    await ledger.more(20);
+    expect(ledger.longestStallMs(from)).toBeLessThan(1500);
+  });
+
+  test('rule 2: tables of another storage engine are refused in every mode', async () => {
+    const admin = await client();
+    await admin.query('CREATE TABLE lossy (a int) ENGINE=MyISAM');
+    const session = await open();
+    for (const mode of ['global', 'instance', 'none']) {
+      const found = await session.check(request(mode));
+      expect(found.find(({ severity }) => severity === 'error')).toMatchObject({
+        code: 'server-unsafe',
+        subject: 'table books.lossy',
+      });
+    }
+    await admin.query('DROP TABLE lossy');
+  });
+
+  test('rule 3: a server of another namespace is refused, although a pod of its name is here', async () => {
+    await using elsewhere = await makeNamespace('elsewhere');
+    await startMySql({ namespace: elsewhere.name, image });
+    const host = `${server.name}.${elsewhere.name}`;
+    const policy = await applyMySqlPolicy(server, { name: 'astray', database: 'astray', host });
+    const { error, record } = await attemptBackup(policy);
+    expect(error).toMatchObject({ code: 'server-not-traced' });
+    expect(record?.phase).toBe('failed');
+  });
+
+  describe('a runner that is lost while the server is frozen', () => {
+    /** Brings a backup to where every commit waits for a cut that does not come, and says when that began. */
+    async function frozenBackup(
+      ledger: LedgerWriter,
+    ): Promise<{ job: TestJob; policy: TestPolicy; runner: RunnerProcess }> {
+      const policy = await applyMySqlPolicy(server, {
+        name: 'lost',
+        database: 'lost',
+        budget: Duration.seconds(BUDGET_SECONDS),
+      });
+      const job = await startBackup(policy);
+      const runner = await runnerProcess(await nthPod(job), namespace.name);
+      await eventually('every commit waits', async () => {
+        const newest = Math.max(...ledger.rows.map(({ acknowledged }) => acknowledged ?? 0));
+        return Date.now() - newest > 700;
+      });
+      return { job, policy, runner };
+    }
+
+    test.each([
+      { how: 'killed', lose: async (runner: RunnerProcess) => runner.kill() },
+      {
+        how: 'cut off from the network',
+        lose: async ({ pid }: RunnerProcess) => {
+          await run('nsenter', ['-t', String(pid), '-n', 'ip', 'link', 'set', 'eth0', 'down']);
+        },
+      },
+    ])('rule 8: $how, and writes go on within the budget and 5 s, and there is no backup', async ({ lose }) => {
+      await using _ = await misbehave({ cutDelayMs: 25_000 });
+      const ledger = await startLedger();
+      await ledger.more(50);
+      const from = Date.now();
+      const { job, policy, runner } = await frozenBackup(ledger);
+      await lose(runner);
+      await ledger.more(20);
+      const stall = ledger.longestStallMs(from);
+      expect(stall).toBeGreaterThan(700);
+      expect(stall).toBeLessThan((BUDGET_SECONDS + 5) * 1000);
+      await remove(KINDS.job, job.name, job.namespace);
+      for (const { phase } of await recordsOf(policy)) expect(phase).not.toBe('succeeded');
+    });
   });
 });

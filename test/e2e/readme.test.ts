@@ -62,6 +62,24 @@ test('the commands of the README lead from nothing to a restored copy', async ()
   expect(await read(KINDS.claim, 'orders-copy', 'shop')).toBeDefined();
 });
 
+test('the commands that remove it leave nothing of it behind', async () => {
+  const commands = blockWith('sh', 'stillpoint prune')
+    .split('\n')
+    .filter((line) => line !== '');
+  expect(commands).toHaveLength(4);
+  for (const command of commands) {
+    expect((await list(KINDS.configMap, 'stillpoint', 'stillpoint.dev/component=record')).length).toBe(
+      command.includes('0000-') ? 0 : 1,
+    );
+    await typed(command);
+  }
+  const contents = (await list(KINDS.snapshotContent)).filter(
+    ({ spec }) => spec.volumeSnapshotRef.namespace === 'shop',
+  );
+  expect(contents).toEqual([]);
+  expect(await read(KINDS.namespace, 'stillpoint')).toBeUndefined();
+});
+
 /** Runs the README's example as its reader would, and returns what it makes. */
 async function synthesised(): Promise<readonly Anything[]> {
   mkdirSync(work, { recursive: true });
@@ -79,7 +97,7 @@ async function synthesised(): Promise<readonly Anything[]> {
 
 /** A line of the shell, without a shell. */
 async function typed(line: string): Promise<string> {
-  const [command = '', ...args] = line.split(/\s+/).map((word) => (word === 'dist/' ? dist() : word));
+  const [command = '', ...args] = line.split(/\s+/).map((word) => word.replace(/^dist\//, `${dist()}/`));
   const [file, first] =
     command === 'stillpoint' ? [process.execPath, [join(root, 'bundle/stillpoint.mjs')]] : [kubectl(command), []];
   const { stdout } = await run(file, [...first, ...args], { env: process.env, maxBuffer: 2 ** 24 });

@@ -8,7 +8,8 @@ import type { EngineSession, Target } from '../../runner/engine';
 import { engine } from '../../runner/engines/postgres';
 import { APPLICATION_NAME } from '../../runner/engines/postgres/connection';
 import type { BackupRecord } from '../../src/contract';
-import { LedgerWriter, readLedger } from '../ledger/writer';
+import { sqlLedger } from '../ledger/sql';
+import { LedgerWriter } from '../ledger/writer';
 import type { EngineFixture } from './contract/engine';
 import { type PostgresVersion, postgresFolder } from './postgres-binaries';
 import { PostgresServer } from './postgres-server';
@@ -57,7 +58,7 @@ export class PostgresFixture implements EngineFixture {
   }
 
   startLedger(): Promise<LedgerWriter> {
-    return LedgerWriter.start({ connect: () => this.server.connect() });
+    return LedgerWriter.start({ connect: async () => sqlLedger(await this.server.connect()) });
   }
 
   /** Slots are seen directly; backup mode has no view of its own, but dies with the process that is in it. */
@@ -96,7 +97,9 @@ export class PostgresFixture implements EngineFixture {
       const inspection = await engine.restore.inspect(copy.folder, record, AbortSignal.timeout(30_000));
       const client = new pg.Client({ host: copy.folder, port: 5432, user: 'postgres', database: 'postgres' });
       await client.connect();
-      const ledger = await readLedger(client).finally(() => client.end());
+      const ledger = await sqlLedger(client)
+        .numbers()
+        .finally(() => client.end());
       return { inspection, ledger };
     } finally {
       await copy.remove();

@@ -9,7 +9,8 @@ import { engine } from '../../runner/engines/postgres';
 import { LocalRestoreSite } from '../../runner/local/restore-site';
 import { planFolders } from '../../runner/restore/folders';
 import type { BackupRecord } from '../../src/contract';
-import { compareLedger, readLedger } from '../ledger/writer';
+import { sqlLedger } from '../ledger/sql';
+import { compareLedger } from '../ledger/writer';
 import { QuietLog } from '../support/quiet-log';
 import { restoreInto } from './contract/engine';
 import { POSTGRES_VERSIONS, type PostgresVersion } from './postgres-binaries';
@@ -111,7 +112,7 @@ describe.each([14, 18] as const)('a standby of PostgreSQL %i', (version) => {
     await caughtUp(primary.server, standby);
     const fixture = new PostgresFixture(standby);
     const client = await standby.connect();
-    const replayed = (await readLedger(client)).length;
+    const replayed = (await sqlLedger(client).numbers()).length;
     await client.end();
     const record = await takeBackup(fixture, join(folder, 'snapshots'), {
       meanwhile: () => ledger.more(50),

@@ -3,6 +3,8 @@
  * Whether a backup is worth something is then a plain question: is every row there that was acknowledged before the
  * first cut was asked for, and none that was begun after the last cut was seen?
  */
+import { setTimeout as pause } from 'node:timers/promises';
+
 /** One row that was written: instants of the writer's monotonic clock, in milliseconds. */
 export interface LedgerRow {
   readonly number: number;
@@ -11,9 +13,16 @@ export interface LedgerRow {
   acknowledged?: number;
 }
 
-/** A connection to a database that understands plain SQL: that of PostgreSQL's driver is one as it is. */
+/** A connection to a database, by what a ledger does there: databases have no language in common. */
 export interface LedgerClient {
-  query(sql: string): Promise<{ readonly rows: readonly Readonly<Record<string, unknown>>[] }>;
+  /** Makes an empty ledger where there is none. */
+  prepare(): Promise<void>;
+  /** Removes the ledger, if it is there. */
+  forget(): Promise<void>;
+  /** Commits one row, and answers when the database has acknowledged it. */
+  add(number: number): Promise<void>;
+  /** The numbers of all rows, in order. */
+  numbers(): Promise<readonly number[]>;
   end(): Promise<unknown>;
 }
 
@@ -21,13 +30,13 @@ export interface LedgerClient {
 export interface LedgerOptions {
   /** Makes a connection; one is made for each writer. */
   readonly connect: () => Promise<LedgerClient>;
-  /** How many connections write at once. */
+  /** How many connections write at once. @default 2 */
   readonly writers?: number;
+  /** Milliseconds between two rows of one writer: to show a stall, a ledger need not keep a machine busy. @default 0 */
+  readonly everyMs?: number;
   /** The clock of the instants: the same that the backup is timed with. */
   readonly now?: () => number;
 }
-
-const TABLE = 'ledger';
 
 /** Writes rows until it is stopped. */
 export class LedgerWriter {
@@ -40,15 +49,14 @@ export class LedgerWriter {
   #waiting: { readonly count: number; readonly reached: () => void }[] = [];
 
   private constructor(options: LedgerOptions) {
-    this.#options = { writers: 2, now: () => performance.now(), ...options };
+    this.#options = { writers: 2, everyMs: 0, now: () => performance.now(), ...options };
   }
 
-  /** Makes the table (in the given tablespace) and begins to write. */
-  static async start(options: LedgerOptions & { readonly tablespace?: string }): Promise<LedgerWriter> {
+  /** Makes the ledger, if need be, and begins to write. */
+  static async start(options: LedgerOptions): Promise<LedgerWriter> {
     const ledger = new LedgerWriter(options);
     const client = await options.connect();
-    const space = options.tablespace === undefined ? '' : ` TABLESPACE ${options.tablespace}`;
-    await client.query(`CREATE TABLE IF NOT EXISTS ${TABLE} (number bigint PRIMARY KEY, note text)${space}`);
+    await client.prepare();
     await client.end();
     ledger.#writing = Promise.all(Array.from({ length: ledger.#options.writers }, () => ledger.#write()));
     ledger.#writing.catch(() => undefined);
@@ -90,10 +98,11 @@ export class LedgerWriter {
       while (!this.#stopping.signal.aborted) {
         const row: LedgerRow = { number: this.#next++, begun: this.#options.now() };
         this.rows.push(row);
-        await client.query(`INSERT INTO ${TABLE} VALUES (${row.number}, repeat('x', 200))`);
+        await client.add(row.number);
         row.acknowledged = this.#options.now();
         this.#acknowledged++;
         this.#tell();
+        if (this.#options.everyMs > 0) await pause(this.#options.everyMs);
       }
     } finally {
       await client.end();
@@ -132,10 +141,4 @@ export function compareLedger(
     lost: lost.map(({ number }) => number),
     foreign: foreign.map(({ number }) => number),
   };
-}
-
-/** The numbers in a restored ledger. */
-export async function readLedger(client: LedgerClient): Promise<readonly number[]> {
-  const { rows } = await client.query(`SELECT number FROM ${TABLE} ORDER BY number`);
-  return rows.map(({ number }) => Number(number));
 }

@@ -1,7 +1,7 @@
 /** A backup from its Job to its record. */
 import type { BackupRecord } from '../../../src/contract';
 import { KINDS, remove } from './cluster';
-import { eventsOf, jobEnd, nthPod, type PodEnd, podEnd, podsOf, startBackup, type TestJob } from './job';
+import { eventsOf, jobEnd, nthPod, type PodEnd, podEnd, runnersOf, startBackup, type TestJob } from './job';
 import type { TestPolicy } from './policy';
 import { recordsOf } from './records';
 
@@ -11,7 +11,7 @@ export interface BackupEnd {
   readonly ended: 'Complete' | 'Failed';
   /** Undefined when the backup never came so far as to have one. */
   readonly record: BackupRecord | undefined;
-  /** The pods of the Job that are still there, oldest first. */
+  /** The runners of the Job that are still there, oldest first. */
   readonly pods: readonly PodEnd[];
 }
 
@@ -25,7 +25,7 @@ export async function takeBackup(policy: TestPolicy, seconds = 240): Promise<Bac
 export async function backupEnd(policy: TestPolicy, job: TestJob, seconds = 240): Promise<BackupEnd> {
   const pods = new Map<string, Promise<PodEnd>>();
   const ended = await jobEnd(job, seconds, async () => {
-    for (const { metadata } of await podsOf(job)) {
+    for (const { metadata } of await runnersOf(job)) {
       const name = metadata?.name ?? '';
       if (pods.has(name)) continue;
       pods.set(name, podEnd(name, job.namespace, seconds));

@@ -1,4 +1,5 @@
 /** The storage of the test cluster, a CSI driver with faults on demand: what it logs, and how it is made to misbehave. */
+import { watch } from 'node:fs';
 import { readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
@@ -28,6 +29,19 @@ export async function misbehave(faults: Faults): Promise<AsyncDisposable> {
 /** Ends all misbehaviour, also that of a run that was stopped. */
 export async function behave(): Promise<void> {
   await rm(faultsFile, { force: true });
+}
+
+/** The snapshots that the storage itself has made since it was asked to watch; also those that were deleted since. */
+export interface StorageWatch extends Disposable {
+  /** Whether it has cut what a VolumeSnapshot of this UID asked for: the sidecar names it after that. */
+  hasCut(uid: string): boolean;
+}
+
+/** Watches the folder that the driver keeps its snapshots in. */
+export function watchStorage(): StorageWatch {
+  const names = new Set<string>();
+  const watcher = watch(join(root, 'disk', 'snapshots'), (_, name) => void names.add(`${name}`));
+  return { hasCut: (uid) => names.has(`snap-${uid}.img`), [Symbol.dispose]: () => watcher.close() };
 }
 
 /** The driver's own log from here on. */

@@ -1,4 +1,5 @@
 /** Jobs of the runner: started as `kubectl create job --from=cronjob/…` does, watched, and read. */
+import { JOB_INDEX, JOB_INDEX_LABEL } from '../../../src/contract';
 import { type Anything, create, eventsOn, KINDS, list, read } from './cluster';
 import { type LogLine, linesOf, wholeLog } from './logs';
 import { uniqueName } from './namespace';
@@ -49,12 +50,31 @@ export async function podsOf(job: TestJob): Promise<readonly Anything[]> {
   return [...pods].sort((a, b) => at(a) - at(b));
 }
 
-/** Waits until a pod of the Job runs (or has run), and returns its name. The nth pod, counted from 0. */
+/** The runners among the pods of a Job, oldest first: without its guards. */
+export async function runnersOf(job: TestJob): Promise<readonly Anything[]> {
+  return (await podsOf(job)).filter((pod) => !isGuard(pod));
+}
+
+/** Waits until a guard of the Job runs, and returns its pod's name. The nth guard, counted from 0. */
+export async function nthGuard(job: TestJob, n = 0): Promise<string> {
+  return await nthOf('guard', n, job, async () => (await podsOf(job)).filter(isGuard));
+}
+
+/** Whether a pod of a Job is the guard of another one of it. */
+function isGuard({ metadata }: Anything): boolean {
+  return metadata?.labels?.[JOB_INDEX_LABEL] === `${JOB_INDEX.guard}`;
+}
+
+/** Waits until a runner of the Job runs (or has run), and returns its pod's name. The nth runner, counted from 0. */
 export async function nthPod(job: TestJob, n = 0): Promise<string> {
+  return await nthOf('runner', n, job, () => runnersOf(job));
+}
+
+async function nthOf(what: string, n: number, job: TestJob, pods: () => Promise<readonly Anything[]>): Promise<string> {
   return await eventually(
-    `pod ${n} of Job ${job.name} has started`,
+    `${what} ${n} of Job ${job.name} has started`,
     async () => {
-      const pod = (await podsOf(job))[n];
+      const pod = (await pods())[n];
       return pod !== undefined && pod.status?.phase !== 'Pending' ? pod.metadata?.name : undefined;
     },
     { seconds: 120 },
@@ -99,7 +119,17 @@ export async function eventsOf(job: TestJob): Promise<readonly string[]> {
   return events.filter((event) => / (Starting|SuccessfulSnapshot|FailedSnapshot): /.test(event));
 }
 
-/** Runs the registry's own pruner, with its own account. */
-export async function prune(): Promise<void> {
-  await jobEnd(await startBackup({ name: 'stillpoint-pruner', namespace: thisRun.registry }));
+/**
+ * Runs the registry's own pruner, with its own account. One after the other: the CronJob keeps few of its Jobs, and one
+ * that is gone cannot be seen to have ended.
+ */
+export function prune(): Promise<void> {
+  pruning = pruning
+    .catch(() => undefined)
+    .then(
+      async () => void (await jobEnd(await startBackup({ name: 'stillpoint-pruner', namespace: thisRun.registry }))),
+    );
+  return pruning;
 }
+
+let pruning: Promise<void> = Promise.resolve();

@@ -1,6 +1,6 @@
 /** A MySQL or MariaDB in a StatefulSet, made as a user would make one: plain manifests of the public images. */
 import { createConnection } from 'mysql2/promise';
-import type { LedgerClient } from '../../ledger/writer';
+import type { SqlClient } from '../../ledger/sql';
 import { type Anything, apply, create, KINDS, read } from './cluster';
 import { eventually } from './wait';
 
@@ -32,7 +32,7 @@ export interface TestMySql {
   readonly credentials: string;
   address(): Promise<string>;
   /** A connection as the administrator, to the pod itself. */
-  connect(): Promise<LedgerClient>;
+  connect(): Promise<SqlClient>;
 }
 
 /** The database of the ledger. */
@@ -153,7 +153,7 @@ function claim(name: string): object {
 export async function startMySqlOnClaims(
   pod: { readonly name: string; readonly namespace: string; readonly image: MySqlImage },
   claims: { readonly data: string; readonly binlog?: string },
-): Promise<LedgerClient> {
+): Promise<SqlClient> {
   const { name, namespace, image } = pod;
   const separate = claims.binlog !== undefined;
   const volume = (volumeName: string, claimName: string): object => ({
@@ -197,7 +197,7 @@ async function addressOf(pod: string, namespace: string): Promise<string> {
 }
 
 /** Connects as the administrator. Nothing is changed on the way: a copy's position is looked at. */
-async function connectTo(host: string): Promise<LedgerClient> {
+async function connectTo(host: string): Promise<SqlClient> {
   return await eventually(`the server at ${host} answers`, async () => {
     const driver = await createConnection({ host, user: 'root', password: ROOT_PASSWORD, database: DATABASE });
     driver.on('error', () => undefined);

@@ -13,7 +13,16 @@ const run = promisify(execFile);
 const root = resolve(import.meta.dirname, '../../..');
 const cluster = resolve(root, process.env.TEST_CLUSTER ?? '../shared/cluster');
 
-const IMAGES = ['postgres:17', 'postgres:15', 'mariadb:11.8', 'mysql:9', 'node:24'];
+const IMAGES = [
+  'postgres:17',
+  'postgres:15',
+  'mariadb:11.8',
+  'mysql:9',
+  'redis:8',
+  'valkey:8',
+  'mongo-standin:8',
+  'node:24',
+];
 
 /** Prepares a run; disposed of, all that it had is gone. */
 export async function prepareRun(): Promise<AsyncDisposable> {

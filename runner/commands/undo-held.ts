@@ -1,0 +1,142 @@
+/**
+ * Undoes what outlives the sessions of runners that are gone: what their records list as held, and not as undone. A guard
+ * has usually done it long before (safety rule 8); then it is only written down who did.
+ */
+import { isIP } from 'node:net';
+import type { BackupRecord, Held, HeldUndone, JobConfig } from '../../src/contract';
+import { orAborted, timeLimit } from '../abort';
+import type { Engine, Target } from '../engine';
+import { asStillpointError, StillpointError } from '../errors';
+import type { Clock, GuardReport, Guards, Log, Platform, Registry, StoredRecord } from '../ports';
+import { undoneRecord } from '../record';
+
+/** How long one server may take. */
+const UNDO_LIMIT_MS = 30_000;
+
+export interface UndoHeldContext {
+  readonly config: JobConfig;
+  /** The database's namespace. */
+  readonly namespace: string;
+  readonly engine: Engine;
+  readonly readTarget: () => Promise<Target>;
+  readonly platform: Platform;
+  readonly registry: Registry;
+  readonly guards?: Guards | undefined;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly signal: AbortSignal;
+}
+
+/** A record of which nothing is held any more. */
+export interface Undone {
+  readonly record: BackupRecord;
+  readonly undone: HeldUndone;
+}
+
+/** A record of which something may be held still. */
+export interface NotUndone {
+  readonly record: BackupRecord;
+  readonly error: StillpointError;
+}
+
+export function isNotUndone(each: Undone | NotUndone): each is NotUndone {
+  return 'error' in each;
+}
+
+/** All records of a database of which something may still be held. */
+export function heldRecords({ registry, namespace, config }: UndoHeldContext): Promise<readonly StoredRecord[]> {
+  return registry.list({ namespace, database: config.spec.database, held: true });
+}
+
+/** Undoes what is held of a database, whoever began it: only who has its Lease may do so. */
+export async function undoHeld(
+  context: UndoHeldContext,
+  by: HeldUndone['by'],
+): Promise<readonly (Undone | NotUndone)[]> {
+  const results: (Undone | NotUndone)[] = [];
+  for (const stored of await heldRecords(context)) results.push(await undoHeldOf(context, stored, by));
+  return results;
+}
+
+/** Undoes what is held of one backup, and writes down who did. Never throws. */
+export async function undoHeldOf(
+  context: UndoHeldContext,
+  stored: StoredRecord,
+  by: HeldUndone['by'],
+): Promise<Undone | NotUndone> {
+  const { registry, log } = context;
+  const { record } = stored;
+  try {
+    const undone = await undo(context, record, by);
+    const said = undone.done.length === 0 ? 'nothing was held any more' : undone.done.join('; ');
+    log.warn({ id: record.id, by: undone.by }, `what backup ${record.id} held is undone: ${said}`);
+    return { record: (await registry.update(stored, undoneRecord(record, undone))).record, undone };
+  } catch (thrown) {
+    const error = asStillpointError(thrown);
+    log.error({ id: record.id, code: error.code }, `what backup ${record.id} holds is not undone: ${error.message}`);
+    return { record, error };
+  }
+}
+
+async function undo(context: UndoHeldContext, record: BackupRecord, by: HeldUndone['by']): Promise<HeldUndone> {
+  const report = await reportOn(context, record);
+  const target = await context.readTarget();
+  const found = await Promise.all((record.held ?? []).map((held) => undoAt(context, held, target)));
+  const done = found.flatMap((each) => each.done);
+  const byGuard = report !== undefined && !found.some(({ wasHeld }) => wasHeld);
+  return {
+    at: byGuard ? report.at : context.clock.now().toISOString(),
+    by: byGuard ? 'guard' : by,
+    done: [...(report?.done ?? []), ...done],
+  };
+}
+
+/** What the guard says is worth knowing, not worth failing for: the servers are looked at in any case. */
+async function reportOn({ guards, log }: UndoHeldContext, record: BackupRecord): Promise<GuardReport | undefined> {
+  const { id, owner } = record;
+  return await guards?.reportOn({ id, jobUid: owner.jobUid }).catch((thrown: unknown) => {
+    log.warn({ id }, `what the guard did is not known: ${asStillpointError(thrown).message}`);
+    return undefined;
+  });
+}
+
+interface UndoneAt {
+  readonly done: readonly string[];
+  /** Whether something was in force until now. */
+  readonly wasHeld: boolean;
+}
+
+/** At one server. A server that is gone has taken along what was held at it: neither a lock nor a setting outlives its process. */
+async function undoAt(context: UndoHeldContext, held: Held, target: Target): Promise<UndoneAt> {
+  const { engine, clock, log, signal } = context;
+  if (engine.guard === undefined) throw new StillpointError('internal', `the engine ${engine.name} undoes nothing`);
+  using limit = timeLimit(
+    clock,
+    UNDO_LIMIT_MS,
+    () => new StillpointError('server-unreachable', `${held.member} did not answer within ${UNDO_LIMIT_MS / 1000} s`),
+  );
+  const either = AbortSignal.any([signal, limit.signal]);
+  try {
+    const session = await engine.guard.open(target, held, log, either);
+    try {
+      const done = await orAborted(session.undo(either), either);
+      return { done, wasHeld: done.length > 0 };
+    } finally {
+      await session.close().catch(() => undefined);
+    }
+  } catch (thrown) {
+    const { code } = asStillpointError(thrown);
+    if (code === 'server-changed' || (code === 'server-unreachable' && (await isGone(context, held))))
+      return gone(held);
+    throw thrown;
+  }
+}
+
+/** A server that does not answer is gone when nothing runs at its address. Of a name one cannot tell. */
+async function isGone({ platform }: UndoHeldContext, { host }: Held): Promise<boolean> {
+  return isIP(host) !== 0 && (await platform.placeOf(host)) === undefined;
+}
+
+function gone({ member }: Held): UndoneAt {
+  return { done: [`the server ${member} is gone, and with it what was held there`], wasHeld: false };
+}

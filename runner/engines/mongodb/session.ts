@@ -1,0 +1,178 @@
+/** The one session of a backup (safety rule 1): a direct connection to one member. */
+import { JOB_DEFAULTS } from '../../../src/contract';
+import type { EngineSession, Plan, PlanRequest, ServerPath, StepContext, Target } from '../../engine';
+import { StillpointError } from '../../errors';
+import type { Finding, Log } from '../../ports';
+import { checkSession } from './checks';
+import { Connection, configuredEndpoint, type Endpoint } from './connection';
+import {
+  isSameProcess,
+  lastWriteOf,
+  pathsOf,
+  processNameLike,
+  processOf,
+  readServer,
+  roleOf,
+  type ServerFacts,
+  splitHost,
+} from './facts';
+import { lockStateOf, readOperations } from './lock';
+import { type Chosen, endpointOf, openMember } from './member';
+import { planBackup } from './plan';
+import { numberAt, type Reply, textAt } from './reply';
+
+/** Opens the session: direct to the member that the set and the user's wish choose. */
+export async function openSession(target: Target, log: Log, signal: AbortSignal): Promise<MongoSession> {
+  const chosen = await openMember(target, signal);
+  try {
+    const server = await readServer(chosen.connection, signal);
+    const { replicaSetId, behindSeconds } = chosen;
+    log.info({ member: server.member, behindSeconds }, 'member chosen');
+    const identity = { ...server.identity, ...(replicaSetId === undefined ? {} : { replicaSetId }) };
+    return new MongoSession(chosen, { ...server, identity }, target);
+  } catch (error) {
+    await chosen.connection.close();
+    throw error;
+  }
+}
+
+/** A session on a member of a replica set, or on a server of no set. */
+export class MongoSession implements EngineSession {
+  readonly connection: Connection;
+  #address: string | undefined;
+  #spare: Connection | undefined;
+
+  constructor(
+    readonly chosen: Chosen,
+    readonly server: ServerFacts,
+    private readonly target: Target,
+  ) {
+    this.connection = chosen.connection;
+  }
+
+  get lost(): AbortSignal {
+    return this.connection.lost;
+  }
+
+  async paths(mountPaths: readonly string[]): Promise<readonly ServerPath[]> {
+    return pathsOf(this.server, mountPaths);
+  }
+
+  check(request: PlanRequest): Promise<readonly Finding[]> {
+    const { server, chosen } = this;
+    return checkSession(this.connection, { server, chosen, request });
+  }
+
+  plan(request: PlanRequest): Plan {
+    return planBackup(this, request);
+  }
+
+  /** Through the configured host to the set, and in it by its name to the member. */
+  async whoAnswers(signal: AbortSignal): Promise<Readonly<Record<string, string>>> {
+    const seed = await Connection.open(this.target, configuredEndpoint(this.target), signal);
+    try {
+      const hello = await seed.command('asking who the server is', { hello: 1 }, signal);
+      if (hello.setName === undefined || textAt(hello, 'me') === this.server.member) {
+        return await this.#identityAt(seed, signal);
+      }
+    } finally {
+      await seed.close();
+    }
+    const member = await Connection.open(this.target, endpointOf(this.server.member), signal);
+    try {
+      return await this.#identityAt(member, signal);
+    } finally {
+      await member.close();
+    }
+  }
+
+  /** Whether the process of this session answers at an address: names of hosts are the same in every namespace. */
+  async isAt(address: string): Promise<boolean> {
+    const seconds = this.target.connection.connectTimeoutSeconds ?? JOB_DEFAULTS.connectTimeoutSeconds;
+    const signal = AbortSignal.timeout(seconds * 1000);
+    const there = await Connection.open(this.target, this.#endpointAt(address), signal);
+    try {
+      const { process, member } = await readServer(there, signal);
+      const isIt = member === this.server.member && isSameProcess(process, this.server.process);
+      if (isIt) this.#address = address;
+      return isIt;
+    } finally {
+      await there.close();
+    }
+  }
+
+  /** Where the server itself is, for a guard: its address where it was traced to one. */
+  get direct(): Endpoint {
+    return this.#endpointAt(this.#address ?? splitHost(this.server.member).host);
+  }
+
+  /** The facts of the proof: which session, which server, in which role. */
+  async observe({ signal }: Pick<StepContext, 'signal'>, locked: boolean): Promise<Readonly<Record<string, string>>> {
+    const hello = await this.hello(signal);
+    const status = await this.connection.command('reading the status of the server', { serverStatus: 1 }, signal);
+    const rollbacks = numberAt(status, 'repl.rbid');
+    const connection = numberAt(hello, 'connectionId');
+    return {
+      ...this.#identity(hello, status),
+      role: roleOf(hello),
+      ...(connection === undefined ? {} : { connection: String(connection) }),
+      ...(rollbacks === undefined ? {} : { rollbacks: String(rollbacks) }),
+      ...(locked ? await this.#lockFacts(hello, signal) : {}),
+    };
+  }
+
+  hello(signal: AbortSignal): Promise<Reply> {
+    return this.connection.command('asking who the server is', { hello: 1 }, signal);
+  }
+
+  /**
+   * A second connection to the same server, logged in before the lock: should the first be lost or wait for a lock that
+   * does not come, the way back goes over this one. A locked server may let nobody new in.
+   */
+  async openSpare(signal: AbortSignal): Promise<void> {
+    this.#spare ??= await Connection.open(this.target, this.direct, signal);
+  }
+
+  /** What can still be used to unlock, the session itself first. */
+  get waysBack(): readonly Connection[] {
+    return [this.connection, this.#spare].filter((each) => each?.usable === true) as Connection[];
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([this.connection.close(), this.#spare?.close()]);
+  }
+
+  #endpointAt(host: string): Endpoint {
+    const { member, setName, port } = this.server;
+    return { host, port, name: setName === undefined ? this.target.connection.host : splitHost(member).host };
+  }
+
+  async #identityAt(connection: Connection, signal: AbortSignal): Promise<Readonly<Record<string, string>>> {
+    const hello = await connection.command('asking who the server is', { hello: 1 }, signal);
+    return this.#identity(
+      hello,
+      await connection.command('reading the status of the server', { serverStatus: 1 }, signal),
+    );
+  }
+
+  #identity(hello: Reply, status: Reply): Readonly<Record<string, string>> {
+    const setName = textAt(hello, 'setName');
+    return {
+      member: textAt(hello, 'me') ?? textAt(status, 'host') ?? '',
+      process: processNameLike(this.server.process, processOf(hello, status)),
+      ...(setName === undefined ? {} : { setName }),
+    };
+  }
+
+  /** Under the lock nothing is written: what was written last is a fact that must not change. */
+  async #lockFacts(hello: Reply, signal: AbortSignal): Promise<Readonly<Record<string, string>>> {
+    const { locked } = lockStateOf(await readOperations(this.connection, signal), '');
+    if (!locked) {
+      throw new StillpointError('proof-failed', `${this.server.member} is not locked any more`, {
+        hint: 'somebody has unlocked it meanwhile (fsyncUnlock): what was cut after that is no backup',
+      });
+    }
+    const lastWrite = lastWriteOf(hello);
+    return { fsyncLock: 'true', ...(lastWrite === undefined ? {} : { lastWrite: lastWrite.opTime }) };
+  }
+}

@@ -1,0 +1,168 @@
+/** All that can be known of the server before anything is touched (safety rule 2), as findings with their remedies. */
+import { JOB_DEFAULTS } from '../../../src/contract';
+import type { PlanRequest } from '../../engine';
+import type { ErrorCode } from '../../errors';
+import type { Finding } from '../../ports';
+import type { ServerFacts } from './facts';
+import { modeOf, requestProblems } from './layout';
+import { atWork } from './persistence';
+import type { RedisSession } from './session';
+import { readState, type ServerState } from './state';
+import { SUPPORTED } from './versions';
+
+/** What the checks look at: pure data, so that each rule below is a function of it. */
+export interface CheckInput {
+  readonly server: ServerFacts;
+  readonly state: ServerState;
+  readonly request: PlanRequest;
+  /** The user's name, for the remedies. */
+  readonly user: string;
+}
+
+/** Runs every check of a session against a request. */
+export async function checkSession(session: RedisSession, request: PlanRequest): Promise<readonly Finding[]> {
+  const { server, target } = session;
+  if (!server.dialect.supported) return [unsupported(server)];
+  const wrong = requestProblems(request);
+  if (wrong.length > 0) return wrong;
+  const seconds = target.connection.connectTimeoutSeconds ?? JOB_DEFAULTS.connectTimeoutSeconds;
+  const state = await readState(session, AbortSignal.timeout(seconds * 1000));
+  return checkServer({ server, state, request, user: target.username });
+}
+
+/** Every rule, in the order in which a person would want to read them. */
+export function checkServer(input: CheckInput): readonly Finding[] {
+  const found = [
+    ...rights(input),
+    ...membership(input),
+    ...loading(input),
+    ...persistence(input),
+    ...lastWrites(input),
+    ...othersAtWork(input),
+  ];
+  const { dialect } = input.server;
+  const message = `${dialect.name} ${dialect.version} fits mode ${modeOf(input.request, input.server)}`;
+  return found.some(({ severity }) => severity === 'error')
+    ? found
+    : [...found, { severity: 'ok', code: 'ok', subject: 'server', message }];
+}
+
+function unsupported({ dialect }: ServerFacts): Finding {
+  return error(
+    'server-version-unsupported',
+    'server',
+    `the server is ${dialect.name} ${dialect.version}; supported are ${SUPPORTED}`,
+    'upgrade the server: before Redis 7 a rewrite replaces the append-only file, and the name of a new dump is not synced',
+  );
+}
+
+function* rights({ state, user }: CheckInput): Generator<Finding> {
+  const { missingRights } = state;
+  if (missingRights.length === 0) return;
+  yield error(
+    'privilege-missing',
+    `user ${user}`,
+    `user ${user} lacks the ${missingRights.length === 1 ? 'right' : 'rights'} ${missingRights.join(' ')}`,
+    `as an administrator: ACL SETUSER ${user} ${missingRights.join(' ')}; a managed server may not have the command at all`,
+  );
+}
+
+function* membership({ server }: CheckInput): Generator<Finding> {
+  if (server.clustered) {
+    yield error(
+      'server-unsafe',
+      'server',
+      'the server is a node of a cluster, which this version does not back up: one node has only its part of the keys',
+      'back up a server that is no node of a cluster',
+    );
+  }
+  if (server.role === 'slave') {
+    yield error(
+      'server-unsafe',
+      'server',
+      'the server is a replica: what its primary sends does not wait for a pause of writes',
+      'let host lead to the primary',
+    );
+  }
+}
+
+function* loading({ state: { info } }: CheckInput): Generator<Finding> {
+  if (info.loading === '0' && info.async_loading !== '1') return;
+  yield error(
+    'server-unreachable',
+    'server',
+    'the server is loading its data',
+    'wait until it has; INFO persistence says how far it is',
+  );
+}
+
+function* persistence({ server, request }: CheckInput): Generator<Finding> {
+  const { appendonly } = server.settings;
+  const mode = modeOf(request, server);
+  if (mode === 'aof' && appendonly !== 'yes') {
+    yield error(
+      'server-unsafe',
+      'setting appendonly',
+      `mode aof copies the append-only file, and appendonly is ${appendonly ?? 'unknown'}`,
+      'set appendonly yes, or take mode rdb',
+    );
+  }
+  if (mode === 'aof' && !server.dialect.syncsOnDemand) {
+    yield error(
+      'server-version-unsupported',
+      'server',
+      `${server.dialect.name} ${server.dialect.version} cannot be told to sync its append-only file: that is new in 7.2`,
+      'take mode rdb, or upgrade the server',
+    );
+  }
+  if (mode !== 'aof' && appendonly === 'yes') {
+    yield warning(
+      'server-unsafe',
+      'setting appendonly',
+      `mode ${mode} copies a dump, and appendonly is yes: a server that is started with it reads no dump, and starts empty`,
+      'a restore writes the dump into the append-only files, so that the copy starts with it; or take mode aof',
+    );
+  }
+}
+
+/** A server that could not write lately will not be able to now. */
+function* lastWrites({ server, state: { info }, request }: CheckInput): Generator<Finding> {
+  if (modeOf(request, server) === 'aof' && info.aof_last_write_status !== 'ok') {
+    yield error(
+      'server-unsafe',
+      'server',
+      `the last write to the append-only file was ${info.aof_last_write_status ?? 'unknown'}`,
+      'the log of the server says why: often there is no room on its volume',
+    );
+  }
+}
+
+/** Two pauses go together, and the end of one ends both. */
+function* othersAtWork({ state, server, request }: CheckInput): Generator<Finding> {
+  if (state.paused) {
+    yield error(
+      'freeze-left',
+      'server',
+      'writes wait at the server already: somebody else has paused them (CLIENT PAUSE), or a long command keeps it busy',
+      'a pause ends by itself; CLIENT UNPAUSE ends one that was left behind',
+    );
+  }
+  const work = atWork(state.info);
+  if (work !== undefined) {
+    const { dialect } = server;
+    yield warning(
+      'freeze-timeout',
+      'server',
+      `${dialect.name} is at work on ${work}: the backup waits for its end before it begins (mode ${modeOf(request, server)})`,
+      'nothing stands still meanwhile',
+    );
+  }
+}
+
+function error(code: ErrorCode, subject: string, message: string, hint: string): Finding {
+  return { severity: 'error', code, subject, message, hint };
+}
+
+function warning(code: ErrorCode, subject: string, message: string, hint: string): Finding {
+  return { severity: 'warning', code, subject, message, hint };
+}

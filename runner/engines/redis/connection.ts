@@ -1,0 +1,174 @@
+/** One connection to one server, reserved: no pool, no reconnecting, named and bounded commands. The only user of the driver. */
+import { JOB_DEFAULTS } from '../../../src/contract';
+import type { Target } from '../../engine';
+import { StillpointError } from '../../errors';
+import { translate } from './errors';
+
+/** What a server answers, as its protocol has it. */
+export type Reply = string | number | null | readonly Reply[];
+
+/** Where to connect to; {@link Endpoint.name} is what its certificate has to be for. */
+export interface Endpoint {
+  /** A host or an address; a path is a Unix socket. */
+  readonly host: string;
+  readonly port: number;
+  readonly name: string;
+}
+
+/** As much of the driver's client as is used here. */
+interface Driver {
+  connect(): Promise<unknown>;
+  sendCommand(args: readonly string[]): Promise<unknown>;
+  destroy(): void;
+  on(event: 'error' | 'end' | 'terminated', listener: (error?: Error) => void): unknown;
+}
+
+/** The endpoint that the job config names. */
+export function configuredEndpoint({ connection }: Target): Endpoint {
+  return { host: connection.host, port: connection.port, name: connection.host };
+}
+
+/** A connection that belongs to one piece of work from its beginning to its end (safety rule 1). */
+export class Connection {
+  readonly #driver: Driver;
+  readonly #lost = new AbortController();
+  #closing = false;
+
+  private constructor(
+    driver: Driver,
+    /** Where it leads. */
+    readonly endpoint: Endpoint,
+  ) {
+    this.#driver = driver;
+    driver.on('error', (error) => this.#lose(error ?? ended()));
+    driver.on('terminated', (error) => this.#lose(error ?? ended()));
+    driver.on('end', () => this.#lose(ended()));
+  }
+
+  /** Connects and logs in. Throws server-unreachable, authentication-failed, tls-failed, or the signal's reason. */
+  static async open(target: Target, endpoint: Endpoint, signal: AbortSignal): Promise<Connection> {
+    signal.throwIfAborted();
+    // Loaded here: a command that talks to no Redis never pays for the driver.
+    const { default: redis } = await import('redis');
+    const driver: Driver = redis.createClient(options(target, endpoint)) as unknown as Driver;
+    // An error that comes after the one that ended the attempt has nobody to tell.
+    driver.on('error', () => undefined);
+    const aborted = Promise.withResolvers<never>();
+    const stop = (): void => {
+      driver.destroy();
+      aborted.reject(signal.reason);
+    };
+    signal.addEventListener('abort', stop, { once: true });
+    try {
+      await Promise.race([driver.connect(), aborted.promise]);
+      return new Connection(driver, endpoint);
+    } catch (thrown) {
+      driver.destroy();
+      signal.throwIfAborted();
+      throw translate(thrown, { what: `connecting to ${endpoint.host}:${endpoint.port}`, phase: 'connect' });
+    } finally {
+      signal.removeEventListener('abort', stop);
+    }
+  }
+
+  /** Aborts when the connection ends without having been closed. */
+  get lost(): AbortSignal {
+    return this.#lost.signal;
+  }
+
+  /** Whether commands can still be sent. */
+  get usable(): boolean {
+    return !this.#closing && !this.#lost.signal.aborted;
+  }
+
+  /** The answer to one command. When the signal aborts, the connection is cut: a command must not go on unseen. */
+  async ask(what: string, args: readonly string[], signal?: AbortSignal): Promise<Reply> {
+    signal?.throwIfAborted();
+    if (this.#lost.signal.aborted) throw this.#lost.signal.reason;
+    const stop = (): void => this.destroy(abortError(signal));
+    signal?.addEventListener('abort', stop, { once: true });
+    try {
+      return await this.#send(args);
+    } catch (thrown) {
+      signal?.throwIfAborted();
+      throw translate(thrown, { what, phase: 'command' });
+    } finally {
+      signal?.removeEventListener('abort', stop);
+    }
+  }
+
+  /** Ends it at once, without a word to the server. */
+  destroy(reason: Error): void {
+    this.#lose(reason);
+    this.#driver.destroy();
+  }
+
+  /** Ends it in the ordinary way; what waits for an answer still is given up. */
+  async close(): Promise<void> {
+    if (!this.usable) return;
+    this.#closing = true;
+    this.#driver.destroy();
+  }
+
+  async #send(args: readonly string[]): Promise<Reply> {
+    const lost = this.#lost.signal;
+    const gone = Promise.withResolvers<never>();
+    const lose = (): void => gone.reject(lost.reason);
+    lost.addEventListener('abort', lose, { once: true });
+    try {
+      // A driver that was destroyed does not answer any more.
+      return (await Promise.race([this.#driver.sendCommand(args), gone.promise])) as Reply;
+    } finally {
+      lost.removeEventListener('abort', lose);
+    }
+  }
+
+  #lose(reason: Error): void {
+    if (this.#closing || this.#lost.signal.aborted) return;
+    const { host, port } = this.endpoint;
+    this.#lost.abort(translate(reason, { what: `the session with ${host}:${port}`, phase: 'command' }));
+  }
+}
+
+function ended(): Error {
+  return Object.assign(new Error('the connection ended'), { code: 'ECONNRESET' });
+}
+
+function abortError(signal: AbortSignal | undefined): Error {
+  return signal?.reason instanceof Error ? signal.reason : new StillpointError('interrupted', 'interrupted');
+}
+
+function options(target: Target, { host, port, name }: Endpoint): object {
+  const { connection, username, password } = target;
+  return {
+    // The older protocol: the newer one adds nothing that is used here, and asks for a right of its own.
+    RESP: 2,
+    // The driver sends no AUTH without a password: a server without users lets in anybody.
+    ...(password === undefined ? {} : { username, password }),
+    disableClientInfo: true,
+    maintNotifications: 'disabled',
+    // A command that finds the connection gone has to fail, not to wait for another one.
+    disableOfflineQueue: true,
+    socket: {
+      ...(host.startsWith('/') ? { path: host, tls: false } : { host, port, ...tlsOptions(target, name) }),
+      connectTimeout: (connection.connectTimeoutSeconds ?? JOB_DEFAULTS.connectTimeoutSeconds) * 1000,
+      reconnectStrategy: false,
+      keepAlive: true,
+      keepAliveInitialDelay: 5_000,
+    },
+  };
+}
+
+/** The four modes as libpq has them. The certificate is checked for the name that was configured, also where we go by address. */
+function tlsOptions({ tls }: Target, name: string): object {
+  if (tls === undefined || tls.mode === 'disable') return {};
+  return {
+    tls: true,
+    servername: /[a-zA-Z]/.test(name) ? name : undefined,
+    ...(tls.ca === undefined ? {} : { ca: tls.ca }),
+    ...(tls.cert === undefined ? {} : { cert: tls.cert }),
+    ...(tls.key === undefined ? {} : { key: tls.key }),
+    rejectUnauthorized: tls.mode !== 'require',
+    ...(tls.mode === 'verify-full' ? {} : { checkServerIdentity: () => undefined }),
+  };
+}

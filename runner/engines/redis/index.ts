@@ -1,0 +1,17 @@
+/** Redis, and Valkey as a flavour of it that is found by asking the server. */
+import type { Engine } from '../../engine';
+import { guard } from './guard';
+import { prepare } from './prepare';
+import { openSession } from './session';
+import { inspect, serverCommand } from './throw-away';
+
+/** The engine: what is known of Redis and Valkey outside this folder. */
+export const engine: Engine = {
+  name: 'redis',
+  // The pause ends by itself; the settings that are changed under it do not.
+  capabilities: { freezeOutlivesSession: true, needsOffline: false },
+  defaultPort: 6379,
+  open: openSession,
+  guard,
+  restore: { prepare, server: serverCommand, inspect },
+};

@@ -1,0 +1,111 @@
+/**
+ * A copy of a dump: the server forks, and its child writes the memory as it was in that moment. Writes are paused for the
+ * fork alone, so that the position is exactly that of the dump; or, where the user asks for it, until the dump is cut, so that
+ * nothing is acknowledged that the copy has not.
+ */
+import type { Plan, PlanRequest, PlanResults, PlanStep, StepContext } from '../../engine';
+import { StillpointError } from '../../errors';
+import { changedFacts } from '../../frozen';
+import { cutsTogether } from './layout';
+import { letGo } from './let-go';
+import { Pause } from './pause';
+import { waitForDump, waitUntilIdle } from './persistence';
+import { type Position, positionOf, writesOf } from './position';
+import type { RedisSession } from './session';
+
+/** The longest that the pause for the fork alone may last, should the runner be gone in it. */
+const FORK_LIMIT_MS = 5_000;
+
+export class DumpPlan implements Plan {
+  readonly layout: string;
+  readonly freezes: Plan['freezes'];
+  readonly statement: string;
+  readonly steps: readonly PlanStep[];
+  readonly #pause: Pause;
+  #position: Position = {};
+  #forkedAt = '';
+  #dumpsBefore = 0;
+
+  constructor(
+    private readonly session: RedisSession,
+    request: PlanRequest,
+    private readonly paused: boolean,
+  ) {
+    this.layout = cutsTogether(request) ? 'group' : 'atomic';
+    this.freezes = paused ? 'writes' : 'nothing';
+    this.statement = paused
+      ? 'writes were paused from before the dump began until after the last cut, as a client that was held up all the time shows'
+      : 'the server had written a whole dump of the recorded position before the first cut, and no other until after the last; what was acknowledged after the dump began is not in it';
+    this.#pause = new Pause(session);
+    this.steps = [
+      { kind: 'act', name: 'wait for other dumps', run: (within) => this.#prepare(within) },
+      { kind: 'act', name: 'begin a dump', freezes: paused, run: (within) => this.#begin(within) },
+      { kind: 'act', name: 'wait for the dump', run: (within) => this.#finish(within) },
+      {
+        kind: 'cut',
+        volumes: request.volumes.map(({ name }) => name),
+        how: cutsTogether(request) ? 'together' : 'individually',
+      },
+    ];
+  }
+
+  /** The dump on the volume is ours, still; under the pause also that no write went in between. */
+  readonly observe = async (within: StepContext): Promise<Readonly<Record<string, string>>> => {
+    const info = await this.session.info(within);
+    const { offset = '', changes = '' } = writesOf(info);
+    return {
+      ...(await this.session.observe(within, info)),
+      dumps: info.rdb_saves ?? '',
+      dumpedAt: info.rdb_last_save_time ?? '',
+      ...(this.paused ? { offset, changes, ...(await this.#pause.fact(within)) } : {}),
+    };
+  };
+
+  readonly thaw = async (within: StepContext): Promise<void> => {
+    try {
+      if (this.#pause.begun) await letGo(this.session, {}, within);
+    } finally {
+      await this.#pause.dispose();
+    }
+  };
+
+  readonly results = (): PlanResults => ({
+    position: { mode: this.paused ? 'rdb-paused' : 'rdb', exact: 'true', dumpBegun: this.#forkedAt, ...this.#position },
+    artifacts: {},
+    warnings: this.paused
+      ? []
+      : [`what was acknowledged after ${this.#forkedAt}, when the dump began, is not in the copy`],
+  });
+
+  async #prepare(within: StepContext): Promise<void> {
+    await this.#pause.prepare(within);
+    await waitUntilIdle(() => this.session.info(within), within.signal);
+  }
+
+  /** Between the position and the fork no write goes through: the dump is exactly at the position. */
+  async #begin(within: StepContext): Promise<void> {
+    await this.#pause.begin(this.paused ? within : { ...within, remainingMs: () => FORK_LIMIT_MS });
+    const before = await this.session.info(within);
+    this.#dumpsBefore = Number(before.rdb_saves);
+    this.#position = positionOf(before, this.session.server.dialect, false);
+    await this.session.within(within)('beginning a dump', ['BGSAVE']);
+    const after = await this.session.info(within);
+    this.#forkedAt = serverTime(before);
+    const changed = changedFacts(writesOf(before), writesOf(after));
+    if (changed.length > 0) {
+      throw new StillpointError('proof-failed', `under the pause ${changed.join(' and ')}`, {
+        hint: 'somebody else has sent CLIENT UNPAUSE: run the backup again',
+      });
+    }
+    if (!this.paused) await this.#pause.end(within);
+  }
+
+  async #finish(within: StepContext): Promise<void> {
+    await waitForDump(() => this.session.info(within), this.#dumpsBefore, within.signal);
+  }
+}
+
+/** The server's own clock. */
+function serverTime({ server_time_usec: usec = '0' }: Readonly<Record<string, string>>): string {
+  return new Date(Number(usec) / 1000).toISOString();
+}

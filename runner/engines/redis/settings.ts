@@ -1,0 +1,68 @@
+/**
+ * The settings that a backup changes while it is at work, and how they go back. They outlive the session, so they stand in the
+ * record first, and whoever puts them back leaves alone what others have set meanwhile.
+ */
+import type { Held } from '../../../src/contract';
+import type { Reply } from './connection';
+import { settingsOf } from './replies';
+
+/** What each is while a backup is at work. */
+export const OURS = {
+  /** No rewrite begins by itself: what it writes would lengthen the freeze. */
+  'auto-aof-rewrite-percentage': '0',
+  /** Else nothing is synced while a child of the server is at work. */
+  'no-appendfsync-on-rewrite': 'no',
+  /** Only for the moment in which the append-only file is synced under the pause. */
+  appendfsync: 'always',
+} as const;
+
+/** One command and its answer. */
+export type Ask = (what: string, args: readonly string[]) => Promise<Reply>;
+
+const PREFIX = 'config.';
+
+/** Which run of the server they were changed in: what was set in one that has ended has ended with it. */
+export const RUN = 'run_id';
+
+/** What has to go back afterwards, as the record has it: the settings that are not ours already, as they are now. */
+export function undoOf(settings: Readonly<Record<string, string>>, runId: string): Held['undo'] {
+  const before = Object.fromEntries(
+    Object.entries(OURS).flatMap(([name, ours]) => {
+      const was = settings[name];
+      return was === undefined || was === ours ? [] : [[`${PREFIX}${name}`, was]];
+    }),
+  );
+  return Object.keys(before).length === 0 ? {} : { ...before, [RUN]: runId };
+}
+
+/** The settings that an undo map names, as they were. */
+export function settingsBefore(undo: Held['undo']): Readonly<Record<string, string>> {
+  return Object.fromEntries(
+    Object.entries(undo).flatMap(([key, was]) => (key.startsWith(PREFIX) ? [[key.slice(PREFIX.length), was]] : [])),
+  );
+}
+
+/** Those that are as a backup sets them, still: with what they were. */
+export async function stillOurs(ask: Ask, undo: Held['undo']): Promise<Readonly<Record<string, string>>> {
+  const before = settingsBefore(undo);
+  const names = Object.keys(before);
+  if (names.length === 0) return {};
+  const now = settingsOf(await ask('reading settings of the server', ['CONFIG', 'GET', ...names]));
+  return Object.fromEntries(Object.entries(before).filter(([name]) => now[name] === OURS[name as keyof typeof OURS]));
+}
+
+/** Puts back what is still ours; answers in words what it did. */
+export async function putBack(ask: Ask, undo: Held['undo']): Promise<readonly string[]> {
+  const ours = await stillOurs(ask, undo);
+  const names = Object.keys(ours);
+  if (names.length === 0) return [];
+  await change(ask, ours);
+  return names.map((name) => `${name} is ${ours[name]} again`);
+}
+
+/** Changes settings: all of them, or none. */
+export async function change(ask: Ask, settings: Readonly<Record<string, string>>): Promise<void> {
+  const pairs = Object.entries(settings);
+  if (pairs.length === 0) return;
+  await ask(`setting ${pairs.map(([name]) => name).join(', ')}`, ['CONFIG', 'SET', ...pairs.flat()]);
+}

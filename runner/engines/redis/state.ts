@@ -1,0 +1,75 @@
+/** Reads what the checks look at: what the user may do, and what else is going on at the server. */
+import { StillpointError } from '../../errors';
+import { type Info, infoOf } from './replies';
+import type { RedisSession } from './session';
+import { type Ask, OURS } from './settings';
+import { CHANNEL, WaitingWriter } from './waiting-writer';
+
+/** The server as it is at the moment. */
+export interface ServerState {
+  readonly info: Info;
+  /** Rights that a backup needs and the user lacks, as ACL rules. */
+  readonly missingRights: readonly string[];
+  /** Whether writes wait although this backup has paused nothing. */
+  readonly paused: boolean;
+}
+
+/** How long a message of our own may take where nothing is paused: the server may be busy with another command. */
+const THROUGH_MS = 1_000;
+
+/** Reads it all. Nothing of it changes anything. */
+export async function readState(session: RedisSession, signal: AbortSignal): Promise<ServerState> {
+  const info = infoOf(await session.ask('reading what the server says of itself', ['INFO']));
+  const missing = await missingRights(session);
+  if (missing.length > 0) return { info, missingRights: missing, paused: false };
+  const through = await asWriter(session, signal);
+  if (through !== true) return { info, missingRights: through === false ? [] : [through], paused: through === false };
+  // Nothing is paused: there is nothing that this could end.
+  const mayUnpause = await may(session.ask, ['CLIENT', 'UNPAUSE']);
+  return { info, missingRights: mayUnpause ? [] : ['+client|unpause'], paused: false };
+}
+
+/**
+ * Each right is tried by what changes nothing: settings are set to what they are, and the others are asked for something that
+ * does not exist, which the server refuses after it has looked at the rights.
+ */
+async function missingRights({ ask, server }: RedisSession): Promise<readonly string[]> {
+  const same = Object.keys(OURS).flatMap((name) => {
+    const value = server.settings[name];
+    return value === undefined ? [] : [name, value];
+  });
+  const tries: readonly (readonly [right: string, args: readonly string[]])[] = [
+    ['+config|set', ['CONFIG', 'SET', ...same]],
+    ['+client|pause', ['CLIENT', 'PAUSE', 'never', 'WRITE']],
+    ['+client|list', ['CLIENT', 'LIST', 'ID', server.connectionId]],
+    ['+client|id', ['CLIENT', 'ID']],
+    ['+bgsave', ['BGSAVE', 'never']],
+  ];
+  const missing: string[] = [];
+  for (const [right, args] of tries) if (!(await may(ask, args))) missing.push(right);
+  return missing;
+}
+
+async function may(ask: Ask, args: readonly string[]): Promise<boolean> {
+  try {
+    await ask(`trying ${args.slice(0, 2).join(' ')}`, args);
+    return true;
+  } catch (error) {
+    if (!(error instanceof StillpointError)) throw error;
+    if (error.code === 'session-lost') throw error;
+    return error.code !== 'privilege-missing';
+  }
+}
+
+/** Whether a write would get through: true, false, or the right that is missing to find out. */
+async function asWriter({ target, endpoint }: RedisSession, signal: AbortSignal): Promise<boolean | string> {
+  const writer = await WaitingWriter.open(target, endpoint, signal);
+  try {
+    return await writer.getsThrough(THROUGH_MS);
+  } catch (error) {
+    if (error instanceof StillpointError && error.code === 'privilege-missing') return `+publish &${CHANNEL}`;
+    throw error;
+  } finally {
+    await writer.close();
+  }
+}

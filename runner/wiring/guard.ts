@@ -1,0 +1,34 @@
+/** The guard of a backup's Job: the same pod as the runner's, with another index. */
+import type { JobConfig } from '../../src/contract';
+import type { GlobalOptions } from '../cli';
+import { guard } from '../commands/guard';
+import { readTarget } from '../config';
+import { StillpointError } from '../errors';
+import { KubernetesEvents } from '../kube/events';
+import { KubernetesGuardPost } from '../kube/guard-post';
+import { jobOfPod } from '../kube/run';
+import { connect } from './kubernetes';
+import { engineNamed, type World } from './world';
+
+/** Guards the backup of the Job that this pod belongs to, until that needs no guard any more. */
+export async function runGuard(config: JobConfig, options: GlobalOptions, world: World): Promise<void> {
+  const { clock, log, signal, env } = world;
+  const { POD_NAME: pod, POD_NAMESPACE: namespace = config.metadata.namespace } = env;
+  if (pod === undefined || namespace === undefined) {
+    throw new StillpointError('usage-invalid', 'a guard is a pod of a Job, and POD_NAME names none');
+  }
+  const client = await connect(options, world);
+  const run = await jobOfPod(client, { name: pod, namespace });
+  const { jobUid: uid, jobName: name = '' } = run.owner;
+  const { database, engine } = config.spec;
+  const post = new KubernetesGuardPost(client, { namespace, database, job: { name, uid }, pod, clock, log, signal });
+  await guard({
+    engine: await engineNamed(engine),
+    readTarget: () => readTarget(config),
+    post,
+    events: new KubernetesEvents(client, { namespace, run, clock }),
+    clock,
+    log,
+    signal,
+  });
+}

@@ -1,0 +1,88 @@
+import type { Construct } from 'constructs';
+import type { DatabaseBackupProps } from '../backup-props';
+import { DatabaseBackup } from '../database-backup';
+import { invalid } from '../invalid';
+import type { EngineDefinition } from '../job-config';
+import { VolumeRole } from '../volumes';
+
+/** What a copy of a Redis or Valkey server is made of, and what waits meanwhile. */
+export enum RedisMode {
+  /**
+   * The append-only file. Writes wait from the moment in which it is synced until the cuts were seen: the copy ends exactly
+   * at the recorded position. Needs `appendonly yes`, and Redis from 7.2 or Valkey.
+   */
+  AOF = 'aof',
+  /**
+   * A dump, which the server writes first. Writes wait for the moment in which the dump begins, so that its position is known
+   * exactly; what is acknowledged after that moment is not in the copy, and the record says so.
+   */
+  RDB = 'rdb',
+  /**
+   * A dump, and writes wait from the moment in which it begins until the cuts were seen: nothing is acknowledged that the copy
+   * has not. The budget has to be long enough for the server to write the whole dump.
+   */
+  RDB_PAUSED = 'rdb-paused',
+}
+
+/** Properties of a {@link RedisBackup}. */
+export interface RedisBackupProps extends DatabaseBackupProps {
+  /**
+   * What the copy is made of.
+   *
+   * @default - as the server itself would start: RedisMode.AOF where it has `appendonly yes`, else RedisMode.RDB
+   */
+  readonly mode?: RedisMode;
+}
+
+/**
+ * Backs up a Redis (7 and 8) or Valkey server on a schedule: snapshots of its volume that restore to a consistent database. Which
+ * of the two it is, the runner asks the server.
+ *
+ * Its main child is a CronJob, so a backup by hand is `kubectl create job --from=cronjob/<policy name> <any name>`.
+ *
+ * @example
+ * new RedisBackup(chart, 'sessions-db', {
+ *   host: 'sessions-db',
+ *   credentials: Secret.fromSecretName(chart, 'login', 'sessions-db-backup'),
+ *   volumes: [BackupVolume.fromServerPod('data')],
+ *   snapshotClass: SnapshotClass.fromName('retained'),
+ *   schedule: BackupSchedule.hourly(),
+ * });
+ */
+export class RedisBackup extends DatabaseBackup {
+  constructor(scope: Construct, id: string, props: RedisBackupProps) {
+    super(scope, id, props);
+  }
+
+  /** @internal */
+  protected override _engine(props: RedisBackupProps): EngineDefinition {
+    this.checkVolumes(props);
+    const together = props.groupSnapshotClass !== undefined && props.volumes.length > 1;
+    if (!together && props.snapshotClass === undefined) {
+      throw invalid(
+        this,
+        'takes single snapshots, and names no snapshot class',
+        "set snapshotClass: SnapshotClass.fromName('…')",
+      );
+    }
+    return {
+      engine: 'redis',
+      defaultPort: 6379,
+      layout: together ? 'group' : 'auto',
+      options: props.mode === undefined ? {} : { mode: props.mode },
+      // What the server itself has chosen may be the append-only file, too.
+      guarded: props.mode === undefined || props.mode === RedisMode.AOF,
+    };
+  }
+
+  private checkVolumes({ volumes }: RedisBackupProps): void {
+    const of = (role: VolumeRole): number => volumes.filter((volume) => volume.role === role).length;
+    if (of(VolumeRole.DATA) !== 1 || of(VolumeRole.LOG) > 1 || of(VolumeRole.TABLESPACE) > 0) {
+      throw invalid(
+        this,
+        `has the volumes ${volumes.map(({ name, role }) => `${name} (${role})`).join(', ')}, and a server has one folder dir and at most one volume of its append-only files`,
+        'name one volume without a role, and that of appenddirname, where it has one, with VolumeRole.LOG',
+      );
+    }
+  }
+}

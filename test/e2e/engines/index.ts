@@ -1,0 +1,28 @@
+/** All engines that the contract suite runs on: one line each. */
+import type { EngineAdapter, EngineMode } from './adapter';
+import { mariadb, mysql } from './mysql';
+import { postgres } from './postgres';
+import { redis, valkey } from './redis';
+
+export const ENGINES: readonly EngineAdapter[] = [postgres, mariadb, mysql, redis, valkey];
+
+const everything = process.env.CONTRACT === 'all';
+
+/**
+ * The cases that an engine is put to. `npm run soak` (CONTRACT=all) takes all of them; `npm run e2e` takes those in which
+ * code of the engine itself has a part for each engine, and the others, which fail before the engine is asked or without
+ * it, for the first engine only.
+ */
+export function casesFor(
+  adapter: EngineAdapter,
+  all: readonly string[],
+  ofTheEngine: readonly string[],
+): readonly string[] {
+  return everything || adapter === ENGINES[0] ? all : ofTheEngine;
+}
+
+/** The modes that are tried on storage which misbehaves: the first one that holds something, or all of them. */
+export function storageModesOf({ modes }: EngineAdapter): readonly EngineMode[] {
+  const holding = modes.find(({ freezes }) => freezes !== 'nothing') ?? modes[0];
+  return everything ? modes : [holding];
+}
