@@ -56,6 +56,19 @@ describe('the registry', () => {
   });
 });
 
+describe('the turns at the snapshot controller', () => {
+  const names = (props: RegistryProps): string[] =>
+    synth({ namespaceName: 'records', ...props })
+      .filter(({ kind }) => kind === 'Lease')
+      .map(({ metadata, spec }) => `${metadata.namespace}/${metadata.name} ${spec ?? 'without a spec'}`);
+
+  it('are Leases of which nothing but the name comes from Git', () => {
+    expect(names({})).toEqual(['records/stillpoint-slot-0 without a spec']);
+    expect(names({ snapshotSlots: 2 })).toHaveLength(2);
+    expect(names({ snapshotSlots: 0 })).toEqual([]);
+  });
+});
+
 describe('the guard of the records', () => {
   const manifests = synth({ namespaceName: 'records', labels: { team: 'platform' } });
   const policy = only(manifests, 'ValidatingAdmissionPolicy', 'stillpoint.records.records');
