@@ -11,7 +11,7 @@ import { followDriverLog } from '../e2e/harness/disk';
 import { makeNamespace, uniqueName } from '../e2e/harness/namespace';
 import { thisRun } from '../e2e/harness/this-run';
 import { connect, cutRequest, keptLog, makeRetainClass, makeVolumes } from '../e2e/kube/fixture';
-import type { BenchOptions } from './options';
+import { type BenchOptions, wantedOf } from './options';
 import type { BenchRow } from './rows';
 import { timesRow } from './table';
 
@@ -47,10 +47,14 @@ export async function bench({ runs, parts }: BenchOptions): Promise<BenchRow[]> 
   const context = { client: await connect(), namespace: space.name, clock: systemClock, log: keptLog() };
   const classes = { className: kept.name, groupClassName: group.name };
   const rows: BenchRow[] = [];
+  const wanted = wantedOf(
+    parts,
+    WAYS.map(({ name }) => name),
+  );
   for (const count of VOLUMES) {
     const names = Array.from({ length: count }, (_, index) => `of-${count}-${index}`);
     const volumes = await makeVolumes(space.name, names, { set: `of-${count}` });
-    for (const way of WAYS.filter(({ name }) => parts.length === 0 || parts.includes(name))) {
+    for (const way of WAYS.filter(({ name }) => wanted.includes(name))) {
       const store = new KubernetesSnapshots({ ...context, ...classes, direct: way.direct });
       await store.check(volumes, way.how);
       rows.push(...(await measured(store, way, volumes, runs)));

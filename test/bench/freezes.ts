@@ -13,7 +13,7 @@ import { makeNamespace, uniqueName } from '../e2e/harness/namespace';
 import { prepareRun } from '../e2e/harness/prepare';
 import { makeRetainClass } from '../e2e/kube/fixture';
 import { LedgerWriter } from '../ledger/writer';
-import type { BenchOptions } from './options';
+import { type BenchOptions, wantedOf } from './options';
 import { LOCKS, OTHER_WAYS, snapshotIn } from './other-ways';
 import type { BenchRow } from './rows';
 import { timesRow } from './table';
@@ -39,17 +39,21 @@ interface Sample {
 export async function bench({ runs, parts }: BenchOptions): Promise<BenchRow[]> {
   await using _run = await prepareRun();
   const rows: BenchRow[] = [];
-  const wanted = ENGINES.filter(({ name }) => parts.length === 0 || parts.includes(name));
-  for (const adapter of wanted) {
+  const engines = wantedOf(
+    parts,
+    ENGINES.map(({ name }) => name),
+  );
+  const storages = wantedOf(parts, Object.keys(STORAGES));
+  for (const adapter of ENGINES.filter(({ name }) => engines.includes(name))) {
     await using namespace = await makeNamespace('freezes');
     for (const setup of new Set(adapter.modes.map((mode) => mode.setup))) {
       const server = await adapter.start({ namespace: namespace.name, name: `${adapter.name}-${setup}`, setup });
       const modes = adapter.modes.filter((mode) => mode.setup === setup);
-      for (const [storage, parameters] of Object.entries(STORAGES)) {
-        await using kept = await makeRetainClass('VolumeSnapshotClass', parameters);
+      for (const storage of storages) {
+        await using kept = await makeRetainClass('VolumeSnapshotClass', STORAGES[storage]);
         const place = { adapter, server, className: kept.name, storage };
         for (const mode of modes) rows.push(...(await ours(place, mode, runs)));
-        if (setup === modes[0]?.setup && setup === adapter.modes[0].setup) rows.push(...(await others(place, runs)));
+        if (setup === adapter.modes[0].setup) rows.push(...(await others(place, runs)));
       }
     }
   }

@@ -1,5 +1,5 @@
 /**
- * `npm run bench [-- --only NAME[:PART] --runs N]`: all benches, or those named, or a part of one (`freezes:mariadb`). The table goes to standard error, JSON to standard output.
+ * `npm run bench [-- --only NAME[:PART] --runs N]`: all benches, or those named, or parts of one (`freezes:mariadb:disk`, `cuts:direct`). The table goes to standard error, JSON to standard output.
  * What needs a cluster is left out without KUBECONFIG. Values of one run belong together: compare ratios, not machines.
  */
 import { type BenchOptions, type BenchRequest, benchRequest } from './options';

@@ -15,6 +15,12 @@ export interface BenchRequest extends BenchOptions {
 
 const RUNS = 10;
 
+/** Those of some names that are wanted: all of them where no part names any. */
+export function wantedOf(parts: readonly string[], names: readonly string[]): readonly string[] {
+  const named = names.filter((name) => parts.includes(name));
+  return named.length === 0 ? names : named;
+}
+
 /** Reads `[--only NAME[:PART]]… [--runs N] [NAME…]`. */
 export function benchRequest(args: readonly string[]): BenchRequest {
   const { values, positionals } = parseArgs({

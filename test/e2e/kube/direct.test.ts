@@ -88,6 +88,19 @@ describe('a direct cut', () => {
     for (const { handle } of ready) expect(left).not.toContain(handle);
   });
 
+  test('rule 2: is refused by the checks where it could only fail under the freeze', async () => {
+    const problems = async (className: string, of: readonly Volume[]): Promise<readonly string[]> =>
+      (await storeOf(className).check(of, 'individually')).flatMap(({ severity, code }) =>
+        severity === 'error' ? [code] : [],
+      );
+    await using kept = await makeRetainClass('VolumeSnapshotClass');
+    expect(await problems(kept.name, volumes)).toEqual([]);
+    expect(await problems('disk', volumes)).toEqual(['class-deletes']);
+    expect(await problems('no-such-class', volumes)).toEqual(['class-not-found']);
+    const unknown = volumes.map(({ volumeHandle: _, ...volume }) => volume);
+    expect(await problems(kept.name, unknown.slice(0, 1))).toEqual(['volume-mismatch']);
+  });
+
   test('rule 7, rule 14: one that comes late is named, kept, and removed by the pruner with what it holds', async () => {
     await using late = await makeRetainClass('VolumeSnapshotClass', { cutDelayMs: '6000' });
     const store = storeOf(late.name);
@@ -233,6 +246,23 @@ describe('the account that may make contents', () => {
     const change = account.client.patch(SNAPSHOT_CONTENTS, ref, { spec: { deletionPolicy: 'Delete' } });
     await expect(change).rejects.toMatchObject({ code: 'permission-missing' });
     await expect(account.client.delete(SNAPSHOT_CONTENTS, ref)).rejects.toMatchObject({ code: 'permission-missing' });
+  });
+
+  test('rule 2: finds out before the freeze what it will be refused', async () => {
+    const theirs = { ...volume, namespace: registry.name };
+    const store = new KubernetesSnapshots({
+      client: account.client,
+      namespace: shop.name,
+      className: 'disk',
+      direct: true,
+      clock: systemClock,
+      log,
+    });
+    const findings = await store.check([theirs], 'individually');
+    const refused = findings.filter(({ code }) => code === 'kubernetes-refused');
+    expect(refused).toEqual([
+      expect.objectContaining({ severity: 'error', message: expect.stringContaining('for its own namespace only') }),
+    ]);
   });
 
   test('is not held to its own volumes: the API server cannot tell whose a handle is', async () => {
