@@ -5,13 +5,25 @@ import type { KubeClient } from '../../../runner/kube/client';
 import { LEASES } from '../../../runner/kube/objects';
 import { KubernetesSlots, type KubernetesSlotsOptions } from '../../../runner/kube/slots';
 import type { Slots } from '../../../runner/ports';
-import { slotName } from '../../../src/contract';
+import { type AccessRequest, backupAccess, slotName } from '../../../src/contract';
 import { apply, KINDS, patch, read } from '../harness/cluster';
 import { makeNamespace, type TestNamespace } from '../harness/namespace';
 import { eventually } from '../harness/wait';
+import { makeAccount } from './account';
 import { connect, keptLog } from './fixture';
 
 const log = keptLog();
+
+const NOTHING: Omit<AccessRequest, 'slots' | 'registryNamespace'> = {
+  claims: ['data'],
+  byLabel: false,
+  byPod: false,
+  snapshotClasses: ['disk'],
+  groupClasses: [],
+  directCut: false,
+  lease: 'stillpoint-orders-db',
+  clusterScope: false,
+};
 const never = new AbortController().signal;
 
 let client: KubeClient;
@@ -57,7 +69,10 @@ describe('a turn', () => {
   test('is waited for until the one before has rested, and nothing is asked meanwhile', async () => {
     await makeSlots(1);
     const first = await slotsFor('one').take(never);
-    const waiting = await connect();
+    // With no other rights than a policy's account has.
+    const needs = backupAccess({ ...NOTHING, slots: 1, registryNamespace: space.name });
+    await using account = await makeAccount(space.name, needs);
+    const waiting = account.client;
     let had = false;
     const second = slotsFor('two', {}, waiting)
       .take(never)
