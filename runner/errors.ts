@@ -58,6 +58,11 @@ export const ERRORS = {
   ),
   'backup-in-progress': { exitCode: 6, retryable: true, means: 'Another backup of this database is at work.' },
   'freeze-left': refused('A freeze of an earlier run is still there.'),
+  'controller-busy': {
+    exitCode: 6,
+    retryable: true,
+    means: 'Other backups have kept the snapshot controller busy for too long: nothing was frozen.',
+  },
   'id-taken': { exitCode: 6, retryable: true, means: 'Another backup of this database has the same id.' },
   'record-conflict': { exitCode: 6, retryable: true, means: 'Somebody else has changed the record meanwhile.' },
   'guard-missing': refused(

@@ -253,6 +253,18 @@ export interface Locks {
   acquire(name: string, holder: string): Promise<Lease>;
 }
 
+/** A turn at what is slow for the whole cluster. */
+export interface Slot {
+  /** Gives it back after so many milliseconds: until then the next one would find it tired. */
+  release(restMs: number): Promise<void>;
+}
+
+/** Turns at the snapshot controller: they are waited for before anything is frozen. */
+export interface Slots {
+  /** Waits for a turn; undefined where nobody gives any. Throws controller-busy when none comes in time. */
+  take(signal: AbortSignal): Promise<Slot | undefined>;
+}
+
 /** Kubernetes Events on what the runner works for; without a cluster, log lines. */
 export interface Events {
   emit(type: 'Normal' | 'Warning', reason: EventReason, message: string): Promise<void>;
