@@ -1,6 +1,6 @@
 /** The command line: which commands there are, what they take, and their help. What they do is main's to wire. */
 import { Command, InvalidArgumentError, Option } from 'commander';
-import { DEFAULT_REGISTRY_NAMESPACE } from '../src/contract';
+import { DEFAULT_REGISTRY_NAMESPACE, ENGINE_NAMES } from '../src/contract';
 import { WAIT_CONDITIONS, type WaitCondition } from './commands/wait';
 import { EXIT_CODES } from './errors';
 import { parseDuration } from './output/duration';
@@ -121,7 +121,7 @@ export function buildProgram(version: string, handlers: Handlers, print: (text: 
     .action(handle((policy: string | undefined, options: BackupCommandOptions) => handlers.backup(policy, options)));
 
   withOutput(add('list [database]', 'List backups, newest first').alias('ls'))
-    .option('--engine <engine>', 'only of this engine')
+    .addOption(new Option('--engine <engine>', 'only of this engine').choices(ENGINE_NAMES))
     .option('--status <status>', 'only in this phase')
     .addHelpText(
       'after',
@@ -143,6 +143,10 @@ export function buildProgram(version: string, handlers: Handlers, print: (text: 
   add('wait <backup>', 'Wait until a backup is in a certain state')
     .addOption(new Option('--for <state>', 'what to wait for').choices(WAIT_CONDITIONS).default('succeeded'))
     .addOption(timeout('30m'))
+    .addHelpText(
+      'after',
+      `\nlatest is here the newest backup of any state.\n${examples(['stillpoint wait latest -n shop', 'stillpoint wait shop/orders-db/20261121020000 --for cut'])}`,
+    )
     .action(handle((backup: string, options: WaitCommandOptions) => handlers.wait(backup, options)));
 
   withOutput(add('restore [backup]', 'Make claims from a backup beside the original; nothing is overwritten'))
@@ -222,7 +226,8 @@ export function buildProgram(version: string, handlers: Handlers, print: (text: 
   return program;
 }
 
-const BACKUP_NAMES = `A backup is called <id>, latest (the newest that succeeded), <database>/<id> or <namespace>/<database>/<id>.
+const BACKUP_NAMES = `A backup is called <id>, latest, <database>/<id> or <namespace>/<database>/<id>.
+latest is the newest that succeeded; for wait, the newest of any state.
 `;
 
 function withGlobals(command: Command): Command {
@@ -234,7 +239,8 @@ function withGlobals(command: Command): Command {
     .addOption(
       new Option('--registry <namespace>', 'the namespace that the records are in')
         .default(DEFAULT_REGISTRY_NAMESPACE)
-        .env('STILLPOINT_REGISTRY'),
+        .env('STILLPOINT_REGISTRY')
+        .argParser(namespaceArgument),
     )
     .option('--registry-directory <folder>', 'the folder that the records are in, for backups without a cluster');
 }
@@ -253,6 +259,12 @@ function durationArgument(text: string): number {
   const ms = parseDuration(text);
   if (ms === undefined) throw new InvalidArgumentError('a duration looks as 90s, 30m or 1h30m');
   return ms;
+}
+
+/** An empty one would mean all namespaces to the API. */
+function namespaceArgument(text: string): string {
+  if (text !== '') return text;
+  throw new InvalidArgumentError('a namespace has a name');
 }
 
 function examples(lines: readonly string[]): string {

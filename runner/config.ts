@@ -43,12 +43,19 @@ async function readTls(tls: NonNullable<JobConfig['spec']['connection']['tls']>)
   };
 }
 
+/** The pod's path says little to whoever wrote the policy: what they named is a Secret. */
+const HINTS = {
+  'config-invalid': 'look whether the ConfigMap has this key and is mounted there',
+  'credentials-unreadable':
+    'the Secret that the policy names (credentials, or that of the certificates) is missing, or lacks the key (usernameKey, passwordKey, …) or a value for it',
+} as const;
+
 /** One newline at the end belongs to the file, not to the secret: editors and `kubectl create --from-file` leave it. */
 async function readSecret(path: string, what: string): Promise<string> {
   const text = (await readText(path, 'credentials-unreadable', what)).replace(/\r?\n$/, '');
   if (text !== '') return text;
   throw new StillpointError('credentials-unreadable', `the file ${path} with the ${what} is empty`, {
-    hint: 'look at the Secret that the policy names: does it have this key, with a value?',
+    hint: HINTS['credentials-unreadable'],
   });
 }
 
@@ -62,7 +69,7 @@ async function readText(
   } catch (cause) {
     const reason = (cause as NodeJS.ErrnoException).code ?? 'unknown error';
     throw new StillpointError(code, `the file ${path} with the ${what} cannot be read (${reason})`, {
-      hint: 'look whether the Secret or ConfigMap has this key and is mounted there',
+      hint: HINTS[code],
       cause,
     });
   }

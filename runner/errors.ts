@@ -46,7 +46,7 @@ export const ERRORS = {
   'class-not-found': refused('A snapshot class or a storage class does not exist.'),
   'class-driver-mismatch': refused('A class is of another driver than the volume or its snapshot.'),
   'class-deletes': refused(
-    'A snapshot class deletes what its snapshots hold together with them: a namespace deleted by mistake takes its backups along.',
+    'A snapshot class deletes what its snapshots hold together with them: a namespace deleted by mistake takes its backups along. A warning when a backup is taken.',
   ),
   'driver-unsafe': refused('The driver is known to copy a live file tree instead of cutting at one instant.'),
   'permission-missing': refused('The Kubernetes account may not do what the backup needs.'),
@@ -58,6 +58,11 @@ export const ERRORS = {
   ),
   'backup-in-progress': { exitCode: 6, retryable: true, means: 'Another backup of this database is at work.' },
   'freeze-left': refused('A freeze of an earlier run is still there.'),
+  'controller-busy': {
+    exitCode: 6,
+    retryable: true,
+    means: 'Other backups have kept the snapshot controller busy for too long: nothing was frozen.',
+  },
   'id-taken': { exitCode: 6, retryable: true, means: 'Another backup of this database has the same id.' },
   'record-conflict': { exitCode: 6, retryable: true, means: 'Somebody else has changed the record meanwhile.' },
   'guard-missing': refused(
@@ -136,6 +141,15 @@ export class StillpointError extends Error {
   explain(found: string): void {
     this.message = `${this.message}; ${found}`;
   }
+}
+
+/** The error that a record tells of, with the code and the exit code that it had; `wait-impossible` for an unknown one. */
+export function recordedError(
+  { code, message, hint }: { readonly code: string; readonly message: string; readonly hint?: string | undefined },
+  what: string,
+): StillpointError {
+  const known = Object.hasOwn(ERRORS, code) ? (code as ErrorCode) : 'wait-impossible';
+  return new StillpointError(known, `${what}: ${message}`, hint === undefined ? {} : { hint });
 }
 
 /** Makes one of ours out of whatever was thrown. */

@@ -2,16 +2,24 @@ import { BACKUP_ID_PATTERN, type BackupRecord } from '../src/contract';
 import { StillpointError } from './errors';
 import type { RecordFilter, Registry, StoredRecord } from './ports';
 
+/** What `latest` stands for: the newest that succeeded or, for who waits for it to succeed, the newest of any state. */
+export type Latest = 'succeeded' | 'any';
+
 /**
- * Finds the one record that a person means: an id, `latest` (the newest that succeeded), or either behind
- * `database/` or `namespace/database/`. Throws backup-not-found, or usage-invalid when several fit.
+ * Finds the one record that a person means: an id, `latest`, or either behind `database/` or `namespace/database/`.
+ * Throws backup-not-found, or usage-invalid when several fit.
  */
-export async function findRecord(registry: Registry, name: string, filter: RecordFilter): Promise<StoredRecord> {
+export async function findRecord(
+  registry: Registry,
+  name: string,
+  filter: RecordFilter,
+  latest: Latest = 'succeeded',
+): Promise<StoredRecord> {
   const { id, ...where } = parseBackupName(name, filter);
-  const matching = (await registry.list(where)).filter(({ record }) => isMeant(record, id));
+  const matching = (await registry.list(where)).filter(({ record }) => isMeant(record, id, latest));
   const [first, second] = matching;
   if (first === undefined) {
-    throw new StillpointError('backup-not-found', `there is no ${describe(id)} ${describeFilter(where)}`, {
+    throw new StillpointError('backup-not-found', `there is no ${describe(id, latest)} ${describeFilter(where)}`, {
       hint: 'stillpoint list -A shows all backups, those that failed with their ids',
     });
   }
@@ -41,12 +49,14 @@ function parseBackupName(name: string, filter: RecordFilter): RecordFilter & { r
   });
 }
 
-function isMeant(record: BackupRecord, id: string): boolean {
-  return id === 'latest' ? record.phase === 'succeeded' : record.id === id;
+function isMeant(record: BackupRecord, id: string, latest: Latest): boolean {
+  if (id !== 'latest') return record.id === id;
+  return latest === 'any' || record.phase === 'succeeded';
 }
 
-function describe(id: string): string {
-  return id === 'latest' ? 'backup that has succeeded' : `backup ${id}`;
+function describe(id: string, latest: Latest): string {
+  if (id !== 'latest') return `backup ${id}`;
+  return latest === 'any' ? 'backup' : 'backup that has succeeded';
 }
 
 function describeFilter({ namespace, database, engine }: RecordFilter): string {

@@ -26,6 +26,8 @@ export interface FrozenContext {
   /** The Job's pod that this is; undefined where there is none. */
   readonly pod?: string | undefined;
   readonly budgetMs: number;
+  /** Waited for once, right before the first step that may hold anything up: a wait here keeps nobody waiting. */
+  readonly beforeFreeze?: ((signal: AbortSignal) => Promise<void>) | undefined;
   readonly clock: Clock;
   readonly log: Log;
   /** Ends everything: SIGTERM, a lost Lease, a lost session, a lost guard. */
@@ -69,6 +71,7 @@ class FrozenRun {
   readonly #context: FrozenContext;
   readonly #cuts: Cut[] = [];
   #window: Window | undefined;
+  #turned = false;
   #before: Observation | undefined;
   #proof: Proof | undefined;
   #firstAskedAt: Date | undefined;
@@ -91,9 +94,18 @@ class FrozenRun {
     const { clock, log } = this.#context;
     const started = clock.monotonic();
     log.info({ step: stepName(step) }, 'step begins');
+    if (!this.#turned && this.#mayHold(step)) {
+      this.#turned = true;
+      await this.#context.beforeFreeze?.(this.#context.signal);
+    }
     if (step.kind === 'act') await this.#act(step);
     else await this.#cut(step);
     log.info({ step: stepName(step), ms: Math.round(clock.monotonic() - started) }, 'step done');
+  }
+
+  /** What outlives its session may be changed by any step; else only a freeze or a cut holds anything up. */
+  #mayHold(step: PlanStep): boolean {
+    return step.kind === 'cut' || step.freezes === true || (this.#plan.held ?? []).length > 0;
   }
 
   async #act(step: Extract<PlanStep, { kind: 'act' }>): Promise<void> {

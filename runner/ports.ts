@@ -153,6 +153,8 @@ export interface Registry {
   get(namespace: string, database: string, id: BackupId): Promise<StoredRecord | undefined>;
   /** Newest first. */
   list(filter: RecordFilter): Promise<readonly StoredRecord[]>;
+  /** What a person types to ask for a record's deletion without `stillpoint delete`; undefined where there is no such way. */
+  deletionCommand(record: BackupRecord): string | undefined;
   /** Removes the record itself, with its finalizer: everything it stands for must be gone. */
   remove(stored: StoredRecord): Promise<void>;
   /** The record as it is now and after each change, undefined while there is none; ends when the signal aborts. */
@@ -249,6 +251,18 @@ export interface Lease {
 export interface Locks {
   /** Throws backup-in-progress when somebody else holds it. */
   acquire(name: string, holder: string): Promise<Lease>;
+}
+
+/** A turn at what is slow for the whole cluster. */
+export interface Slot {
+  /** Gives it back after so many milliseconds: until then the next one would find it tired. */
+  release(restMs: number): Promise<void>;
+}
+
+/** Turns at the snapshot controller: they are waited for before anything is frozen. */
+export interface Slots {
+  /** Waits for a turn; undefined where nobody gives any. Throws controller-busy when none comes in time. */
+  take(signal: AbortSignal): Promise<Slot | undefined>;
 }
 
 /** Kubernetes Events on what the runner works for; without a cluster, log lines. */

@@ -78,6 +78,15 @@ export function refuseOnErrors(findings: readonly Finding[]): void {
   throw new StillpointError(code, first.message, first.hint === undefined ? {} : { hint: first.hint });
 }
 
+/** As {@link refuseOnErrors}, where the findings with their hints stand above it already. */
+export function failOnErrors(findings: readonly Finding[]): void {
+  const errors = findings.filter(isError);
+  const [first] = errors;
+  if (first === undefined) return;
+  const code = first.code === 'ok' ? 'internal' : first.code;
+  throw new StillpointError(code, errors.length === 1 ? '1 check failed' : `${errors.length} checks failed`);
+}
+
 /**
  * Traces the session's server to its place, and fails when nothing is known there (safety rule 3). The name of a host is
  * only a hint, since other namespaces may have it too: the session has to confirm the place.
@@ -154,7 +163,8 @@ function guardFindings(plan: Plan | undefined, { guards, config }: PreflightCont
   ];
 }
 
-function eachOnce(volumes: readonly Volume[]): readonly Volume[] {
+/** The volumes, each of which has to be another claim. Throws config-invalid. */
+export function eachOnce(volumes: readonly Volume[]): readonly Volume[] {
   const twice = volumes.find(({ claim }, index) => volumes.findIndex((other) => other.claim === claim) !== index);
   if (twice === undefined) return volumes;
   throw new StillpointError('config-invalid', `claim ${twice.claim} is selected twice by the policy`, {

@@ -120,6 +120,20 @@ export interface DatabaseBackupProps extends ConnectionProps, RunnerPodProps {
    */
   readonly groupSnapshotClass?: IGroupSnapshotClass;
 
+  /**
+   * Whether the runner asks the storage for the snapshots itself, instead of waiting for the snapshot controller, which
+   * makes 5 requests a second for the whole cluster: of several volumes, and of many databases at once, each is then held
+   * for far shorter. What comes of it are ordinary snapshots. Group snapshots stay as they are.
+   *
+   * It takes a right that is not given lightly: to make VolumeSnapshotContents, which are cluster-wide and can name any
+   * volume and any snapshot of a driver. The `Registry` holds the account to its own namespace, but the API server cannot
+   * tell whose volume a content names: whoever has the account's token can read other volumes of the driver.
+   * The class has to be named, and to retain.
+   *
+   * @default false
+   */
+  readonly directCut?: boolean;
+
   /** When backups are taken. */
   readonly schedule: BackupSchedule;
 

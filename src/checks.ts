@@ -15,6 +15,7 @@ export function checkPolicy(construct: Construct, props: DatabaseBackupProps, na
   checkNames(construct, names);
   checkVolumes(construct, props);
   checkTimes(construct, props);
+  checkDirectCut(construct, props);
   const problem = connectionProblem(props);
   if (problem !== undefined) throw invalid(construct, ...problem);
   if (props.snapshotClass === undefined && props.groupSnapshotClass === undefined) {
@@ -24,6 +25,15 @@ export function checkPolicy(construct: Construct, props: DatabaseBackupProps, na
       "set snapshotClass: SnapshotClass.fromName('…') for one of the cluster, new SnapshotClass(…) for one of your own, SnapshotClass.fromClusterDefault() to take what the cluster has",
     );
   }
+}
+
+function checkDirectCut(construct: Construct, { directCut, snapshotClass }: DatabaseBackupProps): void {
+  if (directCut !== true || snapshotClass?.snapshotClassName !== undefined) return;
+  throw invalid(
+    construct,
+    'has a direct cut, and names no snapshot class',
+    "set snapshotClass to one that has a name: SnapshotClass.fromName('…'), or a new SnapshotClass(…)",
+  );
 }
 
 function checkNames(construct: Construct, { name, database }: PolicyNames): void {

@@ -4,6 +4,7 @@ import type { DatabaseBackupProps } from './backup-props';
 import { connectionOf } from './connection';
 import {
   API_VERSION,
+  DEFAULT_SLOTS,
   type EngineName,
   JOB_CONFIG,
   JOB_CONFIG_KIND,
@@ -78,6 +79,8 @@ export function jobConfigOf(
         ...(props.groupSnapshotClass === undefined
           ? {}
           : { groupClassName: props.groupSnapshotClass.groupSnapshotClassName }),
+        ...(props.directCut === true ? { direct: true } : {}),
+        ...slotsOf(props),
       },
       budgetSeconds,
       readyTimeoutSeconds: readySeconds(deadlineSeconds, budgetSeconds),
@@ -93,6 +96,13 @@ export function jobConfigOf(
     throw invalid(construct, 'would have a job config that the runner refuses', list);
   }
   return config;
+}
+
+/** A direct cut does not wait for the snapshot controller, and needs no turn at it. */
+function slotsOf({ directCut, groupSnapshotClass, registry }: DatabaseBackupProps): { readonly slots?: number } {
+  const slots = registry?.snapshotSlots ?? DEFAULT_SLOTS;
+  const waits = directCut !== true || groupSnapshotClass !== undefined;
+  return waits && slots > 0 ? { slots } : {};
 }
 
 function readySeconds(deadline: number, budget: number): number {

@@ -4,46 +4,21 @@
  * server itself is told what to let through. Without it, whoever has the token of one runner could write records of
  * another namespace, and by these the pruner would delete, and a restore would read.
  */
-import { ApiObject, type ApiObjectMetadata } from 'cdk8s';
+import type { ApiObjectMetadata } from 'cdk8s';
 import type { Construct } from 'constructs';
+import {
+  type AdmissionPolicySpec,
+  addAdmissionPolicy,
+  labelOf,
+  literal,
+  OWN_NAMESPACE,
+  refuse,
+  SERVICE_ACCOUNT,
+} from './admission-policy';
 import { COMPONENTS, FINALIZER, LABELS, type Phase, RECORD_NAME_PATTERN } from './contract';
-import { noNamespace } from './objects';
 
 /** The phase in which a record is the pruner's alone. */
 const DELETING: Phase = 'deleting';
-
-const API_VERSION = 'admissionregistration.k8s.io/v1';
-
-/** What is used of a ValidatingAdmissionPolicy; cdk8s-plus-28 is of a time before it was generally available. */
-interface AdmissionPolicySpec {
-  readonly failurePolicy: 'Fail' | 'Ignore';
-  readonly matchConstraints: {
-    readonly namespaceSelector: { readonly matchLabels: Readonly<Record<string, string>> };
-    readonly resourceRules: readonly {
-      readonly apiGroups: readonly string[];
-      readonly apiVersions: readonly string[];
-      readonly operations: readonly ('CREATE' | 'UPDATE')[];
-      readonly resources: readonly string[];
-    }[];
-  };
-  readonly matchConditions: readonly Named[];
-  readonly variables: readonly Named[];
-  readonly validations: readonly {
-    readonly expression: string;
-    readonly message: string;
-    readonly reason: 'Forbidden';
-  }[];
-}
-
-interface Named {
-  readonly name: string;
-  readonly expression: string;
-}
-
-interface AdmissionPolicyBindingSpec {
-  readonly policyName: string;
-  readonly validationActions: readonly 'Deny'[];
-}
 
 /**
  * Makes the policy and its binding.
@@ -56,27 +31,8 @@ export function guardRecords(
   own: Pick<ApiObjectMetadata, 'labels' | 'annotations'>,
 ): void {
   const name = `stillpoint.${registryNamespace}.records`;
-  const metadata: ApiObjectMetadata = { ...own, name, namespace: noNamespace() };
-  const spec = policySpec(registryNamespace);
-  new ApiObject(scope, 'RecordPolicy', {
-    apiVersion: API_VERSION,
-    kind: 'ValidatingAdmissionPolicy',
-    metadata,
-    spec,
-  });
-  const binding: AdmissionPolicyBindingSpec = { policyName: name, validationActions: ['Deny'] };
-  new ApiObject(scope, 'RecordPolicyBinding', {
-    apiVersion: API_VERSION,
-    kind: 'ValidatingAdmissionPolicyBinding',
-    metadata,
-    spec: binding,
-  });
+  addAdmissionPolicy(scope, 'RecordPolicy', { ...own, name }, policySpec(registryNamespace));
 }
-
-/** Text as a literal of CEL, which has JSON's escapes. */
-const literal = (text: string): string => JSON.stringify(text);
-
-const labelOf = (object: string, label: string): string => `${object}.metadata.?labels[?${literal(label)}].orValue("")`;
 
 /** A record by its label or by its name: neither leaving out the label nor dropping it is a way around. */
 const isRecord = (object: string): string =>
@@ -90,12 +46,6 @@ const nameByLabels = (object: string): string =>
   `[${[LABELS.namespace, LABELS.database, LABELS.backup].map((label) => labelOf(object, label)).join(', ')}].join(".")`;
 
 function policySpec(registryNamespace: string): AdmissionPolicySpec {
-  const refuse = (expression: string, why: string): AdmissionPolicySpec['validations'][number] => ({
-    expression,
-    // The API server names the record before it.
-    message: `the account of a policy ${why}`,
-    reason: 'Forbidden',
-  });
   return {
     failurePolicy: 'Fail',
     matchConstraints: {
@@ -111,14 +61,14 @@ function policySpec(registryNamespace: string): AdmissionPolicySpec {
     },
     matchConditions: [
       { name: 'record', expression: `${isRecord('object')} || (oldObject != null && (${isRecord('oldObject')}))` },
-      { name: 'service-account', expression: 'request.userInfo.username.startsWith("system:serviceaccount:")' },
+      SERVICE_ACCOUNT,
       // Who may delete records anyway keeps the registry: the pruner, the controllers of the cluster, its admins.
       {
         name: 'no-keeper',
         expression: `!authorizer.group("").resource("configmaps").namespace(${literal(registryNamespace)}).check("delete").allowed()`,
       },
     ],
-    variables: [{ name: 'own', expression: 'request.userInfo.username.split(":")[2]' }],
+    variables: [OWN_NAMESPACE],
     validations: [
       refuse(
         `${isOwn('object')} && (oldObject == null || (${isOwn('oldObject')}))`,

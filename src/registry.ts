@@ -3,7 +3,8 @@ import { k8s } from 'cdk8s-plus-28';
 import { Construct } from 'constructs';
 import { grantAccess } from './access';
 import { checkLabel } from './checks';
-import { COMPONENTS, DEFAULT_REGISTRY_NAMESPACE, prunerAccess } from './contract';
+import { guardContents } from './content-guard';
+import { COMPONENTS, DEFAULT_REGISTRY_NAMESPACE, DEFAULT_SLOTS, prunerAccess, slotNames } from './contract';
 import { runnerJob } from './job';
 import { labelsOf, noNamespace, takeName, templateMetadata } from './objects';
 import { guardRecords } from './record-guard';
@@ -14,6 +15,12 @@ import { BackupSchedule } from './schedule';
 export interface IRegistry {
   /** The registry's own namespace. */
   readonly namespaceName: string;
+  /**
+   * How many backups may be at the snapshot controller at a time.
+   *
+   * @default 1
+   */
+  readonly snapshotSlots?: number;
 }
 
 /** Properties of a {@link Registry}. */
@@ -33,13 +40,23 @@ export interface RegistryProps extends RunnerPodProps {
   readonly schedule?: BackupSchedule;
 
   /**
-   * Whether the API server holds the account of each policy to the records of its own namespace, by a
-   * ValidatingAdmissionPolicy. Only for clusters before Kubernetes 1.30, which do not have it, is it left out: there
-   * who has the token of one policy's account can change the records of all.
+   * Whether the API server holds the account of each policy to the records of its own namespace, and to contents that stand
+   * for snapshots there, by ValidatingAdmissionPolicies. Only for clusters before Kubernetes 1.30, which do not have them,
+   * are they left out: there who has the token of one policy's account can change the records of all.
    *
    * @default true
    */
   readonly admissionPolicy?: boolean;
+
+  /**
+   * How many backups may be at the snapshot controller at a time. With its default settings it makes 5 requests a second
+   * for the whole cluster, and a snapshot takes 8: so backups take turns, and wait for theirs before they freeze anything,
+   * not while they hold it. One that is started with `--kube-api-qps=50` and `--kube-api-burst=100` serves 10. With 0
+   * nobody waits.
+   *
+   * @default 1
+   */
+  readonly snapshotSlots?: number;
 }
 
 const PRUNER = 'stillpoint-pruner';
@@ -64,13 +81,20 @@ const KEEP = {
  * new Registry(chart, 'registry');
  */
 export class Registry extends Construct implements IRegistry {
-  /** A registry that is there already. */
-  public static fromNamespace(namespaceName: string): IRegistry {
-    return { namespaceName };
+  /**
+   * A registry that is there already.
+   *
+   * @param namespaceName its namespace
+   * @param snapshotSlots how many backups may be at the snapshot controller at a time; 1 when left out
+   */
+  public static fromNamespace(namespaceName: string, snapshotSlots: number = DEFAULT_SLOTS): IRegistry {
+    return { namespaceName, snapshotSlots };
   }
 
   /** The registry's own namespace. */
   public readonly namespaceName: string;
+  /** How many backups may be at the snapshot controller at a time. */
+  public readonly snapshotSlots: number;
 
   constructor(scope: Construct, id: string, props: RegistryProps = {}) {
     super(scope, id);
@@ -87,6 +111,12 @@ export class Registry extends Construct implements IRegistry {
         annotations: { ...annotations, ...KEEP },
       },
     });
+    this.snapshotSlots = props.snapshotSlots ?? DEFAULT_SLOTS;
+    for (const [index, name] of slotNames(this.snapshotSlots).entries()) {
+      // Without a spec: whose turn it is is nothing that Git knows, or takes back.
+      const metadata = { name, namespace: this.namespaceName, labels, annotations };
+      new k8s.KubeLease(this, `Slot${index}`, { metadata });
+    }
     grantAccess(this, prunerAccess(), {
       accountName: PRUNER,
       accountNamespace: this.namespaceName,
@@ -94,7 +124,10 @@ export class Registry extends Construct implements IRegistry {
       labels,
       annotations,
     });
-    if (props.admissionPolicy ?? true) guardRecords(this, this.namespaceName, { labels, annotations });
+    if (props.admissionPolicy ?? true) {
+      guardRecords(this, this.namespaceName, { labels, annotations });
+      guardContents(this, this.namespaceName, { labels, annotations });
+    }
     const template = runnerPod(props, {
       args: ['prune', '--registry', this.namespaceName],
       accountName: PRUNER,

@@ -1,6 +1,18 @@
 import type { JobConfig } from '../../src/contract';
 import type { Engine, Target } from '../engine';
-import type { Clock, Events, Guards, Locks, Log, Platform, Registry, Run, Runners, SnapshotStore } from '../ports';
+import type {
+  Clock,
+  Events,
+  Guards,
+  Locks,
+  Log,
+  Platform,
+  Registry,
+  Run,
+  Runners,
+  Slots,
+  SnapshotStore,
+} from '../ports';
 
 /** What a backup needs of the world. */
 export interface BackupContext {
@@ -15,6 +27,8 @@ export interface BackupContext {
   readonly store: SnapshotStore;
   readonly registry: Registry;
   readonly locks: Locks;
+  /** Turns at the snapshot controller; undefined where it need not be waited for. */
+  readonly slots?: Slots | undefined;
   readonly events: Events;
   /** Undefined where the run has no guard: a backup whose freeze would outlive its session is refused. */
   readonly guards?: Guards | undefined;

@@ -16,6 +16,7 @@ import { changedFacts, type FrozenOutcome, plannedSnapshots, runFrozen } from '.
 import type { ArmedGuard, EventReason, StoredRecord } from '../ports';
 import { coverageFindings, type Preflight, preflight, refuseOnErrors, traceServer } from '../preflight';
 import { cutRecord, failedRecord, freezingRecord, succeededRecord, undoneRecord } from '../record';
+import { BackupTurn } from '../slot';
 import type { BackupContext } from './backup-context';
 import { openRecord } from './open-record';
 import { sweep } from './sweep';
@@ -50,11 +51,13 @@ class Backup {
   #stored: StoredRecord;
   /** What was cut and proven here, whether or not that could be written down. */
   #cut: BackupRecord | undefined;
+  readonly #turn: BackupTurn;
   #heldUndone: HeldUndone | undefined;
 
   constructor(context: BackupContext, stored: StoredRecord) {
     this.#context = context;
     this.#stored = stored;
+    this.#turn = new BackupTurn(context.slots, context.log);
   }
 
   /** An earlier freeze that could not be undone stops it: what it changed would be taken for what was there before. */
@@ -73,6 +76,8 @@ class Backup {
       const begun = this.#stored.record.phase !== 'pending';
       await this.#failStep(error);
       throw begun ? failedInTheMiddle(error) : error;
+    } finally {
+      await this.#turn.over();
     }
   }
 
@@ -83,7 +88,9 @@ class Backup {
       const plan = found.plan ?? planMissing();
       await this.#announceStep(found, plan);
       const guard = await this.#guardStep(plan);
-      const outcome = await this.#freezeStep(found, plan, guard);
+      const outcome = await this.#freezeStep(found, plan, guard).finally(() => {
+        this.#turn.end(this.#stored.record.plannedSnapshots?.length ?? 0);
+      });
       await this.#recheckStep(found, outcome);
       await this.#cutStep(outcome);
     } finally {
@@ -148,6 +155,7 @@ class Backup {
       jobUid: run.owner.jobUid,
       pod: run.owner.pod,
       budgetMs: budgetMs(config),
+      beforeFreeze: (stopped) => this.#turn.begin(stopped),
       clock,
       log,
       signal: AbortSignal.any([signal, found.session.lost, ...(guard === undefined ? [] : [guard.lost])]),

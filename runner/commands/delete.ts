@@ -1,4 +1,4 @@
-import { type BackupRecord, leaseName, recordName } from '../../src/contract';
+import { type BackupRecord, leaseName } from '../../src/contract';
 import { asStillpointError, StillpointError } from '../errors';
 import { findRecord } from '../find-record';
 import { recordPath } from '../output/records';
@@ -88,11 +88,12 @@ async function refuseStep(registry: Registry, { record }: StoredRecord): Promise
     throw new StillpointError('delete-refused', `backup ${path} is protected`);
   }
   if (record.phase !== 'succeeded') return;
-  const { namespace, database, id } = record;
+  const { namespace, database } = record;
   const good = (await registry.list({ namespace, database })).filter((other) => other.record.phase === 'succeeded');
   if (good.length > 1) return;
+  const command = registry.deletionCommand(record);
   throw new StillpointError('delete-refused', `backup ${path} is the last good one of its database`, {
-    hint: `take another one first; or delete its record with kubectl (configmap ${recordName(namespace, database, id)}, --wait=false), and the next prune removes it all the same`,
+    hint: `take another one first${command === undefined ? '' : `; or, to be rid of it all the same:\n    ${command}\n    stillpoint prune`}`,
   });
 }
 

@@ -6,7 +6,7 @@ import type { Target } from '../engine';
 import { asStillpointError } from '../errors';
 import type { Output } from '../output/records';
 import { table } from '../output/table';
-import type { Clock, Finding, Registry } from '../ports';
+import type { Clock, Finding, Registry, Volume } from '../ports';
 import { type PreflightContext, preflight } from '../preflight';
 
 export interface DoctorContext extends Omit<PreflightContext, 'target'> {
@@ -35,7 +35,7 @@ async function registryFindings({ registry, namespace, config }: DoctorContext):
   }
 }
 
-/** An error that ends the checks is a finding too: the last one. */
+/** An error that ends the checks is a finding too; what needs no session is looked at all the same. */
 async function databaseFindings(context: DoctorContext): Promise<readonly Finding[]> {
   const { config, clock } = context;
   const subject = `database ${config.spec.database}`;
@@ -47,8 +47,28 @@ async function databaseFindings(context: DoctorContext): Promise<readonly Findin
     const planned = found.plan === undefined ? '' : `: layout ${found.plan.layout}, holds still: ${found.plan.freezes}`;
     return [{ severity: 'ok', code: 'ok', subject, message: `${reached}${planned}` }, ...found.findings];
   } catch (thrown) {
-    return [asFinding(subject, thrown)];
+    const ended = asFinding(subject, thrown);
+    const others = await findingsWithoutSession(context);
+    return [ended, ...others.filter(({ message }) => message !== ended.message)];
   }
+}
+
+/** Rights, claims and classes: one run shows all that can be seen of them, whatever ended the checks. */
+async function findingsWithoutSession({ config, platform, store }: DoctorContext): Promise<readonly Finding[]> {
+  const findings: Finding[] = [];
+  const gather = async (subject: string, work: () => Promise<readonly Finding[]>): Promise<void> => {
+    findings.push(...(await work().catch((thrown: unknown) => [asFinding(subject, thrown)])));
+  };
+  const volumes: Volume[] = [];
+  await gather('rights', () => platform.checkAccess());
+  for (const selection of config.spec.volumes.filter(({ podVolume }) => podVolume === undefined)) {
+    await gather(`volume ${selection.name}`, async () => {
+      volumes.push(...(await platform.resolveVolumes([selection])));
+      return [];
+    });
+  }
+  await gather('snapshots', () => store.check(volumes, 'individually'));
+  return findings;
 }
 
 function asFinding(subject: string, thrown: unknown): Finding {

@@ -84,7 +84,7 @@ export async function restore(context: RestoreContext, options: RestoreOptions):
     // 4. The volumes.
     for (const { claim, name, size } of plan.volumes) {
       say(
-        `${plan.namespace === '' ? 'folder' : 'claim'} ${claim}${size === undefined ? '' : ` (${size})`} from volume ${name}`,
+        `making ${plan.namespace === '' ? 'folder' : 'claim'} ${claim}${size === undefined ? '' : ` (${size})`} from volume ${name}`,
       );
     }
     await site.makeVolumes(plan, signal);

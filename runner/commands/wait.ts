@@ -26,7 +26,8 @@ export async function wait(
   options: WaitOptions,
 ): Promise<string> {
   const { registry, clock } = context;
-  const { record } = await findRecord(registry, name, options);
+  // `backup` and then `wait latest`: the one that was just begun is meant, not the last good one.
+  const { record } = await findRecord(registry, name, options, 'any');
   using limit = timeLimit(
     clock,
     options.timeoutMs,

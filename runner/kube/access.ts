@@ -37,7 +37,8 @@ export interface KubeAccessRequest {
  * Throws kubernetes-unreachable when there is none.
  */
 export async function kubeAccess(request: KubeAccessRequest): Promise<KubeAccess> {
-  const named = request.kubeconfig ?? request.env.KUBECONFIG;
+  // An empty variable is none, as with kubectl.
+  const named = request.kubeconfig ?? (request.env.KUBECONFIG || undefined);
   const host = request.env.KUBERNETES_SERVICE_HOST;
   if (named === undefined && request.context === undefined && host !== undefined) {
     if (existsSync(join(ACCOUNT_FOLDER, 'token'))) return podAccess(host, request.env.KUBERNETES_SERVICE_PORT);

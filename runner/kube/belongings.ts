@@ -13,6 +13,12 @@ import {
 import type { KubeClient } from './client';
 import type { KubeObject, Resource } from './objects';
 
+/** A content that may stand for a cut: what tells whose it is. */
+interface Standing extends KubeObject {
+  readonly spec: { readonly source?: { readonly snapshotHandle?: string } };
+  readonly status?: { readonly snapshotHandle?: string };
+}
+
 /** Snapshots or group snapshots, with their contents. */
 export interface SnapshotKinds<C extends KubeObject> {
   readonly snapshots: Resource<KubeObject>;
@@ -102,7 +108,7 @@ async function contentsOf<C extends KubeObject>(
 ): Promise<readonly C[]> {
   const names = namesOf(record);
   const found = snapshots.map(({ metadata }) => metadata.uid);
-  const uids = new Set([...record.cuts.flatMap(({ uid, groupUid }) => [uid, groupUid]), ...found]);
+  const uids = new Set([...recordedUids(record), ...found]);
   uids.delete(undefined);
   const leftovers = new Set(record.leftovers);
   const { items } = await client.list(contents);
@@ -110,7 +116,7 @@ async function contentsOf<C extends KubeObject>(
     items.map(async (content) => {
       const { namespace, name = '', uid = '' } = refOf(content);
       if (namespace !== record.namespace || !names.has(name)) return [];
-      if (uids.has(uid)) return [content];
+      if (uids.has(uid) || carriesOwner(content, record)) return [content];
       const foreign = await client.get(kind, { name, namespace });
       const named = leftovers.has(objectPath(contents, content)) || uids.size === 0;
       return foreign?.metadata.uid !== uid && named ? [content] : [];
@@ -129,19 +135,43 @@ export async function leftoversOf<C extends KubeObject>(
   record: BackupRecord,
 ): Promise<readonly C[]> {
   const names = namesOf(record);
-  const cuts = new Set(record.cuts.flatMap(({ uid, groupUid }) => [uid, groupUid]));
+  const cuts = new Set(recordedUids(record));
   const leftovers = new Set(record.leftovers);
   const { items } = await client.list(contents);
   const ours = await Promise.all(
     items.map(async (content) => {
       const { namespace, name = '', uid = '' } = refOf(content);
-      if (!leftovers.has(objectPath(contents, content)) || cuts.has(uid)) return [];
+      if (!leftovers.has(objectPath(contents, content)) || cuts.has(uid) || holdsCut(content, record)) return [];
       if (namespace !== record.namespace || !names.has(name)) return [];
       const there = await client.get(kind, { name, namespace });
       return there?.metadata.uid === uid ? [] : [content];
     }),
   );
   return ours.flat();
+}
+
+/** The UIDs of all that a record's cuts were asked for by. */
+function recordedUids({ cuts }: BackupRecord): readonly (string | undefined)[] {
+  return cuts.flatMap(({ uid, groupUid, directUid }) => [uid, groupUid, directUid]);
+}
+
+/** Contents that a runner has made itself say whose they are, as snapshots do: a name of the record's they have besides. */
+function carriesOwner({ metadata: { labels, annotations } }: KubeObject, record: BackupRecord): boolean {
+  const { namespace, database, id, owner } = record;
+  return (
+    labels?.[LABELS.managedBy] === MANAGED_BY &&
+    labels[LABELS.namespace] === namespace &&
+    labels[LABELS.database] === database &&
+    labels[LABELS.backup] === id &&
+    annotations?.[ANNOTATIONS.jobUid] === owner.jobUid
+  );
+}
+
+/** Whether a content names a snapshot of the storage that is one of the record's cuts: two contents may name the same. */
+function holdsCut(content: KubeObject, { cuts }: BackupRecord): boolean {
+  const { spec, status } = content as Standing;
+  const handles = [status?.snapshotHandle, spec.source?.snapshotHandle].filter((handle) => handle !== undefined);
+  return cuts.some(({ handle }) => handle !== undefined && handles.includes(handle));
 }
 
 /** Every name that the record's snapshots have, or were going to have. */

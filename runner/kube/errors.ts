@@ -103,7 +103,10 @@ export function unreachable(request: RequestName, server: URL, cause: unknown): 
   );
 }
 
+/** Long enough for what an admission policy says: before that stand the object's name, and twice the policy's. */
+const SAID_MAX = 400;
+
 function oneLine(text: string): string {
   const flat = text.replace(/\s+/g, ' ').trim();
-  return flat.length > 300 ? `${flat.slice(0, 299)}…` : flat;
+  return flat.length > SAID_MAX ? `${flat.slice(0, SAID_MAX - 1)}…` : flat;
 }

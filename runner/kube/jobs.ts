@@ -4,6 +4,7 @@ import { parseConfig } from '../config';
 import { StillpointError } from '../errors';
 import type { Clock } from '../ports';
 import type { KubeClient } from './client';
+import { isAlreadyThere } from './errors';
 import { CONFIG_MAPS, CRON_JOBS, type CronJob, JOBS, type Job, PODS, type Pod } from './objects';
 import { endOf, stuckOn } from './restore/pod-state';
 import { until, type Waiting } from './until';
@@ -41,7 +42,7 @@ export async function startJob(client: KubeClient, policy: JobRequest, clock: Cl
   const { jobTemplate } = cronJob.spec;
   // A CronJob's name has at most 52 characters: with ten digits of seconds the Job's has at most 63.
   const name = `${cronJob.metadata.name}-${Math.floor(clock.now().getTime() / 1000)}`;
-  const created = await client.create(JOBS, {
+  const created = await createOnce(client, {
     metadata: {
       name,
       namespace,
@@ -62,6 +63,20 @@ export async function startJob(client: KubeClient, policy: JobRequest, clock: Cl
     database: jobTemplate.metadata?.labels?.[LABELS.database],
     registry: await registryOf(client, namespace, jobTemplate.spec),
   };
+}
+
+/** The Job's name and the backup's id are of the same second. */
+async function createOnce(client: KubeClient, job: Omit<Job, 'apiVersion' | 'kind'>): Promise<Job> {
+  try {
+    return await client.create(JOBS, job);
+  } catch (thrown) {
+    if (!isAlreadyThere(thrown)) throw thrown;
+    const { namespace, name } = job.metadata;
+    throw new StillpointError('id-taken', `job ${namespace}/${name} was started in this very second already`, {
+      hint: 'two backups of a policy need two seconds: try again',
+      cause: thrown,
+    });
+  }
 }
 
 /** Where the policy says that its records are. Whoever may not read its ConfigMap says it on the command line. */

@@ -46,6 +46,11 @@ export class KubernetesLocks implements Locks {
     return this.#held(await this.#take(await this.#whenGivenUp(found, by), holder));
   }
 
+  /** Takes a Lease as it was seen to be free. Throws backup-in-progress when somebody else was quicker. */
+  async claim(seen: KubeLease, holder: string): Promise<Lease> {
+    return this.#held(await this.#take(seen, holder));
+  }
+
   async #create(name: string, holder: string): Promise<KubeLease> {
     const { namespace } = this.#options;
     try {

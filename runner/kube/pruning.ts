@@ -92,7 +92,7 @@ export class KubernetesRemover implements Remover {
     const { clock, log } = this.#options;
     await Promise.all(
       contents.map(async ({ metadata: { name } }) => {
-        log.info({ content: name }, 'deletionPolicy Delete');
+        log.info({ content: name }, `${kind.kind} ${name} goes with what it holds in the storage`);
         const annotations = { [ANNOTATIONS.removalAsked]: clock.now().toISOString() };
         await this.#unlessGone(() =>
           this.#client.patch(kind, { name }, { metadata: { annotations }, spec: { deletionPolicy: 'Delete' } }),

@@ -39,14 +39,18 @@ export interface RestoreSiteContext {
   readonly clock: Clock;
   /** How long a started server may take until it accepts connections. */
   readonly inspectSeconds: number;
+  /** Tells a person what the storage complains of while it is waited for. */
+  readonly warn: (line: string) => void;
 }
 
 export class KubernetesRestoreSite implements RestoreSite {
   readonly #client: KubeClient;
   readonly #clock: Clock;
   readonly #inspectSeconds: number;
+  readonly #warn: (line: string) => void;
 
-  constructor({ client, clock, inspectSeconds }: RestoreSiteContext) {
+  constructor({ client, clock, inspectSeconds, warn }: RestoreSiteContext) {
+    this.#warn = warn;
     this.#client = client;
     this.#clock = clock;
     this.#inspectSeconds = inspectSeconds;
@@ -132,7 +136,7 @@ export class KubernetesRestoreSite implements RestoreSite {
     if (source.kind === 'snapshot') return source.name;
     const content = await this.#ensure(SNAPSHOT_CONTENTS, contentOf(plan, volume, source.cut), plan, signal);
     const snapshot = await this.#ensure(VOLUME_SNAPSHOTS, snapshotOf(plan, volume), plan, signal);
-    await untilImported(this.#waiting(signal), { snapshot, content });
+    await untilImported(this.#waiting(signal), { snapshot, content }, this.#warn);
     return snapshot.metadata.name;
   }
 

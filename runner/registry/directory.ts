@@ -72,6 +72,11 @@ export class DirectoryRegistry implements Registry {
     await this.#exchange(before, path, () => rm(path));
   }
 
+  /** Without its file nothing would know of its snapshots. */
+  deletionCommand(): undefined {
+    return undefined;
+  }
+
   follow(
     name: { readonly namespace: string; readonly database: string; readonly id: BackupId },
     signal: AbortSignal,

@@ -27,7 +27,7 @@ export class KubernetesRegistry implements Registry {
   async create(record: BackupRecord): Promise<StoredRecord> {
     const object = recordObject(record, this.#namespace);
     try {
-      return this.#stored(await this.#client.create(CONFIG_MAPS, object), record);
+      return this.#stored(await this.#allowed(() => this.#client.create(CONFIG_MAPS, object)), record);
     } catch (thrown) {
       if (isMissing(thrown)) throw this.#missing();
       if (!isAlreadyThere(thrown)) throw thrown;
@@ -53,12 +53,13 @@ export class KubernetesRegistry implements Registry {
 
   async get(namespace: string, database: string, id: BackupId): Promise<StoredRecord | undefined> {
     const name = recordName(namespace, database, id);
-    const found = await this.#client.get(CONFIG_MAPS, { namespace: this.#namespace, name });
+    const found = await this.#allowed(() => this.#client.get(CONFIG_MAPS, { namespace: this.#namespace, name }));
     return found === undefined ? undefined : this.#read(found);
   }
 
   async list(filter: RecordFilter): Promise<readonly StoredRecord[]> {
-    const { items } = await this.#client.list(CONFIG_MAPS, { namespace: this.#namespace, labels: labelFilter(filter) });
+    const selection = { namespace: this.#namespace, labels: labelFilter(filter) };
+    const { items } = await this.#allowed(() => this.#client.list(CONFIG_MAPS, selection));
     // A namespace that does not exist lists as empty.
     if (items.length === 0 && !(await this.#namespaceExists())) throw this.#missing();
     return items
@@ -78,6 +79,11 @@ export class KubernetesRegistry implements Registry {
       if (!isMissing(thrown)) throw thrown;
     }
     if (!stored.deletionRequested) await this.#client.delete(CONFIG_MAPS, { name, namespace }, { uid });
+  }
+
+  /** The finalizer keeps it until the next prune: kubectl must not wait for that. */
+  deletionCommand({ namespace, database, id }: BackupRecord): string {
+    return `kubectl delete configmap -n ${this.#namespace} ${recordName(namespace, database, id)} --wait=false`;
   }
 
   follow(
@@ -141,11 +147,21 @@ export class KubernetesRegistry implements Registry {
     return found;
   }
 
+  /** In a namespace that is not there the account has no rights either: what is missing is the namespace. */
+  async #allowed<T>(ask: () => Promise<T>): Promise<T> {
+    try {
+      return await ask();
+    } catch (thrown) {
+      if (isForbidden(thrown) && !(await this.#namespaceExists())) throw this.#missing();
+      throw thrown;
+    }
+  }
+
   async #namespaceExists(): Promise<boolean> {
     try {
       return (await this.#client.get(NAMESPACES, { name: this.#namespace })) !== undefined;
     } catch (thrown) {
-      // Without the right to look, an empty list is what it seems to be.
+      // Without the right to look, an answer is what it seems to be.
       if (isForbidden(thrown)) return true;
       throw thrown;
     }

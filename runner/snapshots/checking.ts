@@ -16,7 +16,9 @@ export async function checkIndividually(
 ): Promise<readonly Finding[]> {
   const drivers = volumes.flatMap(checkVolume);
   if (context.className !== undefined) {
-    return [...drivers, ...(await checkNamedClass(context.client, SNAPSHOT_CLASSES, context.className, volumes))];
+    const named = await checkNamedClass(context.client, SNAPSHOT_CLASSES, context.className, volumes);
+    const direct = named.some(({ severity }) => severity === 'error') ? undefined : context.direct;
+    return [...drivers, ...named, ...((await direct?.check(volumes)) ?? [])];
   }
   return [...drivers, ...(await checkDefaultClass(context.client, volumes))];
 }

@@ -1,5 +1,6 @@
 import type { KubeClient } from '../kube/client';
 import type { Clock, Log } from '../ports';
+import type { DirectCuts } from './direct';
 
 /** What the parts of the Kubernetes snapshot store share. */
 export interface SnapshotContext {
@@ -9,6 +10,8 @@ export interface SnapshotContext {
   /** The VolumeSnapshotClass; the cluster's default for the driver when left out. */
   readonly className?: string | undefined;
   readonly groupClassName?: string | undefined;
+  /** How single snapshots are cut without the snapshot controller; undefined leaves them to it. */
+  readonly direct?: DirectCuts | undefined;
   readonly clock: Clock;
   readonly log: Log;
   /**
@@ -18,4 +21,15 @@ export interface SnapshotContext {
   readonly unanswered: Set<Promise<unknown>>;
   /** The UIDs of the snapshots that were made, by name: their contents are found even when they themselves are gone. */
   readonly created: Map<string, string>;
+}
+
+/** Lets {@link SnapshotContext.unanswered} know of a request until it is answered, whatever the answer. */
+export function keptUntilAnswered<T>({ unanswered }: SnapshotContext, request: Promise<T>): Promise<T> {
+  const answered = request.then(
+    () => undefined,
+    () => undefined,
+  );
+  unanswered.add(answered);
+  void answered.then(() => unanswered.delete(answered));
+  return request;
 }

@@ -3,7 +3,7 @@ import { type Cut, LABELS, snapshotName } from '../../src/contract';
 import { StillpointError } from '../errors';
 import { isAlreadyThere } from '../kube/errors';
 import type { CutRequest, Volume } from '../ports';
-import type { SnapshotContext } from './context';
+import { keptUntilAnswered, type SnapshotContext } from './context';
 import { cutLost, nameTaken } from './failures';
 import { VOLUME_SNAPSHOTS, type VolumeSnapshot, type VolumeSnapshotContent } from './objects';
 import { SnapshotObserver } from './observer';
@@ -101,7 +101,7 @@ class Cutting {
 
   /** Without the signal: a request that was sent may be obeyed, so its answer is waited for even after an abort. */
   async #create(asked: Asked): Promise<VolumeSnapshot> {
-    const { client, namespace, className, unanswered } = this.#context;
+    const { client, namespace, className } = this.#context;
     const { labels, annotations } = this.#request;
     const created = client.create(VOLUME_SNAPSHOTS, {
       metadata: {
@@ -115,14 +115,8 @@ class Cutting {
         ...(className === undefined ? {} : { volumeSnapshotClassName: className }),
       },
     });
-    const answered = created.then(
-      () => undefined,
-      () => undefined,
-    );
-    unanswered.add(answered);
-    void answered.then(() => unanswered.delete(answered));
     try {
-      return await created;
+      return await keptUntilAnswered(this.#context, created);
     } catch (thrown) {
       if (!isAlreadyThere(thrown)) throw thrown;
       throw nameTaken('VolumeSnapshot', namespace, asked.name);

@@ -4,6 +4,7 @@ import { isForbidden } from '../kube/errors';
 import { type ExactObject, untilGone, untilObject } from '../kube/exact-object';
 import type { KubeObject, Resource } from '../kube/objects';
 import type { SnapshotContext } from './context';
+import { directLeft } from './direct-finding';
 import { apiOfGroups } from './group-api';
 import {
   contentName,
@@ -36,7 +37,7 @@ const PATIENCE_MS = 60_000;
 export async function discard(context: SnapshotContext, owner: Owner): Promise<readonly string[]> {
   await Promise.all(context.unanswered);
   const left = await Promise.all([discardSnapshots(context, owner), discardGroups(context, owner)]);
-  return left.flat();
+  return [...new Set([...left.flat(), ...(await directLeft(context, owner))])];
 }
 
 async function discardSnapshots(context: SnapshotContext, owner: Owner): Promise<readonly string[]> {

@@ -6,6 +6,11 @@ export function cutLost(namespace: string, name: string): StillpointError {
   return new StillpointError('cut-lost', `snapshot ${namespace}/${name} was deleted while the backup was at work`);
 }
 
+/** The content by which the storage was asked is there no more. */
+export function contentLost(name: string): StillpointError {
+  return new StillpointError('cut-lost', `content ${name} was deleted while the backup was at work`);
+}
+
 /** An object of the name that a snapshot was to have is there already. */
 export function nameTaken(kind: string, namespace: string, name: string): StillpointError {
   return new StillpointError('cut-failed', `there is a ${kind} ${namespace}/${name} already`, {

@@ -1,22 +1,38 @@
 /** Snapshots as VolumeSnapshots, or one VolumeGroupSnapshot, in the database's namespace. */
+import { randomUUID } from 'node:crypto';
 import { ANNOTATIONS, type BackupRecord, type Cut, groupSnapshotName, LABELS, snapshotName } from '../../src/contract';
+import { StillpointError } from '../errors';
 import type { CutRequest, Finding, SnapshotStore, Volume } from '../ports';
 import { checkIndividually, checkTogether } from './checking';
 import type { SnapshotContext } from './context';
 import { cutIndividually } from './cutting';
+import { DirectCuts } from './direct';
+import { adoptedReady } from './direct-adopting';
+import { cutDirectly } from './direct-cutting';
+import { directThere } from './direct-finding';
 import { discard, type Owner } from './discarding';
 import { cutTogether } from './group-cutting';
 import { groupsThere, memberReady } from './group-members';
-import { VOLUME_SNAPSHOTS } from './objects';
+import { contentName, VOLUME_SNAPSHOTS } from './objects';
 import { cutReady, readContent } from './readiness';
 import { knownFacts, snapshotState } from './status';
+
+export interface KubernetesSnapshotsOptions extends Omit<SnapshotContext, 'unanswered' | 'created' | 'direct'> {
+  /** Whether single snapshots are cut without waiting for the snapshot controller. It takes a named class. */
+  readonly direct?: boolean | undefined;
+}
 
 export class KubernetesSnapshots implements SnapshotStore {
   readonly atomic = true;
   readonly #context: SnapshotContext;
 
-  constructor(context: Omit<SnapshotContext, 'unanswered' | 'created'>) {
-    this.#context = { ...context, unanswered: new Set(), created: new Map() };
+  constructor({ direct, ...context }: KubernetesSnapshotsOptions) {
+    this.#context = {
+      ...context,
+      direct: direct === true ? new DirectCuts(context.client, namedClass(context.className), randomUUID) : undefined,
+      unanswered: new Set(),
+      created: new Map(),
+    };
   }
 
   names({ id, database, volumes, how }: Pick<CutRequest, 'id' | 'database' | 'volumes' | 'how'>): readonly string[] {
@@ -29,14 +45,15 @@ export class KubernetesSnapshots implements SnapshotStore {
   }
 
   cut(request: CutRequest, signal: AbortSignal): Promise<readonly Cut[]> {
-    const how = request.how === 'together' ? cutTogether : cutIndividually;
-    return how(this.#context, request, signal);
+    const context = this.#context;
+    if (request.how === 'together') return cutTogether(context, request, signal);
+    const { direct } = context;
+    if (direct === undefined) return cutIndividually(context, request, signal);
+    return cutDirectly({ ...context, direct }, request, signal);
   }
 
   ready(cuts: readonly Cut[], signal: AbortSignal): Promise<readonly Cut[]> {
-    return Promise.all(
-      cuts.map((cut) => (cut.group === undefined ? cutReady : memberReady)(this.#context, cut, signal)),
-    );
+    return Promise.all(cuts.map((cut) => howReady(cut)(this.#context, cut, signal)));
   }
 
   discard(owner: Owner): Promise<readonly string[]> {
@@ -54,7 +71,9 @@ export class KubernetesSnapshots implements SnapshotStore {
         const { name, uid, annotations, creationTimestamp } = snapshot.metadata;
         const volume = record.volumes.find((each) => each.name === snapshot.metadata.labels?.[LABELS.volume]);
         if (volume === undefined || annotations?.[ANNOTATIONS.jobUid] !== record.owner.jobUid) return [];
-        const content = await readContent(this.#context, snapshot.status?.boundVolumeSnapshotContentName);
+        // The controller binds the two long after the storage has cut.
+        const bound = snapshot.status?.boundVolumeSnapshotContentName ?? contentName(uid ?? '');
+        const content = await readContent(this.#context, bound);
         const state = snapshotState(snapshot, content, { driver: volume.driver });
         if (state.kind !== 'cut' && state.kind !== 'ready') return [];
         const now = clock.now().toISOString();
@@ -65,6 +84,23 @@ export class KubernetesSnapshots implements SnapshotStore {
         return [{ ...times, ...recorded, ...seen, ...(uid === undefined ? {} : { uid }), ...knownFacts(state.facts) }];
       }),
     );
-    return [...found.flat(), ...(await groupsThere(this.#context, record.cuts))];
+    const groups = await groupsThere(this.#context, record.cuts);
+    const single = found.flat();
+    const direct = await directThere(this.#context, record);
+    // One that has its snapshot already is found by that.
+    const without = direct.filter(({ snapshot }) => !single.some((cut) => cut.snapshot === snapshot));
+    return [...single, ...groups, ...without];
   }
+}
+
+function howReady({ group, directContent }: Cut): typeof cutReady {
+  if (group !== undefined) return memberReady;
+  return directContent === undefined ? cutReady : adoptedReady;
+}
+
+function namedClass(name: string | undefined): string {
+  if (name !== undefined) return name;
+  throw new StillpointError('config-invalid', 'snapshots are to be cut directly, and no snapshot class is named', {
+    hint: 'name one: what the snapshot controller would find out about the default class has to be known beforehand',
+  });
 }

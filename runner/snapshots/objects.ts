@@ -31,7 +31,13 @@ export interface VolumeSnapshotContent extends KubeObject {
     readonly source: { readonly volumeHandle?: string; readonly snapshotHandle?: string };
     readonly sourceVolumeMode?: string;
     readonly volumeSnapshotClassName?: string;
-    readonly volumeSnapshotRef: { readonly namespace?: string; readonly name?: string; readonly uid?: string };
+    readonly volumeSnapshotRef: {
+      readonly apiVersion?: string;
+      readonly kind?: string;
+      readonly namespace?: string;
+      readonly name?: string;
+      readonly uid?: string;
+    };
   };
   readonly status?: {
     readonly snapshotHandle?: string;
@@ -46,6 +52,7 @@ export interface VolumeSnapshotContent extends KubeObject {
 export interface SnapshotClass extends KubeObject {
   readonly driver: string;
   readonly deletionPolicy: 'Delete' | 'Retain';
+  readonly parameters?: Readonly<Record<string, string>>;
 }
 
 export interface VolumeGroupSnapshot extends KubeObject {
@@ -132,6 +139,15 @@ export const DEFAULT_CLASS_ANNOTATION = 'snapshot.storage.kubernetes.io/is-defau
 
 /** On a content: the storage was asked for a snapshot and has not answered yet. */
 export const BEING_CREATED_ANNOTATION = 'snapshot.storage.kubernetes.io/volumesnapshot-being-created';
+
+/** On a content: the controller keeps it until its snapshot has let it go. */
+export const CONTENT_FINALIZER = 'snapshot.storage.kubernetes.io/volumesnapshotcontent-bound-protection';
+
+/** On a content: the Secret that the driver needs to cut, and to delete. */
+export const SECRET_ANNOTATIONS = {
+  name: 'snapshot.storage.kubernetes.io/deletion-secret-name',
+  namespace: 'snapshot.storage.kubernetes.io/deletion-secret-namespace',
+} as const;
 
 /** On a group: the controller has bound it, and will see to its deletion. */
 export const GROUP_BOUND_FINALIZER = 'groupsnapshot.storage.kubernetes.io/volumegroupsnapshot-bound-protection';

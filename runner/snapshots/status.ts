@@ -52,6 +52,31 @@ export function snapshotState(
   return message === undefined ? { kind: 'pending' } : { kind: 'error', message };
 }
 
+/** Reads the state of a content alone, by which the storage was asked without a snapshot. */
+export function contentState(content: VolumeSnapshotContent): SnapshotState {
+  const { metadata, spec, status } = content;
+  const sign = cutSign(spec.driver);
+  const ready = status?.readyToUse === true;
+  const cut = isSet(status?.snapshotHandle) && status?.creationTime !== undefined;
+  if (ready || (cut && sign === 'creationTime')) {
+    const restoreSize = status?.restoreSize === undefined ? undefined : `${status.restoreSize}`;
+    return {
+      kind: ready ? 'ready' : 'cut',
+      facts: {
+        content: metadata.name,
+        driver: spec.driver,
+        driverKnown: driverFacts(spec.driver).known,
+        handle: status?.snapshotHandle,
+        cutAt: status?.creationTime === undefined ? undefined : nanosecondsToTime(status.creationTime),
+        seenBy: sign,
+        restoreSize,
+      },
+    };
+  }
+  const message = status?.error?.message;
+  return message === undefined ? { kind: 'pending' } : { kind: 'error', message };
+}
+
 /**
  * Whether nothing is in the making: it was cut, or the storage has refused. A snapshot that is deleted while the
  * storage is at it may stay half deleted for the 15 minutes until the sidecar looks at everything again

@@ -1,5 +1,5 @@
 /** What each command of the command line does: wires its ports, runs it, and gives back what to print. */
-import { type BackupRecord, JOB_INDEX, JOB_INDEX_VARIABLE } from '../../src/contract';
+import { type BackupRecord, COMPONENTS, JOB_INDEX, JOB_INDEX_VARIABLE, LABELS } from '../../src/contract';
 import type { GlobalOptions, Handlers, RestoreCommandOptions } from '../cli';
 import { type BackupContext, backup } from '../commands/backup';
 import { type DeleteContext, deleteBackup } from '../commands/delete';
@@ -15,7 +15,7 @@ import { readConfig } from '../config';
 import { StillpointError } from '../errors';
 import { formatRecord, type Output, recordPath } from '../output/records';
 import type { Finding, RecordFilter, Registry } from '../ports';
-import { refuseOnErrors } from '../preflight';
+import { failOnErrors } from '../preflight';
 import { reporting } from '../restore/outcome';
 import { engineOf, type World } from './world';
 
@@ -40,7 +40,7 @@ export function makeHandlers(world: World, { print, confirm }: Terminal): Handle
       async () => packFindings(findings),
     );
     print(formatFindings(findings, output));
-    refuseOnErrors(findings);
+    failOnErrors(findings);
     return '';
   };
   return {
@@ -195,6 +195,6 @@ function printed(record: BackupRecord, output: Output, { clock }: World): string
 function required(value: string | undefined, command: string): string {
   if (value !== undefined) return value;
   throw new StillpointError('usage-invalid', `${command} needs the name of a policy, or --config`, {
-    hint: `stillpoint ${command} --help`,
+    hint: `see which there are: kubectl get cronjobs -A -l ${LABELS.component}=${COMPONENTS.backup}`,
   });
 }

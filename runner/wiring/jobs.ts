@@ -3,11 +3,11 @@ import { MOUNTS } from '../../src/contract';
 import { timeLimit } from '../abort';
 import type { BackupCommandOptions } from '../cli';
 import { formatFindings, unpackFindings } from '../commands/doctor';
-import { StillpointError } from '../errors';
+import { recordedError, StillpointError } from '../errors';
 import { findRecord } from '../find-record';
 import { endOfJob, failureOfJob, type StartedJob, startJob } from '../kube/jobs';
 import type { Registry } from '../ports';
-import { refuseOnErrors } from '../preflight';
+import { failOnErrors } from '../preflight';
 import { readOutcome, TERMINATION_LOG } from '../restore/outcome';
 import { connect, kubernetesRegistry } from './kubernetes';
 import type { World } from './world';
@@ -26,7 +26,9 @@ export async function backupByJob(policy: string, options: BackupCommandOptions,
   const client = await connect(options, world);
   const job = await startJob(client, { namespace: namespaceOf(options, client.namespace), name: policy }, clock);
   const name = backupOf(job);
-  if (options.wait !== true) return `job ${job.namespace}/${job.name} started: backup ${name}\n`;
+  if (options.wait !== true) {
+    return `job ${job.namespace}/${job.name} started: backup ${name}\nstillpoint wait ${name}\n`;
+  }
   log.info({ job: job.name }, `backup ${name} started`);
   const failure = await failureOfJob({ client, clock, signal: AbortSignal.any([signal, limit.signal]) }, job).catch(
     (thrown: unknown) => {
@@ -53,10 +55,10 @@ async function outcomeOf(registry: Registry, job: StartedJob, failure: string | 
   const found = await findRecord(registry, name, { namespace: job.namespace }).catch(() => undefined);
   if (failure === undefined && found?.record.phase === 'succeeded') return `backup ${name} succeeded\n`;
   const { error, phase } = found?.record ?? {};
-  const reason =
-    error === undefined ? `${failure ?? `it is ${phase ?? 'not on record'}`}` : `${error.message} (${error.code})`;
+  if (error !== undefined) throw recordedError(error, `backup ${name} failed`);
+  const reason = failure ?? `it is ${phase ?? 'not on record'}`;
   throw new StillpointError('wait-impossible', `backup ${name} failed: ${reason}`, {
-    hint: error?.hint ?? `kubectl logs -n ${job.namespace} job/${job.name}, or kubectl describe it`,
+    hint: `kubectl logs -n ${job.namespace} job/${job.name}, or kubectl describe it`,
   });
 }
 
@@ -100,7 +102,7 @@ async function runFindings(
     readOutcome<string>(message, `${command} in job ${job.name} (exit code ${exitCode})`, 'internal'),
   );
   print(formatFindings(findings, options.output));
-  refuseOnErrors(findings);
+  failOnErrors(findings);
 }
 
 /** What comes of it travels in the termination message: the log of a pod that has ended may be gone before it is read. */

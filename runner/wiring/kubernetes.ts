@@ -13,8 +13,9 @@ import { KubernetesPlatform } from '../kube/platform';
 import { KubernetesRemover } from '../kube/pruning';
 import { jobOfPod } from '../kube/run';
 import { KubernetesRunners } from '../kube/runners';
+import { KubernetesSlots } from '../kube/slots';
 import { LogEvents } from '../local/events';
-import type { Lease, Locks, Registry, Remover, Run } from '../ports';
+import type { Lease, Locks, Registry, Remover, Run, Slots } from '../ports';
 import { KubernetesRegistry } from '../registry/kubernetes';
 import { KubernetesSnapshots } from '../snapshots/kubernetes';
 import { engineNamed, type World } from './world';
@@ -78,11 +79,13 @@ export async function kubernetesBackup(
       namespace,
       className: snapshots.className,
       groupClassName: snapshots.groupClassName,
+      direct: snapshots.direct,
       clock,
       log,
     }),
     registry: kubernetesRegistry(client, registryNamespace, world),
     locks: new KubernetesLocks(client, { namespace, clock, log }),
+    slots: slotsOf(config, client, { namespace: registryNamespace, holder: run.owner.jobUid }, world),
     runners: new KubernetesRunners(client, namespace),
     guards: job === undefined ? undefined : guardsOf(config, namespace, client, world),
     events: job === undefined ? new LogEvents(log) : new KubernetesEvents(client, { namespace, run, clock }),
@@ -91,6 +94,21 @@ export async function kubernetesBackup(
     signal,
     runnerVersion: world.version,
   };
+}
+
+/** Of the time that a backup has, so much may go by before its turn comes. */
+const SLOT_SHARE = 0.8;
+
+function slotsOf(
+  { spec }: JobConfig,
+  client: KubeClient,
+  who: { readonly namespace: string; readonly holder: string },
+  { clock, log }: World,
+): Slots | undefined {
+  const count = spec.snapshots.slots ?? 0;
+  if (count === 0) return undefined;
+  const limitMs = (spec.deadlineSeconds ?? JOB_DEFAULTS.readyTimeoutSeconds) * SLOT_SHARE * 1000;
+  return new KubernetesSlots(client, { ...who, count, limitMs, clock, log });
 }
 
 /** The guard of a Job: another pod of it. */

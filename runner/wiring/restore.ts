@@ -73,8 +73,9 @@ async function restoreContext(
 async function kubernetesSite(
   client: Awaited<ReturnType<typeof import('./kubernetes').connect>>,
   { timeout }: RestoreCommandOptions,
-  { clock }: World,
+  { clock, log }: World,
 ): Promise<RestoreSite> {
   const { KubernetesRestoreSite } = await import('../kube/restore-site');
-  return new KubernetesRestoreSite({ client, clock, inspectSeconds: Math.ceil(timeout / 1000) });
+  const warn = (line: string): void => log.warn({}, line);
+  return new KubernetesRestoreSite({ client, clock, inspectSeconds: Math.ceil(timeout / 1000), warn });
 }

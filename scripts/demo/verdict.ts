@@ -27,9 +27,9 @@ export function judge(record: BackupRecord, ledger: LedgerWriter, restored: read
       {
         what: 'rows committed at the cut',
         value: String(before.length),
-        remark: 'acknowledged before it was asked for',
+        remark: 'acknowledged before it was asked for: none of these may be missing',
       },
-      { what: 'rows restored', value: String(present), remark: 'with those committed while it was made' },
+      { what: 'rows restored', value: String(present), remark: 'these, and those committed while it was made' },
       { what: 'rows lost', value: String(lost.length) },
       { what: 'rows from after the cut', value: String(foreign.length) },
       windowLine(record),

@@ -5,6 +5,7 @@ import {
   type AccessNeed,
   ANNOTATIONS,
   backupAccess,
+  DEFAULT_SLOTS,
   FINALIZER,
   LABELS,
   prepareAccess,
@@ -27,6 +28,8 @@ function accessPage(): string {
     claims: ['‹claim›'],
     snapshotClasses: ['‹snapshot class›'],
     groupClasses: [],
+    directCut: false,
+    slots: DEFAULT_SLOTS,
     lease: 'stillpoint-‹database›',
     registryNamespace: '‹registry›',
     clusterScope: true,
@@ -41,7 +44,9 @@ function accessPage(): string {
     guardLease: 'stillpoint-‹database›.guard',
   });
   const known = new Set(usual.map((need) => JSON.stringify(need)));
-  const more = widest.filter((need) => !known.has(JSON.stringify(need)));
+  const beyond = (needs: readonly AccessNeed[]): readonly AccessNeed[] =>
+    needs.filter((need) => !known.has(JSON.stringify(need)));
+  const direct = backupAccess({ ...byName, byLabel: false, byPod: false, directCut: true });
   return page('Rights', [
     'The rights of each account, and why it has them. The constructs make Roles of this table, and `stillpoint doctor` asks the API server for each. No account may read Secrets: the kubelet mounts them.',
     '## The account of a policy',
@@ -49,7 +54,10 @@ function accessPage(): string {
     accessTable(usual),
     '### Only where the policy needs it',
     'Claims that are found by labels, a class that is not named, group snapshots, a guard:',
-    accessTable(more),
+    accessTable(beyond(widest)),
+    '### Only with `directCut`',
+    'The right to make contents is cluster-wide, and a content can name any volume and any snapshot of a driver. The `Registry` makes an admission policy that holds the account to contents of its own namespace, which retain; whose volume a handle names, the API server cannot tell. So it is a right to read all volumes of the driver: give it where that is acceptable.',
+    accessTable(beyond(direct)),
     '## The pruner',
     'One in a cluster, in the namespace of the registry: the only account that may let the storage forget a snapshot.',
     accessTable(prunerAccess()),

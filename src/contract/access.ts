@@ -1,5 +1,5 @@
 import type { JobConfig } from './job-config';
-import { DEFAULT_REGISTRY_NAMESPACE, guardLeaseName, leaseName, statefulSetClaimName } from './names';
+import { DEFAULT_REGISTRY_NAMESPACE, guardLeaseName, leaseName, slotNames, statefulSetClaimName } from './names';
 
 /**
  * What the accounts may do, and why: the constructs make Roles of it, the runner asks the API server for each before
@@ -33,6 +33,10 @@ export interface AccessRequest {
   /** Empty: the cluster's default class is looked for. */
   readonly snapshotClasses: readonly string[];
   readonly groupClasses: readonly string[];
+  /** Whether single snapshots are cut without waiting for the snapshot controller. */
+  readonly directCut: boolean;
+  /** How many Leases there are for turns at the snapshot controller. */
+  readonly slots: number;
   readonly lease: string;
   /** The Lease on which runner and guard meet; left out where the policy has no guard. */
   readonly guardLease?: string | undefined;
@@ -52,6 +56,8 @@ export function accessRequestOf({ spec }: JobConfig): AccessRequest {
     byPod: volumes.some(({ podVolume }) => podVolume !== undefined),
     snapshotClasses: snapshots.className === undefined ? [] : [snapshots.className],
     groupClasses: snapshots.groupClassName === undefined ? [] : [snapshots.groupClassName],
+    directCut: snapshots.direct ?? false,
+    slots: snapshots.slots ?? 0,
     lease: leaseName(database),
     guardLease: guarded === true ? guardLeaseName(database) : undefined,
     registryNamespace: registry.namespace ?? DEFAULT_REGISTRY_NAMESPACE,
@@ -74,7 +80,51 @@ export function backupAccess(request: AccessRequest): readonly AccessNeed[] {
       // RBAC cannot tell one's own records from others': src/record-guard.ts does.
       why: 'keep the record of each backup, under names that are not known beforehand: the admission policy of the registry keeps it to its own namespace',
     },
-    ...(request.clusterScope ? clusterAccess(request) : []),
+    ...(request.slots === 0 ? [] : [slotAccess(request.slots)]),
+    ...wideAccess(request),
+  ];
+}
+
+function slotAccess(count: number): AccessNeed {
+  return {
+    scope: 'registry',
+    apiGroup: 'coordination.k8s.io',
+    resource: 'leases',
+    verbs: ['get', 'list', 'watch', 'update'],
+    names: slotNames(count),
+    optional: true,
+    why: 'wait for a turn at the snapshot controller before the freeze, instead of under it',
+  };
+}
+
+function wideAccess(request: AccessRequest): AccessNeed[] {
+  const direct = request.directCut ? directAccess(request) : [];
+  const looks = request.clusterScope ? clusterAccess(request) : [];
+  return [...looks.filter((look) => !direct.some(({ resource }) => resource === look.resource)), ...direct];
+}
+
+/** What a direct cut cannot do without. */
+function directAccess({ snapshotClasses }: AccessRequest): AccessNeed[] {
+  const needed = (apiGroup: string, resource: string, verbs: readonly string[], why: string): AccessNeed => ({
+    scope: 'cluster',
+    apiGroup,
+    resource,
+    verbs,
+    why,
+  });
+  return [
+    {
+      ...needed(SNAPSHOT_GROUP, 'volumesnapshotclasses', ['get'], 'know what a direct cut has to be asked for with'),
+      names: snapshotClasses,
+    },
+    needed(
+      SNAPSHOT_GROUP,
+      'volumesnapshotcontents',
+      ['create', 'get', 'list', 'watch'],
+      // RBAC cannot tell whose volume a content names: src/content-guard.ts does what can be done.
+      'ask the storage for a direct cut and see it; a content can name any volume and any snapshot of a driver',
+    ),
+    needed('', 'persistentvolumes', ['get'], 'know the handle of a volume that is cut directly'),
   ];
 }
 

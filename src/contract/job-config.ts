@@ -27,6 +27,15 @@ const name = string({ pattern: DNS_SUBDOMAIN_PATTERN, maxLength: 253 });
 const label = string({ pattern: DNS_LABEL_PATTERN, maxLength: 63 });
 const path = string({ description: 'An absolute path in the file system of the runner.' });
 
+/**
+ * What the snapshot controller can do with its default settings (external-snapshotter 8.6: --kube-api-qps): so long it
+ * takes until it is rested. One that may make more gets more slots, each for as many requests a second.
+ */
+export const SNAPSHOT_CONTROLLER = { requestsPerSnapshot: 8, requestsPerSecond: 5 } as const;
+
+/** How many backups may be at the snapshot controller at a time where nothing is said. */
+export const DEFAULT_SLOTS = 1;
+
 /** How the runner reaches a server. Credentials are files, never values. */
 export const CONNECTION = object({
   host: string({
@@ -106,6 +115,19 @@ export const JOB_CONFIG = object(
       snapshots: object({
         className: optional(name),
         groupClassName: optional(name),
+        direct: optional(
+          boolean(
+            'Whether single snapshots are cut without waiting for the snapshot controller: the account then makes contents. It takes a className.',
+          ),
+        ),
+        slots: optional(
+          integer({
+            minimum: 0,
+            maximum: 100,
+            description:
+              'How many Leases there are in the registry by which backups take turns at the snapshot controller. None are waited for when left out.',
+          }),
+        ),
         directory: optional(path),
       }),
       budgetSeconds: optional(integer({ minimum: 1, maximum: 3600 })),

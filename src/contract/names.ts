@@ -56,6 +56,16 @@ export function groupSnapshotName(database: string, id: BackupId): string {
   return `${database}-${id}`;
 }
 
+/** The name of the content by which the storage is asked for a direct cut, by the UID that was made up for it. */
+export function cutContentName(uid: string): string {
+  return `stillpoint-cut-${uid}`;
+}
+
+/** The name of the content that stands for a direct cut ever after. */
+export function directContentName(uid: string): string {
+  return `stillpoint-snapshot-${uid}`;
+}
+
 /** The name of a record in the registry: namespaces and databases of the same name stay apart. */
 export function recordName(namespace: string, database: string, id: BackupId): string {
   return `${namespace}.${database}.${id}`;
@@ -67,6 +77,16 @@ export const RECORD_NAME_PATTERN = '^[^.]+\\..+\\.\\d{14}$';
 /** The name of the Lease that one backup of a database holds while it works. */
 export function leaseName(database: string): string {
   return `stillpoint-${database}`;
+}
+
+/** The name of one of the Leases by which backups take turns at the snapshot controller. */
+export function slotName(index: number): string {
+  return `stillpoint-slot-${index}`;
+}
+
+/** The names of all of them. */
+export function slotNames(count: number): string[] {
+  return Array.from({ length: count }, (_, index) => slotName(index));
 }
 
 /**

@@ -35,6 +35,13 @@ const cut = object(
     group: optional(string({ description: 'The VolumeGroupSnapshot that it is a member of.' })),
     groupUid: optional(string()),
     content: optional(string({ description: 'The VolumeSnapshotContent.' })),
+    directContent: optional(
+      string({
+        description:
+          'Of a direct cut: the content by which the storage was asked. It names the same snapshot as `content`.',
+      }),
+    ),
+    directUid: optional(string({ description: 'The UID that was made up for it.' })),
     driver: optional(string()),
     handle: optional(string({ description: "The storage system's own name of the snapshot." })),
     cutAt: optional(timestamp("The storage's own clock, never compared with ours.")),

@@ -23,11 +23,10 @@ import { prepareRun } from '../e2e/harness/prepare';
 import { recordOf } from '../e2e/harness/records';
 import { followStarts, runnerProcess } from '../e2e/harness/runner-process';
 import { thisRun } from '../e2e/harness/this-run';
+import type { BenchOptions } from './options';
 import { firstStatementSince, LOG_LINE_PREFIX, peakMiB } from './process';
 import type { BenchRow } from './rows';
 import { median } from './table';
-
-const RUNS = 10;
 
 /** The snapshot controller makes 5 requests a second, in bursts of 10: so long it takes until it is rested. */
 const REST_MS = 5000;
@@ -50,7 +49,7 @@ interface Sample {
   readonly peakMiB: number;
 }
 
-export async function bench(): Promise<BenchRow[]> {
+export async function bench({ runs }: BenchOptions): Promise<BenchRow[]> {
   await using _run = await prepareRun();
   await using namespace = await makeNamespace('bench');
   const logging = ['log_statement=all', 'logging_collector=on', 'log_filename=all.log'];
@@ -65,14 +64,14 @@ export async function bench(): Promise<BenchRow[]> {
   const situation = { policy, server, gate, starts: starts.at };
   await sample(situation);
   const samples: Sample[] = [];
-  for (let run = 0; run < RUNS; run++) {
+  for (let run = 0; run < runs; run++) {
     await pause(REST_MS);
     samples.push(await sample(situation));
   }
   const overheads = samples.map(({ overheadMs }) => overheadMs);
   return [
     {
-      name: `cluster: session ready to cut seen, over the driver's own time, p50 of ${RUNS}`,
+      name: `cluster: session ready to cut seen, over the driver's own time, p50 of ${runs}`,
       ...ms(median(overheads)),
       target: TARGETS.overheadMs,
     },

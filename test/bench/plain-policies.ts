@@ -33,7 +33,15 @@ export function plainPolicy(chart: Construct, namespace: string, database: strin
   });
   new k8s.KubeRole(scope, 'RegistryRole', {
     metadata: inRegistry,
-    rules: [{ apiGroups: [''], resources: ['configmaps'], verbs: ['create', 'get', 'list', 'update'] }],
+    rules: [
+      { apiGroups: [''], resources: ['configmaps'], verbs: ['create', 'get', 'list', 'update'] },
+      {
+        apiGroups: ['coordination.k8s.io'],
+        resources: ['leases'],
+        verbs: ['get', 'list', 'watch', 'update'],
+        resourceNames: ['stillpoint-slot-0'],
+      },
+    ],
   });
   new k8s.KubeRoleBinding(scope, 'RegistryRoleBinding', {
     metadata: inRegistry,
@@ -99,7 +107,7 @@ function config(namespace: string, database: string, name: string): object {
       },
       volumes: [{ name: 'data', role: 'data', claim: `data-${database}-0` }],
       layout: 'auto',
-      snapshots: { className: 'retained' },
+      snapshots: { className: 'retained', slots: 1 },
       budgetSeconds: 30,
       readyTimeoutSeconds: 3213,
       deadlineSeconds: 3600,

@@ -3,6 +3,8 @@ export interface BenchRow {
   readonly name: string;
   readonly value: number;
   readonly unit: string;
+  /** The smallest and the largest of the values that it is the middle of. */
+  readonly spread?: readonly [min: number, max: number];
   /** What the value should stay at or under; without it the row is for information. */
   readonly target?: number;
 }

@@ -4,9 +4,9 @@ import type { BenchRow } from './rows';
 export function table(rows: readonly BenchRow[]): string {
   const cells = [
     ['', 'measured', 'target', ''],
-    ...rows.map(({ name, value, unit, target }) => [
+    ...rows.map(({ name, value, unit, target, spread }) => [
       name,
-      `${value} ${unit}`,
+      `${value} ${unit}${spread === undefined ? '' : ` (${spread[0]} to ${spread[1]})`}`,
       target === undefined ? '' : `≤ ${target} ${unit}`,
       target === undefined ? '' : value <= target ? 'ok' : 'over',
     ]),
@@ -20,6 +20,18 @@ export function table(rows: readonly BenchRow[]): string {
       .join('  ')
       .trimEnd();
   return `\n${cells.map(line).join('\n')}\n\n`;
+}
+
+/** The middle of some times, with the least and the most; a name says what they are of. */
+export function timesRow(name: string, values: readonly number[], target?: number): BenchRow {
+  const rounded = values.map(Math.round);
+  return {
+    name: `${name}, p50 of ${values.length}`,
+    value: Math.round(median(values)),
+    unit: 'ms',
+    spread: [Math.min(...rounded), Math.max(...rounded)],
+    ...(target === undefined ? {} : { target }),
+  };
 }
 
 /** The middle of some values; the mean of the two in the middle where there is none. */

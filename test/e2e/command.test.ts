@@ -33,8 +33,10 @@ test('backup --wait comes back when the backup has succeeded; its database is na
 test('backup --wait says why a backup failed, after all attempts of its Job', async () => {
   await policyOf('broken', { host: 'nobody-is-here' });
   const answer = await run('backup', 'broken', '--wait');
-  expect(answer.exitCode).toBe(4);
+  // The record's own code, and the exit code that belongs to it.
+  expect(answer.exitCode, answer.stderr).toBe(3);
   expect(answer.stderr).toMatch(/failed: .*nobody-is-here.* \(server-unreachable\)/);
+  expect(answer.stderr).not.toContain('wait-impossible');
 });
 
 test('backup --wait does not wait for an image that nobody has', async () => {

@@ -21,7 +21,6 @@ import {
 } from './harness/mongo';
 import { makeNamespace, type TestNamespace, uniqueName } from './harness/namespace';
 import { applyMongoPolicy, type TestPolicy } from './harness/policy';
-import { recordsOf } from './harness/records';
 import { type RunnerProcess, runnerProcess } from './harness/runner-process';
 import { stillpoint } from './harness/stillpoint';
 import { eventually } from './harness/wait';
@@ -63,13 +62,17 @@ describe(MONGO_TITLE, () => {
     return copy;
   }
 
-  /** The rows that a client had been told of when the server was let go: under the lock none was added. */
+  /**
+   * The rows that a client had been told of when the last cut was seen. The server was locked then, and stayed so for a
+   * while: what was acknowledged later was written after the unlock. (Not when it was thawed: the clients hear of that
+   * before the runner has written the time down.)
+   */
   function acknowledgedBefore(rows: readonly LedgerRow[], instant: string | undefined): readonly number[] {
-    const thawed = Date.parse(instant ?? '');
+    const seen = Date.parse(instant ?? '');
     return rows
-      .filter(({ acknowledged = Number.POSITIVE_INFINITY }) => acknowledged < thawed)
+      .filter(({ acknowledged = Number.POSITIVE_INFINITY }) => acknowledged < seen)
       .map(({ number }) => number)
-      .sort((a, b) => a - b);
+      .sort((one, other) => one - other);
   }
 
   test.each(Array.from({ length: RUNS }, (_, run) => run + 1))(
@@ -91,7 +94,7 @@ describe(MONGO_TITLE, () => {
       });
       expect(record.proof?.before.facts.lastWrite).toBe(record.position?.opTime);
       const rows = await (await restoredCopy(policy, record)).numbers();
-      expect(rows).toEqual(acknowledgedBefore(ledger.rows, record.times.thawed));
+      expect(rows).toEqual(acknowledgedBefore(ledger.rows, record.times.lastCutSeen));
     },
   );
 
@@ -203,21 +206,6 @@ describe(MONGO_TITLE, () => {
       expect(record).toMatchObject({ heldUndone: { by: 'runner' } });
       await ledger.more(20);
       expect(ledger.longestStallMs(from)).toBeLessThan(BUDGET_SECONDS * 1000);
-    });
-
-    test('rule 8: a runner that is killed leaves the lock to its guard, who is logged in already', async () => {
-      const { job, policy, runner, ledger, from } = await lockedBackup('killed');
-      runner.kill();
-      await ledger.more(20);
-      const stall = ledger.longestStallMs(from);
-      expect(stall).toBeGreaterThan(700);
-      expect(stall).toBeLessThan((BUDGET_SECONDS + 5) * 1000);
-      const undone = await eventually('it is on record who unlocked it', async () => {
-        return (await recordsOf(policy))[0]?.heldUndone;
-      });
-      expect(undone).toMatchObject({ by: 'guard', done: [expect.stringContaining('fsyncUnlock')] });
-      await remove(KINDS.job, job.name, job.namespace);
-      for (const { phase } of await recordsOf(policy)) expect(phase).not.toBe('succeeded');
     });
   });
 });

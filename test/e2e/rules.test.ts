@@ -2,8 +2,6 @@
  * Safety rules of which a backup that succeeds shows nothing: what the server itself sees while one is at work, and what
  * it does when the runner is no longer there. The others are shown where what they are about is tested.
  */
-import { execFile } from 'node:child_process';
-import { promisify } from 'node:util';
 import { Duration } from 'cdk8s';
 import type pg from 'pg';
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
@@ -15,7 +13,7 @@ import { makeNamespace, type TestNamespace } from './harness/namespace';
 import { applyPolicy, type PolicyOptions, type TestPolicy } from './harness/policy';
 import { startPostgres, type TestPostgres } from './harness/postgres';
 import { recordsOf } from './harness/records';
-import { type RunnerProcess, runnerProcess } from './harness/runner-process';
+import { type RunnerProcess, runnerProcess, unplug } from './harness/runner-process';
 import { stillpoint } from './harness/stillpoint';
 import { eventually } from './harness/wait';
 import { makeRetainClass } from './kube/fixture';
@@ -153,11 +151,6 @@ test('rule 8: a runner that hangs: the server ends its session when the budget i
   const policy = await policyOf('hangs', { budget: Duration.seconds(5) });
   await losesRunner(policy, ({ pid }) => void process.kill(pid, 'SIGSTOP'), 10);
 });
-
-/** Takes the runner's pod off the network: not a packet comes through any more, and nobody is told. */
-async function unplug({ pid }: RunnerProcess): Promise<void> {
-  await promisify(execFile)('nsenter', ['--target', `${pid}`, '--net', 'ip', 'link', 'set', 'eth0', 'down']);
-}
 
 test('rule 8: a runner without a network: the server finds out long before the budget is over', async () => {
   const policy = await policyOf('unplugged', { budget: Duration.seconds(60) });

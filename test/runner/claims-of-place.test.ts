@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import type { ServerPlace } from '../../runner/ports';
-import { claimsOfPlace } from '../../runner/preflight';
+import type { ServerPlace, Volume } from '../../runner/ports';
+import { claimsOfPlace, eachOnce } from '../../runner/preflight';
 
 const PLACE: ServerPlace = {
   uid: 'p1',
@@ -28,6 +28,21 @@ describe("claims that are found from the server's pod", () => {
         message: `pod shop/orders-2 mounts no claim as its volume ${podVolume}`,
         hint: 'it mounts data (data-orders-2): name one of them',
       }),
+    );
+  });
+});
+
+describe('claims of a policy', () => {
+  const volume = (name: string, claim: string): Volume => ({ name, role: 'data', claim, namespace: 'shop' });
+
+  it('are each another', () => {
+    const volumes = [volume('one', 'a'), volume('two', 'b')];
+    expect(eachOnce(volumes)).toBe(volumes);
+  });
+
+  it("are refused when one is found twice, as by its name and from the server's pod", () => {
+    expect(() => eachOnce([volume('one', 'a'), volume('two', 'b'), volume('three', 'a')])).toThrow(
+      expect.objectContaining({ code: 'config-invalid', message: 'claim a is selected twice by the policy' }),
     );
   });
 });

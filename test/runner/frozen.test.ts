@@ -112,6 +112,38 @@ describe('the executor of plans', () => {
     expect(clock.armed).toBe(0);
   });
 
+  it('waits for its turn once, right before the freeze, and a budget does not run meanwhile', async () => {
+    const { events, clock, context } = scene();
+    const beforeFreeze = async (): Promise<void> => {
+      events.push('turn');
+      clock.advance(60_000);
+    };
+    const [first, ...rest] = plan(events).steps;
+    const prepare: PlanStep = { kind: 'act', name: 'prepare', run: async () => void events.push('prepare') };
+    const steps = [prepare, ...(first === undefined ? [] : [first]), ...rest];
+    const outcome = await runFrozen(plan(events, { steps }), { ...context, beforeFreeze });
+    expect(events.slice(0, 4)).toEqual(['prepare', 'turn', 'start', 'observe']);
+    expect(events.filter((event) => event === 'turn')).toHaveLength(1);
+    expect(outcome.windowMs).toBe(0);
+  });
+
+  it('waits for its turn before the first step of all where that may change what outlives the session', async () => {
+    const { events, context } = scene();
+    const prepare: PlanStep = { kind: 'act', name: 'prepare', run: async () => void events.push('prepare') };
+    const held = [{ member: 'pg:1', host: '10.0.0.1', port: 1, undo: {} }];
+    const changed = plan(events, { steps: [prepare, ...plan(events).steps], held });
+    await runFrozen(changed, { ...context, beforeFreeze: async () => void events.push('turn') });
+    expect(events.slice(0, 3)).toEqual(['turn', 'prepare', 'start']);
+  });
+
+  it('freezes nothing when its turn does not come', async () => {
+    const { events, context } = scene();
+    const busy = new StillpointError('controller-busy', 'others are at it');
+    const run = runFrozen(plan(events), { ...context, beforeFreeze: () => Promise.reject(busy) });
+    await expect(run).rejects.toBe(busy);
+    expect(events).toEqual(['thaw']);
+  });
+
   it('measures the window from the freeze to the thaw', async () => {
     const { events, clock, context } = scene({ cut: async () => clock.advance(100) });
     const outcome = await runFrozen(plan(events), context);

@@ -150,6 +150,16 @@ describe('waiting for a backup', () => {
     );
   });
 
+  it('latest is the newest of any state: not the last good one when another has been begun', async () => {
+    await registry.create(record({ id: '20260101020000' }));
+    await registry.create(record({ id: '20260102020000', phase: 'failed' }));
+    const options = { for: 'succeeded', timeoutMs: 30_000 } as const;
+    await expect(wait({ registry, clock: systemClock, signal: never }, 'latest', options)).rejects.toMatchObject({
+      code: 'wait-impossible',
+      message: expect.stringContaining('20260102020000'),
+    });
+  });
+
   it('follows the record until it has come', async () => {
     const stored = await registry.create(record({ phase: 'freezing' }));
     const waiting = wait({ registry, clock: systemClock, signal: never }, '20260101020000', {
@@ -217,7 +227,11 @@ describe('deleting a backup', () => {
     const made = await withSnapshot();
     await registry.create(record({ id: '20260102020000', phase: 'failed' }));
     const context = { registry, remover, locksOf, clock, confirm: yes };
-    await expect(deleteBackup(context, made.id, { yes: true })).rejects.toMatchObject({ code: 'delete-refused' });
+    await expect(deleteBackup(context, made.id, { yes: true })).rejects.toMatchObject({
+      code: 'delete-refused',
+      // Nothing would find the snapshots of a file that was deleted by hand.
+      hint: 'take another one first',
+    });
     expect(await exists(snapshotOf(made))).toBe(true);
   });
 

@@ -51,7 +51,11 @@ describe('the account that takes backups', () => {
   it('may keep records in the registry, and not delete them', () => {
     const role = only(manifests, 'Role', ELSEWHERE);
     expect(role.metadata.namespace).toBe('stillpoint');
-    expect(lines(role)).toEqual(['create,get,list,update configmaps']);
+    expect(lines(role)).toEqual([
+      'create,get,list,update configmaps',
+      // Its turn at the snapshot controller, taken before the freeze.
+      'get,list,watch,update coordination.k8s.io/leases [stillpoint-slot-0]',
+    ]);
   });
 
   it('may only read what has no namespace', () => {
@@ -94,6 +98,17 @@ describe('the account that takes backups', () => {
     const volumes = [BackupVolume.fromLabels({ app: 'orders-db' })];
     expect(rulesFor({ volumes }, 'Role')).toContain('get,list persistentvolumeclaims');
     expect(rulesFor({}, 'Role')).not.toContain('get,list persistentvolumeclaims');
+  });
+
+  it('may make contents only where snapshots are cut directly, and never change or delete one', () => {
+    const direct = rulesFor({ directCut: true });
+    expect(direct).toContain('create,get,list,watch snapshot.storage.k8s.io/volumesnapshotcontents');
+    expect(direct.filter((line) => line.includes('volumesnapshotcontents'))).toHaveLength(1);
+    expect(rulesFor({ directCut: true, clusterAccess: false })).toEqual([
+      'get snapshot.storage.k8s.io/volumesnapshotclasses [retained]',
+      'create,get,list,watch snapshot.storage.k8s.io/volumesnapshotcontents',
+      'get persistentvolumes',
+    ]);
   });
 
   it('may list classes only to find the default one', () => {
@@ -142,6 +157,8 @@ describe('every right', () => {
     claims: ['a'],
     byLabel: false,
     byPod: false,
+    directCut: false,
+    slots: 0,
     snapshotClasses: ['c'],
     groupClasses: ['g'],
     lease: 'l',

@@ -48,9 +48,11 @@ describe('dist/', () => {
       'accounts-db-backup',
       'billing-db-backup',
       'billing-db-backup-release-42',
+      'catalogue-db-backup',
       'ledger-db-backup',
       'orders-copy-prepare',
       'orders-db-backup',
+      'sessions-db-backup',
       'stillpoint-pruner',
     ]);
   });

@@ -38,7 +38,7 @@ describe('a MySqlBackup', () => {
       connection: { host: 'accounts-db', port: 3306 },
       volumes: [{ name: 'data', role: 'data', claim: 'data-accounts-db-0' }],
       layout: 'auto',
-      snapshots: { className: 'retained' },
+      snapshots: { className: 'retained', slots: 1 },
     });
     expect(jobConfig(synth()).spec.engineOptions).toBeUndefined();
     expect(jobConfig(synth()).spec.connection.database).toBeUndefined();
@@ -62,7 +62,7 @@ describe('a MySqlBackup', () => {
     const { layout, snapshots } = jobConfig(
       synth({ volumes: [DATA, SPACE], mode: MySqlMode.NONE, groupSnapshotClass: GROUP }),
     ).spec;
-    expect({ layout, snapshots }).toEqual({ layout: 'group', snapshots: { groupClassName: 'together' } });
+    expect({ layout, snapshots }).toEqual({ layout: 'group', snapshots: { groupClassName: 'together', slots: 1 } });
   });
 
   it.each<[string, Partial<MySqlBackupProps>, RegExp]>([

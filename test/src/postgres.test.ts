@@ -5,6 +5,7 @@ import {
   BackupTrigger,
   BackupVolume,
   GroupSnapshotClass,
+  type PostgresBackupProps,
   PostgresLayout,
   Registry,
   SnapshotClass,
@@ -35,7 +36,7 @@ describe('the job config', () => {
         },
         volumes: [{ name: 'data', role: 'data', claim: 'data-orders-db-0' }],
         layout: 'auto',
-        snapshots: { className: 'retained' },
+        snapshots: { className: 'retained', slots: 1 },
         budgetSeconds: 30,
         readyTimeoutSeconds: 3213,
         deadlineSeconds: 3600,
@@ -102,8 +103,23 @@ describe('the job config', () => {
     expect(jobConfig(synth({ groupSnapshotClass, volumes, layout: PostgresLayout.GROUP })).spec.snapshots).toEqual({
       className: 'retained',
       groupClassName: 'groups',
+      slots: 1,
     });
-    expect(jobConfig(synth({ snapshotClass: SnapshotClass.fromClusterDefault() })).spec.snapshots).toEqual({});
+    const byDefault = synth({ snapshotClass: SnapshotClass.fromClusterDefault() });
+    expect(jobConfig(byDefault).spec.snapshots).toEqual({ slots: 1 });
+  });
+
+  it('takes turns at the snapshot controller where it waits for that, as many as the registry has', () => {
+    const snapshotsOf = (props: Partial<PostgresBackupProps>): unknown => jobConfig(synth(props)).spec.snapshots;
+    const className = 'retained';
+    expect(snapshotsOf({ directCut: true })).toEqual({ className, direct: true });
+    expect(snapshotsOf({ registry: Registry.fromNamespace('records', 4) })).toEqual({ className, slots: 4 });
+    expect(snapshotsOf({ registry: Registry.fromNamespace('records', 0) })).toEqual({ className });
+  });
+
+  it('cuts directly only with a class that has a name', () => {
+    const snapshotClass = SnapshotClass.fromClusterDefault();
+    expect(() => synth({ directCut: true, snapshotClass })).toThrow('has a direct cut, and names no snapshot class');
   });
 
   it('is the same text in each synth', () => {

@@ -56,12 +56,25 @@ describe('the registry', () => {
   });
 });
 
+describe('the turns at the snapshot controller', () => {
+  const names = (props: RegistryProps): string[] =>
+    synth({ namespaceName: 'records', ...props })
+      .filter(({ kind }) => kind === 'Lease')
+      .map(({ metadata, spec }) => `${metadata.namespace}/${metadata.name} ${spec ?? 'without a spec'}`);
+
+  it('are Leases of which nothing but the name comes from Git', () => {
+    expect(names({})).toEqual(['records/stillpoint-slot-0 without a spec']);
+    expect(names({ snapshotSlots: 2 })).toHaveLength(2);
+    expect(names({ snapshotSlots: 0 })).toEqual([]);
+  });
+});
+
 describe('the guard of the records', () => {
   const manifests = synth({ namespaceName: 'records', labels: { team: 'platform' } });
-  const policy = only(manifests, 'ValidatingAdmissionPolicy');
+  const policy = only(manifests, 'ValidatingAdmissionPolicy', 'stillpoint.records.records');
 
   it('denies, and does so too when it cannot tell', () => {
-    const binding = only(manifests, 'ValidatingAdmissionPolicyBinding');
+    const binding = only(manifests, 'ValidatingAdmissionPolicyBinding', 'stillpoint.records.records');
     expect(binding.spec).toEqual({ policyName: policy.metadata.name, validationActions: ['Deny'] });
     expect(policy.spec.failurePolicy).toBe('Fail');
     for (const { metadata } of [policy, binding]) {
@@ -96,6 +109,35 @@ describe('the guard of the records', () => {
     const kinds = synth({ admissionPolicy: false }).map(({ kind }) => kind);
     expect(kinds).toContain('CronJob');
     expect(kinds.filter((kind) => kind.startsWith('ValidatingAdmission'))).toEqual([]);
+  });
+});
+
+describe('the guard of the contents', () => {
+  const manifests = synth({ namespaceName: 'records' });
+  const policy = only(manifests, 'ValidatingAdmissionPolicy', 'stillpoint.records.contents');
+
+  it('is asked for each content that is made or changed, and denies too when it cannot tell', () => {
+    expect(policy.spec.failurePolicy).toBe('Fail');
+    expect(policy.spec.matchConstraints.resourceRules).toEqual([
+      {
+        apiGroups: ['snapshot.storage.k8s.io'],
+        apiVersions: ['*'],
+        operations: ['CREATE', 'UPDATE'],
+        resources: ['volumesnapshotcontents'],
+      },
+    ]);
+    expect(only(manifests, 'ValidatingAdmissionPolicyBinding', policy.metadata.name).spec).toEqual({
+      policyName: policy.metadata.name,
+      validationActions: ['Deny'],
+    });
+  });
+
+  it('holds service accounts that may make contents and not delete them: not the controllers of the cluster', () => {
+    const conditions = new Map(policy.spec.matchConditions.map(({ name, expression }: Manifest) => [name, expression]));
+    expect([...conditions.keys()]).toEqual(['service-account', 'no-keeper']);
+    expect(conditions.get('no-keeper')).toBe(
+      '!authorizer.group("snapshot.storage.k8s.io").resource("volumesnapshotcontents").check("delete").allowed() && authorizer.group("snapshot.storage.k8s.io").resource("volumesnapshotcontents").check("create").allowed()',
+    );
   });
 });
 

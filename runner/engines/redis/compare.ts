@@ -1,6 +1,7 @@
 /** Compares a restored copy with the position in the record. Pure. */
 import type { BackupRecord } from '../../../src/contract';
 import type { Finding } from '../../ports';
+import { aofBytesAs } from './position';
 import { isAppendOnly } from './recorded';
 import { type Info, keysOf, sumOfKeys } from './replies';
 
@@ -26,13 +27,15 @@ function* keys(info: Info, { position }: BackupRecord): Generator<Finding> {
 
 /** The append-only files end at the recorded byte: nothing that was acknowledged is missing, and nothing came after. */
 function* files(info: Info, record: BackupRecord): Generator<Finding> {
-  const recorded = record.position?.aofBytes;
+  const { position = {} } = record;
+  const { aofBytes: recorded } = position;
   if (!isAppendOnly(record) || recorded === undefined) return;
+  const there = aofBytesAs(position, info);
   yield finding(
-    info.aof_current_size === recorded,
+    String(there) === recorded,
     'position',
     `its append-only files have exactly the recorded ${recorded} bytes`,
-    `its append-only files have ${info.aof_current_size ?? 'no'} bytes, the record says ${recorded}`,
+    `its append-only files have ${there} bytes, the record says ${recorded}`,
   );
 }
 

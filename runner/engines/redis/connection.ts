@@ -49,8 +49,8 @@ export class Connection {
   static async open(target: Target, endpoint: Endpoint, signal: AbortSignal): Promise<Connection> {
     signal.throwIfAborted();
     // Loaded here: a command that talks to no Redis never pays for the driver.
-    const { createClient } = await import('redis');
-    const driver: Driver = createClient(options(target, endpoint)) as unknown as Driver;
+    const { default: redis } = await import('redis');
+    const driver: Driver = redis.createClient(options(target, endpoint)) as unknown as Driver;
     // An error that comes after the one that ended the attempt has nobody to tell.
     driver.on('error', () => undefined);
     const aborted = Promise.withResolvers<never>();

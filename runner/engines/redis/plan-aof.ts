@@ -82,6 +82,8 @@ export class AppendOnlyPlan implements Plan {
 
   async #holdOffRewrites(within: StepContext): Promise<void> {
     await this.#pause.prepare(within);
+    // One that is at work may take long, and the guard's deadline begins with the first setting that is ours.
+    await waitUntilIdle(() => this.session.info(within), within.signal);
     this.#changed = true;
     const { appendfsync: _, ...settings } = this.#ourSettings();
     await change(this.session.within(within), settings);

@@ -17,12 +17,21 @@ export function offsetCounts(info: Info, dialect: Dialect): boolean {
 
 /** The position: the offset where it counts, the keys, and the length of the append-only files where those are copied. */
 export function positionOf(info: Info, dialect: Dialect, withFiles: boolean): Position {
-  const { master_replid: replid = '', aof_current_size: bytes } = info;
+  const { master_replid: replid = '', aof_current_size: bytes, aof_base_size: base } = info;
   return {
     ...(offsetCounts(info, dialect) ? { replid, offset: offsetOf(info) } : {}),
     keys: keysOf(info),
-    ...(withFiles && bytes !== undefined ? { aofBytes: bytes } : {}),
+    ...(withFiles && bytes !== undefined ? { aofBytes: bytes, aofBaseBytes: base ?? '' } : {}),
   };
+}
+
+/**
+ * The length of a copy's append-only files, as the original counted it: one that was started without any makes a first base
+ * and does not count it, until it is started again or rewrites them.
+ */
+export function aofBytesAs(recorded: Position, copy: Info): number {
+  const { aof_current_size: all, aof_base_size: base } = copy;
+  return Number(all) - (recorded.aofBaseBytes === '0' ? Number(base) : 0);
 }
 
 /** What changes with every write, whatever is on: the offset, the changes since the last dump, the append-only files. */

@@ -24,13 +24,19 @@ const LOG_LINES = 15;
 export async function untilImported(
   waiting: Waiting,
   made: { readonly snapshot: VolumeSnapshot; readonly content: VolumeSnapshotContent },
+  warn: (line: string) => void,
 ): Promise<void> {
   const { namespace, name } = made.snapshot.metadata;
   const path = `VolumeSnapshot ${namespace}/${name}`;
   let complaint = '';
+  const told = new Set<string>();
   const selection = { namespace, fields: { 'metadata.name': name } };
   const look = (seen: VolumeSnapshot): VolumeSnapshot | undefined => {
-    complaint = seen.status?.error?.message ?? '';
+    const said = seen.status?.error?.message ?? '';
+    // The storage is asked again and again, and may mend; whoever waits is told once of each thing that it says.
+    if (said !== '' && !told.has(said)) warn(`${path} is not ready: ${said}`);
+    told.add(said);
+    complaint = said;
     return seen.status?.readyToUse === true ? seen : undefined;
   };
   const ready = await explained(

@@ -50,7 +50,8 @@ export interface StartOptions {
 }
 
 /** What a test may say of a policy; the rest is as a user would have it. */
-export interface ContractPolicy extends Partial<Pick<DatabaseBackupProps, 'host' | 'budget' | 'volumes'>> {
+export interface ContractPolicy
+  extends Partial<Pick<DatabaseBackupProps, 'host' | 'budget' | 'volumes' | 'directCut'>> {
   /** Its name, and that of its database. */
   readonly name: string;
   /** @default - one that retains */

@@ -55,7 +55,11 @@ async function forgetContents(namespace: string): Promise<void> {
     const name = metadata?.name ?? '';
     await patch(KINDS.snapshotContent, name, '', { spec: { deletionPolicy: 'Delete' } });
     const owner = await read(KINDS.snapshot, volumeSnapshotRef.name, namespace);
-    if (owner === undefined) await remove(KINDS.snapshotContent, name);
+    if (owner !== undefined && owner.metadata?.uid === volumeSnapshotRef.uid) continue;
+    // With nobody to let it go, the sidecar waits for this word.
+    const annotations = { 'snapshot.storage.kubernetes.io/volumesnapshot-being-deleted': 'yes' };
+    await patch(KINDS.snapshotContent, name, '', { metadata: { annotations } });
+    await remove(KINDS.snapshotContent, name);
   }
 }
 

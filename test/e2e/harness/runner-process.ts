@@ -37,6 +37,11 @@ export async function runnerProcess(pod: string, namespace: string): Promise<Run
   };
 }
 
+/** Takes the runner's pod off the network: not a packet comes through any more, and nobody is told. */
+export async function unplug({ pid }: Pick<RunnerProcess, 'pid'>): Promise<void> {
+  await run('nsenter', ['--target', `${pid}`, '--net', 'ip', 'link', 'set', 'eth0', 'down']);
+}
+
 /** When processes of containers were started: the runtime's own word, since the kubelet's has whole seconds. */
 export function followStarts(): AsyncDisposable & { readonly at: ReadonlyMap<number, number> } {
   const at = new Map<number, number>();

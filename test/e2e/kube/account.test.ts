@@ -25,6 +25,8 @@ const request = (clusterScope: boolean): AccessRequest => ({
   claims: ['data'],
   byLabel: false,
   byPod: false,
+  directCut: false,
+  slots: 0,
   snapshotClasses: ['disk'],
   groupClasses: [],
   lease: 'stillpoint-orders-db',

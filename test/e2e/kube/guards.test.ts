@@ -35,6 +35,8 @@ beforeAll(async () => {
       claims: ['data'],
       byLabel: false,
       byPod: false,
+      directCut: false,
+      slots: 0,
       snapshotClasses: ['disk'],
       groupClasses: [],
       lease: 'stillpoint-db',

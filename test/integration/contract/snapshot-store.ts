@@ -1,7 +1,15 @@
 /** What every snapshot store has to hold, written once: a fixture brings its volumes. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { CutRequest, SnapshotStore, Volume } from '../../../runner/ports';
-import { ANNOTATIONS, API_VERSION, type BackupRecord, type Cut, LABELS } from '../../../src/contract';
+import {
+  ANNOTATIONS,
+  API_VERSION,
+  type BackupRecord,
+  COMPONENTS,
+  type Cut,
+  LABELS,
+  MANAGED_BY,
+} from '../../../src/contract';
 
 /** A store, and volumes that the suite may write to and read from. */
 export interface SnapshotStoreFixture {
@@ -10,6 +18,8 @@ export interface SnapshotStoreFixture {
   write(volume: Volume, file: string, content: string): Promise<void>;
   /** Reads from what was cut; undefined when the file is not in it. */
   read(cut: Cut, file: string): Promise<string | undefined>;
+  /** What the pruner does with what {@link SnapshotStore.discard} had to leave to it. Answers what is still there. */
+  prune?(of: Parameters<SnapshotStore['discard']>[0], left: readonly string[]): Promise<readonly string[]>;
   remove(): Promise<void>;
 }
 
@@ -34,7 +44,12 @@ export function snapshotStoreContract(name: string, make: () => Promise<Snapshot
         database: 'contract',
         volumes: fixture.volumes,
         how: 'individually',
-        labels: { [LABELS.backup]: id, [LABELS.database]: 'contract' },
+        labels: {
+          [LABELS.managedBy]: MANAGED_BY,
+          [LABELS.component]: COMPONENTS.snapshot,
+          [LABELS.backup]: id,
+          [LABELS.database]: 'contract',
+        },
         annotations: { [ANNOTATIONS.jobUid]: 'job-1' },
         ...changes,
       };
@@ -44,6 +59,12 @@ export function snapshotStoreContract(name: string, make: () => Promise<Snapshot
       jobUid,
       names: fixture.store.names(of),
     });
+    /** Removes what a Job has cut, with the pruner's help where the store takes it. Answers what is left. */
+    const discard = async (of: CutRequest, jobUid = 'job-1'): Promise<readonly string[]> => {
+      const discarded = owner(of, jobUid);
+      const left = await fixture.store.discard(discarded);
+      return (await fixture.prune?.(discarded, left)) ?? left;
+    };
 
     it('finds nothing wrong with sound volumes', async () => {
       const findings = await fixture.store.check(fixture.volumes, 'individually');
@@ -75,28 +96,29 @@ export function snapshotStoreContract(name: string, make: () => Promise<Snapshot
     it('finds the cuts of a record, and none of a Job that has not made them', async () => {
       const asked = request();
       const cuts = await fixture.store.cut(asked, signal);
-      const record = recordWith(asked.id, cuts);
+      const record = recordWith(fixture, asked.id, cuts);
       expect(await fixture.store.find(record)).toHaveLength(cuts.length);
       expect(await fixture.store.find({ ...record, owner: { jobUid: 'job-2' } })).toEqual([]);
-      await fixture.store.discard(owner(asked));
+      await discard(asked);
       expect(await fixture.store.find(record)).toEqual([]);
     });
 
     it("discards what is the Job's own and nothing else", async () => {
       const asked = request();
       const cuts = await fixture.store.cut(asked, signal);
-      await fixture.store.discard(owner(asked, 'job-2'));
-      expect(await fixture.store.find(recordWith(asked.id, cuts))).toHaveLength(cuts.length);
-      expect(await fixture.store.discard(owner(asked))).toEqual([]);
-      expect(await fixture.store.discard(owner(asked))).toEqual([]);
+      await discard(asked, 'job-2');
+      expect(await fixture.store.find(recordWith(fixture, asked.id, cuts))).toHaveLength(cuts.length);
+      expect(await discard(asked)).toEqual([]);
+      expect(await discard(asked)).toEqual([]);
     });
 
     it('refuses to cut under a name that is taken, and leaves what has it', async () => {
       const asked = request();
-      const cuts = await fixture.store.cut(asked, signal);
-      await expect(fixture.store.cut(asked, signal)).rejects.toThrow();
-      expect(await fixture.store.find(recordWith(asked.id, cuts))).toHaveLength(cuts.length);
-      await fixture.store.discard(owner(asked));
+      const cuts = await fixture.store.ready(await fixture.store.cut(asked, signal), signal);
+      const again = fixture.store.cut(asked, signal).then((others) => fixture.store.ready(others, signal));
+      await expect(again).rejects.toThrow();
+      expect(await fixture.store.find(recordWith(fixture, asked.id, cuts))).toHaveLength(cuts.length);
+      await discard(asked);
     });
 
     it("ends with the signal's reason when it is told to, and what it began can be discarded", async () => {
@@ -105,24 +127,24 @@ export function snapshotStoreContract(name: string, make: () => Promise<Snapshot
       const cutting = fixture.store.cut(asked, controller.signal);
       controller.abort(new Error('the budget is spent'));
       await expect(cutting).rejects.toThrow('the budget is spent');
-      expect(await fixture.store.discard(owner(asked))).toEqual([]);
+      expect(await discard(asked)).toEqual([]);
     });
 
     it('tells that a cut is lost when it disappeared before it was ready', async () => {
       const asked = request();
       const cuts = await fixture.store.cut(asked, signal);
-      await fixture.store.discard(owner(asked));
+      await discard(asked);
       await expect(fixture.store.ready(cuts, signal)).rejects.toMatchObject({ code: 'cut-lost' });
     });
   });
 }
 
-function recordWith(id: string, cuts: readonly Cut[]): BackupRecord {
+function recordWith({ volumes }: SnapshotStoreFixture, id: string, cuts: readonly Cut[]): BackupRecord {
   return {
     apiVersion: API_VERSION,
     kind: 'Backup',
     id,
-    namespace: 'local',
+    namespace: volumes[0]?.namespace || 'local',
     database: 'contract',
     engine: 'postgres',
     policy: 'contract',
@@ -132,7 +154,7 @@ function recordWith(id: string, cuts: readonly Cut[]): BackupRecord {
     phase: 'cut',
     times: { started: '2026-01-01T00:00:00Z' },
     budgetSeconds: 30,
-    volumes: [],
+    volumes,
     cuts,
     runnerVersion: 'test',
   };

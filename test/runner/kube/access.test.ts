@@ -47,6 +47,13 @@ test('a kubeconfig that is named goes before the account of the pod', async () =
   expect((await kubeAccess({ env, kubeconfig: await file('two') })).server.hostname).toBe('two.example');
 });
 
+test('an empty KUBECONFIG is none', async () => {
+  const request = { env: { KUBECONFIG: '' }, context: 'no-such-context-anywhere' };
+  await expect(kubeAccess(request)).rejects.toMatchObject({
+    message: expect.stringMatching(/\.kube\/config|no-such-context/),
+  });
+});
+
 test.each([
   ['is missing', async () => ({ env: {}, kubeconfig: join(folder, 'missing') }), 'there is no kubeconfig at'],
   ['is no YAML', async () => ({ env: {}, kubeconfig: await file('bad', 'a: [') }), 'cannot be read'],

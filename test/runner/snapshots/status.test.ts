@@ -10,7 +10,7 @@ import {
   type VolumeSnapshot,
   type VolumeSnapshotContent,
 } from '../../../runner/snapshots/objects';
-import { isSettled, nanosecondsToTime, snapshotState } from '../../../runner/snapshots/status';
+import { contentState, isSettled, nanosecondsToTime, snapshotState } from '../../../runner/snapshots/status';
 
 const KNOWN = 'ebs.csi.aws.com';
 const WHEN_READY = 'bsu.csi.outscale.com';
@@ -182,5 +182,35 @@ describe('the state of a group', () => {
     expect(commonLabels(labelled)).toEqual({ app: 'db' });
     expect(commonLabels(volumes)).toEqual({});
     expect(commonLabels([])).toEqual({});
+  });
+});
+
+describe('a content by which the storage was asked without a snapshot', () => {
+  const answered = { snapshotHandle: 'snap-1', creationTime: '1767225600123456789' } as const;
+
+  test.each([
+    ['nothing yet', undefined, KNOWN, 'pending'],
+    ['a handle, and no time', { snapshotHandle: 'snap-1' }, KNOWN, 'pending'],
+    ['an error', { error: { message: 'the array is on fire' } }, KNOWN, 'error'],
+    ['handle and time', answered, KNOWN, 'cut'],
+    ['handle and time, of a driver that cuts later', answered, WHEN_READY, 'pending'],
+    ['readyToUse', { ...answered, readyToUse: true }, WHEN_READY, 'ready'],
+  ] as const)('that has %s', (_, status, driver, kind) => {
+    expect(contentState(content(status, { driver })).kind).toBe(kind);
+  });
+
+  test('says all that the record keeps', () => {
+    expect(contentState(content({ ...answered, restoreSize: 1024 }))).toEqual({
+      kind: 'cut',
+      facts: {
+        content: 'snapcontent-u1',
+        driver: KNOWN,
+        driverKnown: true,
+        handle: 'snap-1',
+        cutAt: '2026-01-01T00:00:00.123456789Z',
+        seenBy: 'creationTime',
+        restoreSize: '1024',
+      },
+    });
   });
 });

@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
 import { detachedConfiguration, quietLibraries, undetachedArguments } from '../../../../runner/engines/postgres/detach';
 
@@ -47,4 +48,11 @@ describe('the configuration of a detached copy', () => {
     ]);
     expect(undetachedArguments(undefined)).toEqual([]);
   });
+});
+
+it('the documentation takes back every setting by its name', async () => {
+  const docs = await readFile(new URL('../../../../docs/postgres.md', import.meta.url), 'utf8');
+  const taken = [...docs.matchAll(/^ALTER SYSTEM RESET (\w+);$/gm)].map(([, name]) => name);
+  const set = [...detachedConfiguration('', 18, undefined).matchAll(/^(\w+) = /gm)].map(([, name]) => name);
+  expect(taken).toEqual(set);
 });

@@ -1,0 +1,32 @@
+import { expect, test } from 'vitest';
+import { putBack, undoOf } from '../../../../runner/engines/redis/settings';
+
+const DEFAULTS = { appendfsync: 'everysec', 'auto-aof-rewrite-percentage': '100', 'no-appendfsync-on-rewrite': 'no' };
+
+/** A server's settings, and what is done to them. */
+function server(
+  settings: Record<string, string>,
+): (what: string, args: readonly string[]) => Promise<string[] | string> {
+  return async (_, [, verb, ...rest]) => {
+    if (verb === 'GET') return rest.flatMap((name) => [name, settings[name] ?? '']);
+    for (let i = 0; i < rest.length; i += 2) settings[rest[i] ?? ''] = rest[i + 1] ?? '';
+    return 'OK';
+  };
+}
+
+test('what a backup changes is what was otherwise before', () => {
+  expect(undoOf(DEFAULTS, 'run')).toEqual({
+    'config.appendfsync': 'everysec',
+    'config.auto-aof-rewrite-percentage': '100',
+    run_id: 'run',
+  });
+  expect(undoOf({ ...DEFAULTS, appendfsync: 'always', 'auto-aof-rewrite-percentage': '0' }, 'run')).toEqual({});
+});
+
+test('what is ours goes back, and what others have set meanwhile stays', async () => {
+  const settings = { ...DEFAULTS, appendfsync: 'no', 'auto-aof-rewrite-percentage': '0' };
+  const done = await putBack(server(settings), undoOf(DEFAULTS, 'run'));
+  expect(settings).toEqual({ ...DEFAULTS, appendfsync: 'no' });
+  expect(done).toEqual(['auto-aof-rewrite-percentage is 100 again']);
+  expect(await putBack(server(settings), undoOf(DEFAULTS, 'run'))).toEqual([]);
+});
