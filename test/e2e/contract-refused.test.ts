@@ -64,7 +64,9 @@ describe.concurrent.each(ENGINES)('$title', (adapter) => {
       },
       'rule 3: a host that leads to a server whose files lie elsewhere': async () => {
         const other = await servers.of(mode, 'other-db');
-        const policy = await policyOf(server, { name: 'elsewhere', host: other.name });
+        // By its name, also where a policy would take the claims of whatever pod answers.
+        const volumes = [BackupVolume.fromClaimName(server.claims.data ?? '')];
+        const policy = await policyOf(server, { name: 'elsewhere', host: other.name, volumes });
         const end = await attemptBackup(policy);
         await expectTold(end, { server, policy }, 'volume-mismatch', 3);
         expect(end.error?.message).toContain(other.claims.data);

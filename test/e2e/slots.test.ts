@@ -1,4 +1,4 @@
-/** Many backups at once: they queue with nothing frozen, and none is held long by the snapshot controller. */
+/** Many backups at once: they queue with nothing frozen. How long each is held then is the bench's to measure. */
 import { Registry } from 'stillpoint';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { BackupRecord } from '../../src/contract';
@@ -21,8 +21,8 @@ beforeAll(async () => {
 afterAll(() => namespace[Symbol.asyncDispose]());
 
 /** Takes backups by as many policies at once; whole ones, in the order of their freezes. */
-async function atOnce(purpose: string, slots: number): Promise<readonly BackupRecord[]> {
-  const registry = Registry.fromNamespace(thisRun.registry, slots);
+async function atOnce(purpose: string): Promise<readonly BackupRecord[]> {
+  const registry = Registry.fromNamespace(thisRun.registry, 1);
   const policies: TestPolicy[] = [];
   for (let index = 0; index < AT_ONCE; index++) {
     const name = `${purpose}-${index}`;
@@ -34,19 +34,11 @@ async function atOnce(purpose: string, slots: number): Promise<readonly BackupRe
 }
 
 const at = (time: string | undefined): number => Date.parse(time ?? '');
-const windows = (records: readonly BackupRecord[]): readonly number[] =>
-  records.map(({ freezeWindowMs }) => freezeWindowMs ?? Number.NaN);
 
-test('five that start at once take turns: no two are held at a time, and each only for a moment', async () => {
-  const records = await atOnce('turns', 1);
+test('five that start at once take turns: no two are held at a time', async () => {
+  const records = await atOnce('turns');
   for (const [index, { times }] of records.entries()) {
     const next = records[index + 1];
     if (next !== undefined) expect(at(times.thawed)).toBeLessThan(at(next.times.frozen));
   }
-  expect(Math.max(...windows(records))).toBeLessThan(1_000);
-});
-
-test('without turns the controller holds some of them for long: that is what they are for', async () => {
-  const records = await atOnce('crowd', 0);
-  expect(Math.max(...windows(records))).toBeGreaterThan(1_000);
 });
