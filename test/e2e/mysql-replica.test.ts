@@ -7,6 +7,7 @@ import type { BackupRecord } from '../../src/contract';
 import { type SqlClient, sqlLedger } from '../ledger/sql';
 import { inspectRestored, pathOf, startLedger } from './engines/copy';
 import { attemptBackup, succeeded, takeBackup } from './harness/backup';
+import { KINDS, remove } from './harness/cluster';
 import { startMySql, startMySqlOnClaims, type TestMySql } from './harness/mysql';
 import { follows, REPLICATION_PASSWORD, startReplica } from './harness/mysql-replica';
 import { makeNamespace, type TestNamespace, uniqueName } from './harness/namespace';
@@ -115,6 +116,7 @@ describe.concurrent.each(['mariadb:11.8', 'mysql:9'] as const)('%s', (image) => 
     const status = await copy.query(ofMariaDb ? 'SHOW ALL SLAVES STATUS' : 'SHOW REPLICA STATUS');
     expect(JSON.stringify(status.rows)).not.toMatch(/_(IO|SQL)_Running":"(Yes|Connecting)"/);
     await copy.end();
+    await remove(KINDS.pod, name, namespace.name);
   }
 
   /** The replica goes on, without a word from anybody. */

@@ -1,6 +1,9 @@
 /** Compares where a restored copy's binary log ends with the position in the record. */
 import type { BackupRecord } from '../../../src/contract';
+import { StillpointError } from '../../errors';
 import type { Finding } from '../../ports';
+import type { Row } from './connection';
+import { numberOf } from './errors';
 import { missingTransactions } from './gtid';
 import { type Ask, changesData, type Position } from './position';
 import { recordedDialect } from './recorded';
@@ -86,13 +89,50 @@ async function changesAfter(
   for (const file of files) {
     // At its very end there is no event to read, which the servers call an error.
     if (file === end.file && end.size === end.position) continue;
-    const from = file === end.file ? ` FROM ${end.position}` : '';
-    const events = await ask('reading the binary log', `SHOW BINLOG EVENTS IN '${file}'${from} LIMIT 200`);
+    const events =
+      file === end.file
+        ? await ask(
+            'reading the binary log',
+            `SHOW BINLOG EVENTS IN '${file}' FROM ${end.position} LIMIT ${MOST_EVENTS}`,
+          )
+        : await readableEvents(ask, file);
     for (const { Pos, Event_type } of events) {
       if (changesData(Event_type ?? '')) changes.push(`${file}:${Pos} ${Event_type}`);
     }
   }
   return changes;
+}
+
+/** More than enough to tell what a log goes on with. */
+const MOST_EVENTS = 200;
+
+/** ER_ERROR_WHEN_EXECUTING_COMMAND: there is something that is no event. */
+const UNREADABLE = 1220;
+
+/**
+ * The events of a log that was opened under the lock: the server does not sync what it writes there by itself, so the copy
+ * may have it torn [seen, MariaDB 11.8]. What is behind the tear no server reads: it is no change that the copy has.
+ */
+async function readableEvents(ask: Ask, file: string): ReturnType<Ask> {
+  const what = 'reading the binary log';
+  const whole = await unlessTorn(ask(what, `SHOW BINLOG EVENTS IN '${file}' LIMIT ${MOST_EVENTS}`));
+  if (whole !== undefined) return whole;
+  const events: Row[] = [];
+  while (events.length < MOST_EVENTS) {
+    const next = await unlessTorn(ask(what, `SHOW BINLOG EVENTS IN '${file}' LIMIT ${events.length}, 1`));
+    if (next?.[0] === undefined) return events;
+    events.push(next[0]);
+  }
+  return events;
+}
+
+async function unlessTorn(asked: ReturnType<Ask>): Promise<readonly Row[] | undefined> {
+  try {
+    return await asked;
+  } catch (error) {
+    if (error instanceof StillpointError && numberOf(error.cause) === UNREADABLE) return undefined;
+    throw error;
+  }
 }
 
 function compareTransactions(

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { compareWithRecord } from '../../../../runner/engines/mysql/compare';
 import type { Row } from '../../../../runner/engines/mysql/connection';
+import { translate } from '../../../../runner/engines/mysql/errors';
 import { missingTransactions, normalGtid } from '../../../../runner/engines/mysql/gtid';
 import { changesData, type Position } from '../../../../runner/engines/mysql/position';
 import type { BackupRecord } from '../../../../src/contract';
@@ -41,7 +42,9 @@ describe('a copy beside its record', () => {
 
   /** A copy with these logs, and these events in each from its position on. */
   async function compared(
-    logs: Readonly<Record<string, { readonly size: number; readonly events?: readonly string[] }>>,
+    logs: Readonly<
+      Record<string, { readonly size: number; readonly events?: readonly string[]; readonly torn?: boolean }>
+    >,
     copy: Position,
     position: Readonly<Record<string, string>> = POSITION,
   ): Promise<readonly string[]> {
@@ -50,8 +53,12 @@ describe('a copy beside its record', () => {
       if (sql === 'SHOW BINARY LOGS') {
         return Object.entries(logs).map(([Log_name, { size }]) => ({ Log_name, File_size: String(size) }));
       }
-      const file = /IN '([^']+)'/.exec(sql)?.[1] ?? '';
-      return (logs[file]?.events ?? []).map((Event_type, index) => ({ Event_type, Pos: String(index) }));
+      const [, file = '', from = '0', count = '1'] = /IN '([^']+)'.* LIMIT (?:(\d+), )?(\d+)$/.exec(sql) ?? [];
+      const { events = [], torn = false } = logs[file] ?? {};
+      const [begin, end] = [Number(from), Number(from) + Number(count)];
+      // The servers read until they have as many as were asked for.
+      if (torn && end > events.length) throw translate({ errno: 1220 }, { what: 'reading', phase: 'statement' });
+      return events.slice(begin, end).map((Event_type, index) => ({ Event_type, Pos: String(index) }));
     };
     const findings = await compareWithRecord(ask, copy, recorded);
     return findings.filter(({ severity }) => severity === 'error').map(({ subject }) => subject);
@@ -69,6 +76,15 @@ describe('a copy beside its record', () => {
       'binlog.000005': { size: 198, events: ['Format_desc', 'Gtid_list', 'Binlog_checkpoint', 'Stop'] },
     };
     expect(await compared(logs, GTID)).toEqual([]);
+  });
+
+  it('may have the log torn that was opened under the lock, but not the one that was closed', async () => {
+    const closed = { size: 463, events: ['Rotate'] };
+    const opened = { size: 373, events: ['Format_desc', 'Gtid_list', 'Binlog_checkpoint'], torn: true };
+    expect(await compared({ 'binlog.000004': closed, 'binlog.000005': opened }, GTID)).toEqual([]);
+    const more = { ...opened, events: ['Format_desc', 'Gtid'] };
+    expect(await compared({ 'binlog.000004': closed, 'binlog.000005': more }, GTID)).toEqual(['position']);
+    await expect(compared({ 'binlog.000004': { ...closed, torn: true } }, GTID)).rejects.toThrow('reading failed');
   });
 
   it('has too much', async () => {
