@@ -1,3 +1,4 @@
+import { GROUP_SNAPSHOT_GROUP, SNAPSHOT_GROUP } from './api-groups';
 import type { JobConfig } from './job-config';
 import { DEFAULT_REGISTRY_NAMESPACE, guardLeaseName, leaseName, slotNames, statefulSetClaimName } from './names';
 
@@ -64,9 +65,6 @@ export function accessRequestOf({ spec }: JobConfig): AccessRequest {
     clusterScope: clusterScope ?? true,
   };
 }
-
-const SNAPSHOT_GROUP = 'snapshot.storage.k8s.io';
-const GROUP_SNAPSHOT_GROUP = 'groupsnapshot.storage.k8s.io';
 
 /** The rights of the account that takes the backups of one policy. */
 export function backupAccess(request: AccessRequest): readonly AccessNeed[] {
@@ -253,61 +251,6 @@ function clusterAccess(request: AccessRequest): AccessNeed[] {
         'record which cluster this is, and tell a missing registry from a missing right',
       ),
       names: ['kube-system', request.registryNamespace],
-    },
-  ];
-}
-
-/** The rights of the pruner: the only account that may turn a content to `Delete` (safety rule 14). */
-export function prunerAccess(): readonly AccessNeed[] {
-  return [
-    {
-      scope: 'registry',
-      apiGroup: '',
-      resource: 'configmaps',
-      verbs: ['get', 'list', 'update', 'delete'],
-      why: 'find what is to be removed, say what could not be, and remove the record last',
-    },
-    {
-      scope: 'cluster',
-      apiGroup: SNAPSHOT_GROUP,
-      resource: 'volumesnapshots',
-      verbs: ['get', 'list', 'watch', 'delete'],
-      why: "remove the snapshots of deleted and failed backups, in the databases' namespaces",
-    },
-    {
-      scope: 'cluster',
-      apiGroup: SNAPSHOT_GROUP,
-      resource: 'volumesnapshotcontents',
-      verbs: ['get', 'list', 'watch', 'patch', 'delete'],
-      why: 'let the storage forget them, although their class retains them',
-    },
-    {
-      scope: 'cluster',
-      apiGroup: GROUP_SNAPSHOT_GROUP,
-      resource: 'volumegroupsnapshots',
-      verbs: ['get', 'list', 'watch', 'delete'],
-      why: 'as for the members: a group is only deleted as a whole',
-    },
-    {
-      scope: 'cluster',
-      apiGroup: GROUP_SNAPSHOT_GROUP,
-      resource: 'volumegroupsnapshotcontents',
-      verbs: ['get', 'list', 'watch', 'patch', 'delete'],
-      why: 'as for the members: a group is only deleted as a whole',
-    },
-  ];
-}
-
-/** The rights of the Job that prepares restored claims: to read the one record that it works by. */
-export function prepareAccess(record: string): readonly AccessNeed[] {
-  return [
-    {
-      scope: 'registry',
-      apiGroup: '',
-      resource: 'configmaps',
-      verbs: ['get'],
-      names: [record],
-      why: 'read the record of the backup that is restored',
     },
   ];
 }

@@ -1,6 +1,7 @@
 /** What the constructs and the runner share. Pure: it imports nothing outside this folder. */
 
 export * from './access';
+export * from './access-of-others';
 export * from './engines';
 export * from './job-config';
 export * from './labels';
