@@ -6,7 +6,7 @@ import {
   type HeldUndone,
   JOB_DEFAULTS,
   type JobConfig,
-  type Phase,
+  mayHold,
 } from '../src/contract';
 import type { Plan } from './engine';
 import type { StillpointError } from './errors';
@@ -14,13 +14,7 @@ import type { FrozenOutcome } from './frozen';
 import type { Run } from './ports';
 import type { Preflight } from './preflight';
 
-/** The phases of a backup that a runner is at work on, or was when it ended. */
-export const UNFINISHED: readonly Phase[] = ['pending', 'freezing', 'cut'];
-
-/** Whether something may still be in force that outlives the session of the record's runner. */
-export function mayHold({ held, heldUndone }: Pick<BackupRecord, 'held' | 'heldUndone'>): boolean {
-  return held !== undefined && held.length > 0 && heldUndone === undefined;
-}
+export { mayHold, UNFINISHED } from '../src/contract';
 
 /** The record of a backup of which nothing is held any more. */
 export function undoneRecord(record: BackupRecord, undone: HeldUndone): BackupRecord {

@@ -200,10 +200,35 @@ export const RECORD = object(
     warnings: optional(array(string())),
     error: optional(failure),
     leftovers: optional(array(string({ description: 'What a failed or deleted backup could not remove yet.' }))),
-    verification: optional(anything('The last verdict.')),
+    needs: optional(
+      array(
+        string({
+          pattern: BACKUP_ID_PATTERN,
+          description: 'An earlier backup of this database without which this one cannot be restored.',
+        }),
+      ),
+    ),
+    verification: optional(anything('The last verdict: `verdict` is passed or failed.')),
     retention: optional(
       object(
-        { tier: optional(string()), protected: optional(boolean()), until: optional(timestamp()) },
+        {
+          tier: optional(string()),
+          protected: optional(
+            boolean(
+              'true: neither a prune nor stillpoint delete removes it. false: released, which a backup before a deployment has to be.',
+            ),
+          ),
+          until: optional(timestamp()),
+          reason: optional(string({ description: 'Why it was protected or released.' })),
+          by: optional(string({ description: 'Who did it.' })),
+          at: optional(timestamp('When that was.')),
+          markedBy: optional(
+            string({
+              description:
+                'Who is about to remove it: whoever else removes backups at the same time counts it as gone. It still restores.',
+            }),
+          ),
+        },
         { open: true },
       ),
     ),
@@ -225,3 +250,22 @@ export type Observation = Infer<typeof observation>;
 export type Held = Infer<typeof held>;
 export type HeldUndone = NonNullable<BackupRecord['heldUndone']>;
 export type Failure = Infer<typeof failure>;
+
+/** The phases of a backup that a runner is at work on, or was when it ended. */
+export const UNFINISHED: readonly Phase[] = ['pending', 'freezing', 'cut'];
+
+/** Whether something may still be in force that outlives the session of the record's runner. */
+export function mayHold({ held, heldUndone }: Pick<BackupRecord, 'held' | 'heldUndone'>): boolean {
+  return held !== undefined && held.length > 0 && heldUndone === undefined;
+}
+
+/** Whether a backup stays until somebody releases it. One that was taken before a deployment does so unasked. */
+export function isProtected({ retention, trigger, phase }: BackupRecord): boolean {
+  if (retention?.protected !== undefined) return retention.protected;
+  return trigger === 'pre-deployment' && phase !== 'failed' && !UNFINISHED.includes(phase);
+}
+
+/** Whether a restore of it was tried and found good. */
+export function isVerified({ verification }: Pick<BackupRecord, 'verification'>): boolean {
+  return verification?.verdict === 'passed';
+}

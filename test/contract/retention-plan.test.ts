@@ -1,0 +1,313 @@
+/** What stays and what goes of all records: the cases by name, and what holds for any history. */
+import { describe, expect, test } from 'vitest';
+import {
+  type BackupRecord,
+  type Candidate,
+  isProtected,
+  isVerified,
+  type Policy,
+  planRetention,
+  type Retention,
+} from '../../src/contract';
+import { goodAt, policyOf, randomFrom } from '../support/histories';
+
+const NOW = new Date('2026-11-25T12:00:00Z');
+const DAY = 86_400_000;
+const daysAgo = (days: number, more: Partial<BackupRecord> = {}): Candidate => goodAt(NOW.getTime() - days * DAY, more);
+const failedDaysAgo = (days: number, more: Partial<BackupRecord> = {}): Candidate =>
+  daysAgo(days, { phase: 'failed', ...more });
+
+/** The rules by which a backup is kept, or `gone:` and those by which it goes. */
+function rulesOf(candidates: readonly Candidate[], policies: readonly Policy[] = LAST_ONE): readonly string[] {
+  const verdicts = planRetention(candidates, policies, NOW);
+  return candidates.map((candidate) => {
+    const found = verdicts.find((verdict) => verdict.candidate === candidate);
+    const rules = found?.reasons.map(({ rule }) => rule).join(' ');
+    return found?.keep === true ? `${rules}` : `gone: ${rules}`;
+  });
+}
+
+const LAST_ONE = [policyOf({ keepLast: 1 })];
+const held = [{ member: 'main', what: 'fsyncLock', facts: {} }] as unknown as BackupRecord['held'];
+
+const CASES: readonly [what: string, candidates: readonly Candidate[], rules: readonly string[]][] = [
+  ['what no rule keeps goes', [daysAgo(0), daysAgo(1)], ['keepLast last-good', 'gone: keepLast']],
+  [
+    'rule 10: the last good one stays, however many failed after it',
+    [failedDaysAgo(0), failedDaysAgo(1), daysAgo(2), daysAgo(3)],
+    ['recent newest', 'recent', 'keepLast last-good', 'gone: keepLast'],
+  ],
+  [
+    'rule 10: the last verified one stays',
+    [
+      daysAgo(0),
+      daysAgo(1, { verification: { verdict: 'failed' } }),
+      daysAgo(2, { verification: { verdict: 'passed' } }),
+    ],
+    ['keepLast last-good', 'gone: keepLast', 'last-verified'],
+  ],
+  [
+    'rule 10: a protected one stays',
+    [daysAgo(0), daysAgo(1, { retention: { protected: true } })],
+    ['keepLast last-good', 'protected'],
+  ],
+  [
+    'rule 10: one from before a deployment stays until it is released',
+    [
+      daysAgo(0),
+      daysAgo(1, { trigger: 'pre-deployment' }),
+      daysAgo(2, { trigger: 'pre-deployment', retention: { protected: false } }),
+      failedDaysAgo(30, { trigger: 'pre-deployment' }),
+    ],
+    ['keepLast last-good', 'protected', 'gone: keepLast', 'gone: failed'],
+  ],
+  [
+    'rule 10: what a kept one needs stays, and what that needs',
+    [
+      daysAgo(0, { needs: [daysAgo(1).record.id] }),
+      daysAgo(1, { needs: [daysAgo(2).record.id] }),
+      daysAgo(2),
+      daysAgo(3, { needs: [daysAgo(4).record.id] }),
+      daysAgo(4),
+    ],
+    ['keepLast last-good', 'needed', 'needed', 'gone: keepLast', 'gone: keepLast'],
+  ],
+  [
+    'rule 10: what is being restored stays',
+    [daysAgo(0), { ...daysAgo(1), usedBy: ['restore shop/copy'] }],
+    ['keepLast last-good', 'in-use'],
+  ],
+  [
+    'what failed is kept for 14 days, the newest longer',
+    [failedDaysAgo(13.9), daysAgo(14), failedDaysAgo(14.1)],
+    ['recent newest', 'keepLast last-good', 'gone: failed'],
+  ],
+  ['the newest of all stays although it failed long ago', [failedDaysAgo(99)], ['newest']],
+  [
+    'what never came to an end goes as late',
+    [daysAgo(0), daysAgo(13, { phase: 'freezing' }), daysAgo(15, { phase: 'cut' })],
+    ['keepLast last-good', 'recent', 'gone: abandoned'],
+  ],
+  [
+    'a record stays whose freeze may be in force',
+    [daysAgo(0), failedDaysAgo(20, { held })],
+    ['keepLast last-good', 'holds'],
+  ],
+  [
+    "a deletion that was asked for is done, the last good one's too",
+    [{ ...daysAgo(0, { phase: 'deleting' }), deletionAsked: true }],
+    ['gone: asked'],
+  ],
+  [
+    'a deletion that was asked for waits for who protects, needs or uses it, or makes it',
+    [
+      { ...daysAgo(0, { phase: 'deleting', retention: { protected: true } }), deletionAsked: true },
+      { ...daysAgo(1, { phase: 'deleting' }), deletionAsked: true, usedBy: ['clone shop/copy'] },
+      { ...daysAgo(2, { phase: 'deleting' }), deletionAsked: true },
+      daysAgo(3, { needs: [daysAgo(2).record.id] }),
+      { ...daysAgo(4, { phase: 'cut' }), deletionAsked: true },
+    ],
+    ['protected', 'in-use', 'needed', 'keepLast last-good', 'unfinished'],
+  ],
+  [
+    'a removal that has begun comes to its end',
+    [daysAgo(0), { ...daysAgo(1, { phase: 'deleting', retention: { protected: true } }), removalBegun: true }],
+    ['keepLast last-good', 'gone: begun'],
+  ],
+  [
+    'one that somebody else is about to remove is no good one any more, and left to them',
+    [{ ...daysAgo(0), marked: true }, daysAgo(1), daysAgo(2)],
+    ['marked', 'keepLast last-good', 'gone: keepLast'],
+  ],
+  [
+    'of a policy that nothing is known of all is kept',
+    [daysAgo(0, { policy: 'gone' }), failedDaysAgo(30, { policy: 'gone' }), daysAgo(1), daysAgo(2)],
+    ['no-retention last-good', 'no-retention', 'keepLast last-good', 'gone: keepLast'],
+  ],
+  [
+    'a retention of another database or namespace says nothing',
+    [daysAgo(0, { namespace: 'bank' }), daysAgo(1, { namespace: 'bank' }), daysAgo(1, { database: 'users-db' })],
+    ['no-retention last-good', 'no-retention', 'no-retention last-good'],
+  ],
+];
+
+test.each(CASES)('%s', (_, candidates, rules) => {
+  expect(rulesOf(candidates)).toEqual(rules);
+});
+
+test('a retention without a rule keeps what rule 10 keeps', () => {
+  expect(rulesOf([daysAgo(0), daysAgo(1)], [policyOf({})])).toEqual(['last-good', 'gone: keepLast']);
+});
+
+test('policies of one database each count their own', () => {
+  const nightly = { policy: 'nightly' };
+  const hourly = { policy: 'hourly' };
+  const policies = [policyOf({ keepLast: 1 }, 'UTC', 'nightly'), policyOf({ keepLast: 2 }, 'UTC', 'hourly')];
+  const history = [0, 1, 2].flatMap((days) => [daysAgo(days, hourly), daysAgo(days + 0.5, nightly)]);
+  const kept = planRetention(history, policies, NOW).filter(({ keep }) => keep);
+  expect(kept.map(({ candidate: { record } }) => record.policy)).toEqual(['hourly', 'nightly', 'hourly']);
+});
+
+test('says what it says in words', () => {
+  const verdicts = planRetention(
+    [
+      daysAgo(0),
+      daysAgo(1, { retention: { protected: true, by: 'ann@example.com', reason: 'before the audit' } }),
+      daysAgo(2, { trigger: 'pre-deployment' }),
+      { ...daysAgo(3), usedBy: ['restore shop/copy'] },
+      failedDaysAgo(20),
+    ],
+    [policyOf({ keepLast: 1, keepDaily: 1 })],
+    NOW,
+  );
+  expect(verdicts.map(({ reasons }) => reasons.map(({ text }) => text))).toEqual([
+    ['the newest of 1', 'the newest of 2026-11-25', 'the last good one of policy orders-db-backup'],
+    ['protected by ann@example.com: before the audit'],
+    ['taken before a deployment (pre-deployment), and not released'],
+    ['in use by restore shop/copy'],
+    ['it failed, since 2026-11-05T12:00:00.000Z'],
+  ]);
+});
+
+/** A history as life makes it: a rhythm with gaps, failures, protection, chains, users. */
+function randomHistory(random: () => number): readonly Candidate[] {
+  const pick = <T>(from: readonly T[]): T => from[Math.floor(random() * from.length)] as T;
+  const every = pick([1, 6, 24, 24 * 7]) * (DAY / 24);
+  const history: Candidate[] = [];
+  for (let at = NOW.getTime(), index = 0; index < 5 + random() * 100; index++, at -= every * (0.5 + random())) {
+    const more: Partial<BackupRecord> = {
+      policy: pick(['orders-db-backup', 'orders-db-backup', 'orders-db-backup', 'other', 'gone']),
+      trigger: random() < 0.08 ? 'pre-deployment' : 'scheduled',
+      phase: pick(['succeeded', 'succeeded', 'succeeded', 'succeeded', 'failed', 'freezing']),
+      ...(random() < 0.1 ? { retention: { protected: random() < 0.5 } } : {}),
+      ...(random() < 0.1 ? { verification: { verdict: pick(['passed', 'failed']) } } : {}),
+    };
+    history.push({ ...goodAt(at, more), ...(random() < 0.05 ? { usedBy: ['restore x'] } : {}) });
+  }
+  return chained(history, random);
+}
+
+/** Some need an earlier one. */
+function chained(history: readonly Candidate[], random: () => number): readonly Candidate[] {
+  return history.map((candidate, index) => {
+    const earlier = history[index + 1 + Math.floor(random() * 5)];
+    if (earlier === undefined || random() > 0.15) return candidate;
+    return { ...candidate, record: { ...candidate.record, needs: [earlier.record.id] } };
+  });
+}
+
+function randomRetention(random: () => number): Retention {
+  const some = (upTo: number): number => (random() < 0.65 ? 0 : Math.floor(random() * upTo));
+  return {
+    keepLast: some(5),
+    keepHourly: some(24),
+    keepDaily: some(10),
+    keepWeekly: some(6),
+    keepMonthly: some(12),
+    keepYearly: some(3),
+    keepWithinSeconds: some(60 * 86_400),
+  };
+}
+
+const RULES = [
+  'keepLast',
+  'keepHourly',
+  'keepDaily',
+  'keepWeekly',
+  'keepMonthly',
+  'keepYearly',
+  'keepWithinSeconds',
+] as const;
+const ZONES = ['Etc/UTC', 'Europe/Berlin', 'America/St_Johns', 'Pacific/Apia'];
+
+describe('whatever the history', () => {
+  const HISTORIES = Array.from({ length: 200 }, (_, seed) => seed + 1);
+  const idsOf = (candidates: readonly Candidate[]): readonly string[] => candidates.map(({ record }) => record.id);
+
+  interface Drawn {
+    readonly history: readonly Candidate[];
+    readonly policies: readonly Policy[];
+    readonly random: () => number;
+  }
+
+  const draw = (seed: number): Drawn => {
+    const random = randomFrom(seed);
+    const zone = (): string => ZONES[Math.floor(random() * ZONES.length)] ?? 'Etc/UTC';
+    const policies = [policyOf(randomRetention(random), zone()), policyOf(randomRetention(random), zone(), 'other')];
+    return { history: randomHistory(random), policies, random };
+  };
+  const kept = (history: readonly Candidate[], policies: readonly Policy[]): readonly Candidate[] =>
+    planRetention(history, policies, NOW)
+      .filter(({ keep }) => keep)
+      .map(({ candidate }) => candidate);
+
+  test('the histories are such that a retention has something to do', () => {
+    const counts = HISTORIES.map((seed) => {
+      const { history, policies } = draw(seed);
+      return history.length - kept(history, policies).length;
+    });
+    expect(counts.filter((count) => count > 0).length).toBeGreaterThan(120);
+  });
+
+  test('rule 10 holds', () => {
+    for (const seed of HISTORIES) {
+      const { history, policies } = draw(seed);
+      const stays = kept(history, policies);
+      const ids = new Set(idsOf(stays));
+      for (const policy of new Set(history.map(({ record }) => record.policy))) {
+        const good = history.filter(({ record }) => record.policy === policy && record.phase === 'succeeded');
+        const verified = good.filter(({ record }) => isVerified(record));
+        for (const [newest] of [good, verified]) if (newest !== undefined) expect(ids).toContain(newest.record.id);
+      }
+      for (const { record, usedBy = [] } of history) {
+        if (isProtected(record) || usedBy.length > 0 || record.policy === 'gone') expect(ids).toContain(record.id);
+        if (!ids.has(record.id)) continue;
+        for (const needed of record.needs ?? []) expect(ids).toContain(needed);
+      }
+    }
+  });
+
+  test('every backup has one verdict, with a reason at least', () => {
+    for (const seed of HISTORIES) {
+      const { history, policies } = draw(seed);
+      const verdicts = planRetention(history, policies, NOW);
+      expect(verdicts.map(({ candidate }) => candidate.record.id).toSorted()).toEqual(idsOf(history).toSorted());
+      expect(verdicts.filter(({ reasons }) => reasons.length === 0)).toEqual([]);
+    }
+  });
+
+  test('the order of the records does not matter, nor that of the policies', () => {
+    for (const seed of HISTORIES) {
+      const { history, policies, random } = draw(seed);
+      const shuffled = history.map((each) => [random(), each] as const).toSorted(([one], [other]) => one - other);
+      expect(
+        planRetention(
+          shuffled.map(([, each]) => each),
+          policies.toReversed(),
+          NOW,
+        ),
+      ).toEqual(planRetention(history, policies, NOW));
+    }
+  });
+
+  test('what was kept once is kept again', () => {
+    for (const seed of HISTORIES) {
+      const { history, policies } = draw(seed);
+      const once = kept(history, policies);
+      expect(idsOf(kept(once, policies))).toEqual(idsOf(once));
+    }
+  });
+
+  test('a rule that is raised removes nothing more', () => {
+    for (const seed of HISTORIES) {
+      const { history, policies, random } = draw(seed);
+      const [policy, ...others] = policies;
+      const rule = RULES[Math.floor(random() * RULES.length)] ?? 'keepLast';
+      const by = rule === 'keepWithinSeconds' ? 86_400 * 10 : 3;
+      const retention = { ...policy?.spec.retention, [rule]: (policy?.spec.retention[rule] ?? 0) + by };
+      const raised = [policyOf(retention, policy?.spec.timeZone), ...others];
+      const stays = idsOf(kept(history, raised));
+      for (const id of idsOf(kept(history, policies))) expect(stays).toContain(id);
+    }
+  });
+});
