@@ -1,7 +1,16 @@
 /**
  * What the commands ask of the world, as interfaces. The commands and the executor see only these; main wires them.
  */
-import type { BackupId, BackupRecord, Cut, Held, Phase, RecordedVolume, VolumeSelection } from '../src/contract';
+import type {
+  BackupId,
+  BackupRecord,
+  Cut,
+  Held,
+  Phase,
+  Policy,
+  RecordedVolume,
+  VolumeSelection,
+} from '../src/contract';
 import type { ErrorCode } from './errors';
 
 /** Time, passed in so that no code reaches for it. */
@@ -132,6 +141,19 @@ export interface StoredRecord {
   readonly version: string;
   /** Whether somebody has asked for its deletion (`kubectl delete`): the next prune removes it with its data. */
   readonly deletionRequested: boolean;
+  /** Whether its removal has begun: what it stands for may be gone in part. */
+  readonly removalBegun?: boolean | undefined;
+  /** Who works with the backup at present. */
+  readonly uses?: readonly UseMark[] | undefined;
+}
+
+/** A mark on a record: somebody works with the backup. */
+export interface UseMark {
+  readonly token: string;
+  /** Who, as `restore shop/orders-copy`. */
+  readonly what: string;
+  /** What its owner has written last: a mark that stays the same for its whole duration is nobody's any more. */
+  readonly written: string;
 }
 
 /** What to list. Everything that is left out matches. */
@@ -162,6 +184,11 @@ export interface Registry {
     name: { readonly namespace: string; readonly database: string; readonly id: BackupId },
     signal: AbortSignal,
   ): AsyncIterable<StoredRecord | undefined>;
+}
+
+/** What is kept of the backups of each policy, as it holds now. */
+export interface Policies {
+  list(): Promise<readonly Policy[]>;
 }
 
 /** What a guard is asked to do, should this runner be gone before it says that it is done. */

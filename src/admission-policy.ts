@@ -17,7 +17,7 @@ export interface AdmissionPolicySpec {
     readonly resourceRules: readonly {
       readonly apiGroups: readonly string[];
       readonly apiVersions: readonly string[];
-      readonly operations: readonly ('CREATE' | 'UPDATE')[];
+      readonly operations: readonly ('CREATE' | 'UPDATE' | 'DELETE')[];
       readonly resources: readonly string[];
     }[];
   };
@@ -31,7 +31,12 @@ interface Named {
   readonly expression: string;
 }
 
-interface Validation {
+/**
+ * What an expression has to hold of, and what is said otherwise.
+ *
+ * @internal
+ */
+export interface Validation {
   readonly expression: string;
   readonly message: string;
   readonly reason: 'Forbidden';

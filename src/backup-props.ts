@@ -1,6 +1,7 @@
 import type { Duration } from 'cdk8s';
 import type { ISecret } from 'cdk8s-plus-28';
 import type { IRegistry } from './registry';
+import type { RetentionProps } from './retention';
 import type { RunnerPodProps } from './runner-pod';
 import type { BackupSchedule } from './schedule';
 import type { IGroupSnapshotClass, ISnapshotClass } from './snapshot-class';
@@ -144,6 +145,14 @@ export interface DatabaseBackupProps extends ConnectionProps, RunnerPodProps {
    * @default 'Etc/UTC'
    */
   readonly timeZone?: string;
+
+  /**
+   * What of the backups is kept; the rest is removed after the next backup. Taken before a deployment or protected, they
+   * stay until they are released.
+   *
+   * @default - all are kept: nothing is removed because of its age
+   */
+  readonly retention?: RetentionProps;
 
   /**
    * Whether the schedule rests. Backups by hand (`kubectl create job --from=cronjob/…`) go on working.

@@ -17,6 +17,7 @@ import {
 import { GuardedCronJob, runnerJob } from './job';
 import { DEFAULT_DEADLINE_SECONDS, type EngineDefinition, jobConfigOf, jobConfigText } from './job-config';
 import { labelsOf, namespaceOf, takeName, templateMetadata } from './objects';
+import { addRetention } from './retention';
 import { type MountedVolume, runnerPod } from './runner-pod';
 import { checkTimeZone } from './schedule';
 
@@ -68,6 +69,11 @@ export abstract class DatabaseBackup extends Construct implements IDatabaseBacku
     checkTimeZone(this, this.scheduleExpression, this.timeZone, new Date());
     this.grant();
     this._addConfig(this, 'Config', this.policyName, this.config);
+    if (props.retention !== undefined) {
+      const { timeZone, scheduleExpression: schedule } = this;
+      const { labels, annotations } = props;
+      addRetention(this, props.retention, { ...names, timeZone, schedule, labels, annotations });
+    }
     this.addCronJob();
   }
 

@@ -9,6 +9,7 @@ export * from './databases/postgres';
 export * from './databases/redis';
 export * from './registry';
 export * from './restore';
+export type { RetentionProps } from './retention';
 export type { RunnerPodProps } from './runner-pod';
 export type {
   DailyScheduleOptions,

@@ -15,10 +15,12 @@ import {
   refuse,
   SERVICE_ACCOUNT,
 } from './admission-policy';
-import { COMPONENTS, FINALIZER, LABELS, type Phase, RECORD_NAME_PATTERN } from './contract';
+import { COMPONENTS, FINALIZER, LABELS, type Phase, POLICY_NAME_PATTERN, RECORD_NAME_PATTERN } from './contract';
 
 /** The phase in which a record is the pruner's alone. */
 const DELETING: Phase = 'deleting';
+/** The phase that a backup of a policy ends in when it is good: nobody but who keeps the registry changes that. */
+const SUCCEEDED: Phase = 'succeeded';
 
 /**
  * Makes the policy and its binding.
@@ -37,6 +39,14 @@ export function guardRecords(
 /** A record by its label or by its name: neither leaving out the label nor dropping it is a way around. */
 const isRecord = (object: string): string =>
   `${labelOf(object, LABELS.component)} == ${literal(COMPONENTS.record)} || ${object}.metadata.name.matches(${literal(RECORD_NAME_PATTERN)})`;
+
+/** What is kept of a policy's backups comes from Git, never from the account of a policy. */
+const isPolicy = (object: string): string =>
+  `${labelOf(object, LABELS.component)} == ${literal(COMPONENTS.policy)} || ${object}.metadata.name.matches(${literal(POLICY_NAME_PATTERN)})`;
+
+/** Either of both: neither what becomes a record nor what is made of one slips through. */
+const before = (is: (object: string) => string): string =>
+  `${is('object')} || (oldObject != null && (${is('oldObject')}))`;
 
 const isOwn = (object: string): string =>
   `${labelOf(object, LABELS.namespace)} == variables.own && ${object}.metadata.name.startsWith(variables.own + ".")`;
@@ -60,7 +70,7 @@ function policySpec(registryNamespace: string): AdmissionPolicySpec {
       ],
     },
     matchConditions: [
-      { name: 'record', expression: `${isRecord('object')} || (oldObject != null && (${isRecord('oldObject')}))` },
+      { name: 'record', expression: `${before(isRecord)} || ${before(isPolicy)}` },
       SERVICE_ACCOUNT,
       // Who may delete records anyway keeps the registry: the pruner, the controllers of the cluster, its admins.
       {
@@ -70,6 +80,7 @@ function policySpec(registryNamespace: string): AdmissionPolicySpec {
     ],
     variables: [OWN_NAMESPACE],
     validations: [
+      refuse(`!(${before(isPolicy)})`, 'may not say what is kept of backups'),
       refuse(
         `${isOwn('object')} && (oldObject == null || (${isOwn('oldObject')}))`,
         'may write records of its own namespace only',
@@ -89,6 +100,15 @@ function policySpec(registryNamespace: string): AdmissionPolicySpec {
       refuse(
         `oldObject == null || ${labelOf('oldObject', LABELS.phase)} != ${literal(DELETING)}`,
         'may not change a record that is being deleted',
+      ),
+      refuse(`${labelOf('object', LABELS.phase)} != ${literal(DELETING)}`, 'may not have a backup deleted'),
+      refuse(
+        `oldObject == null || ${labelOf('oldObject', LABELS.phase)} != ${literal(SUCCEEDED)} || ${labelOf('object', LABELS.phase)} == ${literal(SUCCEEDED)}`,
+        'may not undo that a backup has succeeded',
+      ),
+      refuse(
+        `oldObject == null || ${labelOf('oldObject', LABELS.protected)} != "true" || ${labelOf('object', LABELS.protected)} == "true"`,
+        'may not release a backup',
       ),
     ],
   };

@@ -7,6 +7,7 @@ import { guardContents } from './content-guard';
 import { COMPONENTS, DEFAULT_REGISTRY_NAMESPACE, DEFAULT_SLOTS, prunerAccess, slotNames } from './contract';
 import { runnerJob } from './job';
 import { labelsOf, noNamespace, takeName, templateMetadata } from './objects';
+import { guardProtected } from './protection-guard';
 import { guardRecords } from './record-guard';
 import { type RunnerPodProps, runnerPod } from './runner-pod';
 import { BackupSchedule } from './schedule';
@@ -33,7 +34,8 @@ export interface RegistryProps extends RunnerPodProps {
   readonly namespaceName?: string;
 
   /**
-   * How often the pruner removes what deleted and failed backups have left.
+   * How often the pruner removes backups that no retention keeps, and what deleted and failed ones have left. After a
+   * backup of a policy with a retention it does so at once, besides.
    *
    * @default - once an hour
    */
@@ -41,8 +43,9 @@ export interface RegistryProps extends RunnerPodProps {
 
   /**
    * Whether the API server holds the account of each policy to the records of its own namespace, and to contents that stand
-   * for snapshots there, by ValidatingAdmissionPolicies. Only for clusters before Kubernetes 1.30, which do not have them,
-   * are they left out: there who has the token of one policy's account can change the records of all.
+   * for snapshots there, and lets nobody delete the record of a protected backup, by ValidatingAdmissionPolicies. Only for
+   * clusters before Kubernetes 1.30, which do not have them, are they left out: there who has the token of one policy's
+   * account can change the records of all.
    *
    * @default true
    */
@@ -126,6 +129,7 @@ export class Registry extends Construct implements IRegistry {
     });
     if (props.admissionPolicy ?? true) {
       guardRecords(this, this.namespaceName, { labels, annotations });
+      guardProtected(this, this.namespaceName, { labels, annotations });
       guardContents(this, this.namespaceName, { labels, annotations });
     }
     const template = runnerPod(props, {

@@ -1,14 +1,18 @@
 /** Removing backups: `delete`, `prune`. */
 import type { Program } from './family';
-import { type GlobalOptions, withGlobals } from './options';
+import { examples, type GlobalOptions, type OutputOption, withGlobals, withOutput } from './options';
 
 export interface DeleteCommandOptions extends GlobalOptions {
   readonly yes?: boolean;
 }
 
+export interface PruneCommandOptions extends GlobalOptions, OutputOption {
+  readonly dryRun?: boolean;
+}
+
 export interface RemovalHandlers {
   delete(backup: string, options: DeleteCommandOptions): Promise<string>;
-  prune(options: GlobalOptions): Promise<string>;
+  prune(options: PruneCommandOptions): Promise<string>;
 }
 
 export function addRemovalCommands({ command, handle }: Program, handlers: RemovalHandlers): void {
@@ -16,7 +20,15 @@ export function addRemovalCommands({ command, handle }: Program, handlers: Remov
     .option('-y, --yes', 'do not ask')
     .action(handle((backup: string, options: DeleteCommandOptions) => handlers.delete(backup, options)));
 
-  withGlobals(command('prune', 'Finish deletions, and remove what failed backups have left')).action(
-    handle((options: GlobalOptions) => handlers.prune(options)),
-  );
+  withOutput(
+    withGlobals(
+      command('prune', 'Remove backups that no retention keeps, finish deletions, and clean up after failed backups'),
+    ),
+  )
+    .option('--dry-run', 'remove nothing: print what would stay and what would go, with every reason')
+    .addHelpText(
+      'after',
+      examples(['stillpoint prune --dry-run -n shop', 'stillpoint prune --dry-run -A -o json', 'stillpoint prune']),
+    )
+    .action(handle((options: PruneCommandOptions) => handlers.prune(options)));
 }

@@ -4,6 +4,8 @@ import { findRecord } from '../find-record';
 import { recordPath } from '../output/records';
 import type { Clock, Lease, Locks, RecordFilter, Registry, Remover, StoredRecord } from '../ports';
 import { UNFINISHED } from '../record';
+import { commit, mark, withdraw } from '../removal';
+import { refuseDeletion } from '../rule-ten';
 
 export interface DeleteContext {
   readonly registry: Registry;
@@ -13,6 +15,8 @@ export interface DeleteContext {
   readonly locksOf: (namespace: string) => Locks;
   /** Asks the person at the terminal; without one, says no. */
   readonly confirm: (question: string) => Promise<boolean>;
+  /** What nobody else is called who removes backups at the same time: the record is marked with it. */
+  readonly holder: string;
 }
 
 export interface DeleteOptions extends RecordFilter {
@@ -25,11 +29,11 @@ export async function deleteBackup(context: DeleteContext, name: string, options
   const { registry } = context;
   const stored = await findRecord(registry, name, options);
   const path = recordPath(stored.record);
-  await refuseStep(registry, stored);
+  await refuseStep(context, stored);
   const lease = await runnerGoneStep(context, stored);
   try {
     await confirmStep(context, stored.record, options.yes);
-    await removeBackup(context, stored);
+    await removeBackup(context, await markStep(context, stored));
   } finally {
     await lease?.release();
   }
@@ -81,19 +85,34 @@ export async function removeBackup(
   );
 }
 
-/** Safety rule 10: none that is protected, and not the last good one. */
-async function refuseStep(registry: Registry, { record }: StoredRecord): Promise<void> {
-  const path = recordPath(record);
-  if (record.retention?.protected === true) {
-    throw new StillpointError('delete-refused', `backup ${path} is protected`);
+/** Safety rule 10, as things are now. */
+async function refuseStep({ registry, holder }: DeleteContext, stored: StoredRecord): Promise<void> {
+  const { namespace, database } = stored.record;
+  const command = registry.deletionCommand(stored.record);
+  const howElse = command === undefined ? undefined : `${command}\n    stillpoint prune`;
+  refuseDeletion(stored, await registry.list({ namespace, database }), { holder }, howElse);
+}
+
+/**
+ * Makes sure that nobody else removes the backups by which this one may go: it is marked, and looked at again (removal.ts).
+ * A failed one is nobody's last, and one whose deletion was asked for is marked by that.
+ */
+async function markStep(context: DeleteContext, stored: StoredRecord): Promise<StoredRecord> {
+  const { registry, holder } = context;
+  if (stored.record.phase !== 'succeeded') return stored;
+  const marked = (await mark(registry, stored, holder)) ?? changed(stored);
+  try {
+    await refuseStep(context, marked);
+  } catch (thrown) {
+    await withdraw(registry, marked);
+    throw thrown;
   }
-  if (record.phase !== 'succeeded') return;
-  const { namespace, database } = record;
-  const good = (await registry.list({ namespace, database })).filter((other) => other.record.phase === 'succeeded');
-  if (good.length > 1) return;
-  const command = registry.deletionCommand(record);
-  throw new StillpointError('delete-refused', `backup ${path} is the last good one of its database`, {
-    hint: `take another one first${command === undefined ? '' : `; or, to be rid of it all the same:\n    ${command}\n    stillpoint prune`}`,
+  return (await commit(registry, marked)) ?? changed(stored);
+}
+
+function changed({ record }: StoredRecord): never {
+  throw new StillpointError('record-conflict', `backup ${recordPath(record)} was changed by somebody else meanwhile`, {
+    hint: 'look at it again: stillpoint describe',
   });
 }
 

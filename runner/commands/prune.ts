@@ -1,12 +1,19 @@
+/** Removes what no retention keeps, and finishes what others have begun to remove. */
+import type { Policy, Verdict } from '../../src/contract';
 import { asStillpointError } from '../errors';
 import { recordPath } from '../output/records';
-import type { Log, Registry, Remover, StoredRecord } from '../ports';
+import type { Clock, Log, Policies, RecordFilter, Registry, Remover, StoredRecord } from '../ports';
+import { commit, mark, pathOf, plan, type StoredCandidate, withdraw } from '../removal';
 import { removeBackup } from './delete';
 
 export interface PruneContext {
   readonly registry: Registry;
+  readonly policies: Policies;
   readonly remover: Remover;
+  readonly clock: Clock;
   readonly log: Log;
+  /** What no other prune is called at the same time: records are marked with it. */
+  readonly holder: string;
 }
 
 /** What a prune did. */
@@ -19,50 +26,160 @@ export interface PruneResult {
   readonly left: readonly string[];
 }
 
+/** What a prune would do now, with every reason. */
+export async function planPrune(
+  { registry, policies, clock }: Pick<PruneContext, 'registry' | 'policies' | 'clock'>,
+  filter: RecordFilter = {},
+): Promise<readonly Verdict<StoredCandidate>[]> {
+  const known = await policies.list();
+  return plan(await registry.list(filter), known, clock.now(), {});
+}
+
 /**
- * Finishes deletions: records whose deletion somebody asked for (kubectl delete), records in phase `deleting`, and what
- * failed backups could not remove themselves. Nothing is deleted by age here.
+ * Removes what its policy's retention does not keep, and finishes deletions: records whose deletion somebody asked for
+ * (kubectl delete), records in phase `deleting`, and what failed backups could not remove themselves.
  */
-export async function prune({ registry, remover, log }: PruneContext): Promise<PruneResult> {
-  const removed: string[] = [];
-  const cleaned: string[] = [];
-  const left: string[] = [];
-  for (const stored of await registry.list({})) {
-    const path = recordPath(stored.record);
-    try {
-      if (isToBeRemoved(stored)) {
-        await removeBackup({ registry, remover }, stored);
-        removed.push(path);
-      } else if (hasLeftovers(stored) && (await isUnchanged(registry, stored))) {
+export async function prune(context: PruneContext, filter: RecordFilter = {}): Promise<PruneResult> {
+  const run = new Prune(context, filter);
+  await run.removeStep(await run.decideStep());
+  await run.leftoversStep();
+  return run.result();
+}
+
+class Prune {
+  readonly #context: PruneContext;
+  readonly #filter: RecordFilter;
+  readonly #removed: string[] = [];
+  readonly #cleaned: string[] = [];
+  readonly #left: string[] = [];
+
+  constructor(context: PruneContext, filter: RecordFilter) {
+    this.#context = context;
+    this.#filter = filter;
+  }
+
+  /**
+   * Which records go: marked, looked at again, and committed (removal.ts). One whose deletion was asked for counts as gone
+   * already, and needs no mark. Newest first: what is needed goes last.
+   */
+  async decideStep(): Promise<readonly StoredRecord[]> {
+    const { registry, policies } = this.#context;
+    const known = await policies.list();
+    const going = this.#goingOf(await registry.list(this.#filter), known, undefined);
+    const begun = going.filter(({ removalBegun }) => removalBegun === true);
+    if (begun.length === going.length) return begun;
+    const marked = await this.#mark(going.filter((each) => needsMark(each)));
+    const again = this.#goingOf(await registry.list(this.#filter), known, this.#context.holder);
+    await this.#withdraw(marked, new Set(again.map(pathOf)));
+    return [...begun, ...(await this.#commit(marked, again))].sort(newestFirst);
+  }
+
+  #goingOf(
+    stored: readonly StoredRecord[],
+    policies: readonly Policy[],
+    holder: string | undefined,
+  ): readonly StoredRecord[] {
+    const { clock } = this.#context;
+    return plan(stored, policies, clock.now(), { holder })
+      .filter(({ keep }) => !keep)
+      .map(({ candidate }) => candidate.stored);
+  }
+
+  async #mark(going: readonly StoredRecord[]): Promise<ReadonlyMap<string, StoredRecord>> {
+    const { registry, holder } = this.#context;
+    const marked = new Map<string, StoredRecord>();
+    for (const stored of going) {
+      const found = await this.#tried(stored, () => mark(registry, stored, holder));
+      if (found !== undefined) marked.set(pathOf(found), found);
+    }
+    return marked;
+  }
+
+  async #withdraw(marked: ReadonlyMap<string, StoredRecord>, still: ReadonlySet<string>): Promise<void> {
+    const { registry, log } = this.#context;
+    for (const [path, stored] of marked) {
+      if (still.has(path)) continue;
+      log.info({ backup: path }, 'kept after all: something has changed since it was marked');
+      await this.#tried(stored, () => withdraw(registry, stored));
+    }
+  }
+
+  async #commit(
+    marked: ReadonlyMap<string, StoredRecord>,
+    again: readonly StoredRecord[],
+  ): Promise<readonly StoredRecord[]> {
+    const { registry } = this.#context;
+    const committed: StoredRecord[] = [];
+    for (const stored of again) {
+      // As it was when it was marked: whatever has been changed since is a conflict.
+      const mine = needsMark(stored) ? marked.get(pathOf(stored)) : stored;
+      if (mine === undefined || mine.removalBegun === true) continue;
+      const found = await this.#tried(mine, () => commit(registry, mine));
+      if (found !== undefined) committed.push(found);
+    }
+    return committed;
+  }
+
+  async removeStep(going: readonly StoredRecord[]): Promise<void> {
+    for (const stored of going) {
+      await this.#tried(stored, async () => {
+        await removeBackup(this.#context, stored);
+        this.#removed.push(pathOf(stored));
+      });
+    }
+  }
+
+  /** What an attempt that failed has left behind, of backups whose records stay. */
+  async leftoversStep(): Promise<void> {
+    const { registry, remover } = this.#context;
+    for (const stored of (await registry.list(this.#filter)).filter(hasLeftovers)) {
+      await this.#tried(stored, async () => {
+        if (!(await this.#isUnchanged(stored))) return;
         const failed = stored.record.phase === 'failed';
         const remaining = failed ? await remover.remove(stored) : await remover.removeLeftovers(stored);
         await registry.update(stored, { ...stored.record, leftovers: remaining });
-        (remaining.length === 0 ? cleaned : left).push(path);
-      }
-    } catch (thrown) {
-      const { code, message } = asStillpointError(thrown);
-      log.error({ backup: path, code }, message);
-      left.push(path);
+        (remaining.length === 0 ? this.#cleaned : this.#left).push(pathOf(stored));
+      });
     }
   }
-  log.info({ removed, cleaned, left }, 'prune done');
-  return { removed, cleaned, left };
+
+  result(): PruneResult {
+    const result = { removed: this.#removed, cleaned: this.#cleaned, left: this.#left };
+    this.#context.log.info(result, 'prune done');
+    return result;
+  }
+
+  /** One record that resists does not keep the others. */
+  async #tried<T>(stored: StoredRecord, work: () => Promise<T>): Promise<T | undefined> {
+    try {
+      return await work();
+    } catch (thrown) {
+      const { code, message } = asStillpointError(thrown);
+      // Somebody else is at work on it, and does what there is to do.
+      if (code === 'record-conflict') return undefined;
+      this.#context.log.error({ backup: recordPath(stored.record), code }, message);
+      this.#left.push(recordPath(stored.record));
+      return undefined;
+    }
+  }
+
+  /**
+   * Pruning the records before this one may have taken minutes, and meanwhile the Job's next pod may have begun a failed
+   * backup again, under the same names: then nothing of it is left over any more. From its record's change to its first
+   * snapshot that pod runs all checks, so what was unchanged a moment ago has no new snapshots yet.
+   */
+  async #isUnchanged({ record, version }: StoredRecord): Promise<boolean> {
+    const { namespace, database, id } = record;
+    return (await this.#context.registry.get(namespace, database, id))?.version === version;
+  }
 }
 
-/** A backup that is being made is left alone even when somebody deleted its record: its runner still works on it. */
-function isToBeRemoved({ record, deletionRequested }: StoredRecord): boolean {
-  const ended = record.phase === 'succeeded' || record.phase === 'failed';
-  return record.phase === 'deleting' || (deletionRequested && ended);
+function needsMark({ deletionRequested, removalBegun }: StoredRecord): boolean {
+  return !deletionRequested && removalBegun !== true;
 }
 
-/**
- * Pruning the records before this one may have taken minutes, and meanwhile the Job's next pod may have begun a failed
- * backup again, under the same names: then nothing of it is left over any more. From its record's change to its first
- * snapshot that pod runs all checks, so what was unchanged a moment ago has no new snapshots yet.
- */
-async function isUnchanged(registry: Registry, { record, version }: StoredRecord): Promise<boolean> {
-  const now = await registry.get(record.namespace, record.database, record.id);
-  return now?.version === version;
+function newestFirst(one: StoredRecord, other: StoredRecord): number {
+  return one.record.id < other.record.id ? 1 : one.record.id > other.record.id ? -1 : 0;
 }
 
 function hasLeftovers({ record }: StoredRecord): boolean {

@@ -59,7 +59,7 @@ export class DirectoryRegistry implements Registry {
       if (cause.code === 'ENOENT') throw this.#missing();
       throw this.#unusable(cause);
     });
-    const found = await Promise.all(names.filter((name) => name.endsWith(SUFFIX)).map((name) => this.#readable(name)));
+    const found = await Promise.all(names.filter(isRecordFile).map((name) => this.#readable(name)));
     return found
       .filter((one) => one !== undefined)
       .filter(({ record }) => matches(record, filter))
@@ -196,6 +196,11 @@ export class DirectoryRegistry implements Registry {
   }
 }
 
+/** Documents of policies lie beside the records. */
+function isRecordFile(name: string): boolean {
+  return name.endsWith(SUFFIX) && !name.endsWith(`.policy${SUFFIX}`);
+}
+
 function parseRecord(path: string, text: string): BackupRecord {
   let document: unknown;
   try {
@@ -209,7 +214,8 @@ function parseRecord(path: string, text: string): BackupRecord {
 }
 
 function stored(record: BackupRecord, text: string): StoredRecord {
-  return { record, version: createHash('sha256').update(text).digest('hex'), deletionRequested: false };
+  const version = createHash('sha256').update(text).digest('hex');
+  return { record, version, deletionRequested: false, removalBegun: record.phase === 'deleting' };
 }
 
 function matches(record: BackupRecord, { namespace, database, engine, phases, held }: RecordFilter): boolean {

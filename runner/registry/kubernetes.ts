@@ -7,7 +7,7 @@ import { isAlreadyThere, isConflict, isForbidden, isMissing } from '../kube/erro
 import { CONFIG_MAPS, type ConfigMap, NAMESPACES } from '../kube/objects';
 import { watchObjects } from '../kube/watch';
 import type { Clock, Log, RecordFilter, Registry, StoredRecord } from '../ports';
-import { labelsOf, recordData, recordIn, recordObject } from './record-object';
+import { isWrittenAsDeleting, labelsOf, recordData, recordIn, recordObject } from './record-object';
 
 export class KubernetesRegistry implements Registry {
   readonly #client: KubeClient;
@@ -132,7 +132,13 @@ export class KubernetesRegistry implements Registry {
 
   #stored(object: ConfigMap, record: BackupRecord): StoredRecord {
     const { resourceVersion = '', deletionTimestamp } = object.metadata;
-    const stored = { record, version: resourceVersion, deletionRequested: deletionTimestamp !== undefined };
+    const deletionRequested = deletionTimestamp !== undefined;
+    const stored = {
+      record,
+      version: resourceVersion,
+      deletionRequested,
+      removalBegun: isWrittenAsDeleting(object, record),
+    };
     this.#objects.set(stored, object);
     return stored;
   }

@@ -4,6 +4,7 @@ import {
   type BackupRecord,
   COMPONENTS,
   FINALIZER,
+  isProtected,
   LABELS,
   MANAGED_BY,
   type Phase,
@@ -40,6 +41,7 @@ export function labelsOf(record: BackupRecord): Record<string, string> {
     ...identityOf(record),
     [LABELS.phase]: record.phase,
     [LABELS.trigger]: record.trigger,
+    [LABELS.protected]: `${isProtected(record)}`,
     ...(record.held === undefined ? {} : { [LABELS.held]: `${mayHold(record)}` }),
   };
 }
@@ -67,6 +69,20 @@ export function recordIn(object: ConfigMap): BackupRecord {
   return gone ? { ...record, phase: 'deleting' } : record;
 }
 
+/** The API server holds the label of protection, and cannot read the content: what either says holds. */
+function withProtection(record: BackupRecord, { labels = {} }: ConfigMap['metadata']): BackupRecord {
+  if (labels[LABELS.protected] !== 'true' || isProtected(record)) return record;
+  return { ...record, retention: { ...record.retention, protected: true } };
+}
+
+/**
+ * Whether the removal of an object's record has begun. Its label says so as its content does: a deletion that was asked for
+ * makes the record read as `deleting`, and begins nothing.
+ */
+export function isWrittenAsDeleting({ metadata }: ConfigMap, record: BackupRecord): boolean {
+  return record.phase === 'deleting' && metadata.labels?.[LABELS.phase] === record.phase;
+}
+
 function writtenIn({ metadata, data }: ConfigMap): BackupRecord {
   const path = [metadata.namespace, metadata.name].filter((part) => part !== undefined).join('/');
   const text = data?.[KEY];
@@ -82,17 +98,20 @@ function writtenIn({ metadata, data }: ConfigMap): BackupRecord {
   const record = document as BackupRecord;
   const other = disagreement(metadata, record);
   if (other !== undefined) throw unreadable(path, other, FOREIGN);
-  return record;
+  return withProtection(record, metadata);
 }
 
 /**
- * Where an object's name or labels speak of another backup than its content. Accounts are held to records by name and
+ * Where an object's name or labels speak of another backup than its content, or of a good one that is none by its content. Accounts are held to records by name and
  * label, and what is deleted and restored is taken from the content: only one that agrees is ours (safety rule 9).
  */
 function disagreement({ name, labels = {} }: ConfigMap['metadata'], record: BackupRecord): string | undefined {
   const own = recordName(record.namespace, record.database, record.id);
   if (name !== own) return `has the content of ${own}`;
-  const [other] = Object.entries(identityOf(record)).filter(([label, value]) => labels[label] !== value);
+  // That a backup has succeeded no account takes back (src/record-guard.ts): nor does what the API server cannot read.
+  const good: Phase = 'succeeded';
+  const said = { ...identityOf(record), ...(labels[LABELS.phase] === good ? { [LABELS.phase]: record.phase } : {}) };
+  const [other] = Object.entries(said).filter(([label, value]) => labels[label] !== value);
   if (other === undefined) return undefined;
   const [label, value] = other;
   return `has the label ${label}: ${labels[label] ?? '(none)'}, and by its content it is ${value}`;

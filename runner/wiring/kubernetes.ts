@@ -15,8 +15,9 @@ import { jobOfPod } from '../kube/run';
 import { KubernetesRunners } from '../kube/runners';
 import { KubernetesSlots } from '../kube/slots';
 import { LogEvents } from '../local/events';
-import type { Lease, Locks, Registry, Remover, Run, Slots } from '../ports';
+import type { Lease, Locks, Policies, Registry, Remover, Run, Slots } from '../ports';
 import { KubernetesRegistry } from '../registry/kubernetes';
+import { KubernetesPolicies } from '../registry/policies';
 import { KubernetesSnapshots } from '../snapshots/kubernetes';
 import { engineNamed, type World } from './world';
 
@@ -29,6 +30,11 @@ export function connect(options: GlobalOptions, { env, clock }: World): Promise<
 /** The records in a namespace. */
 export function kubernetesRegistry(client: KubeClient, namespace: string, { clock, log }: World): Registry {
   return new KubernetesRegistry(client, { namespace, clock, log });
+}
+
+/** What the registry in a namespace knows of policies. */
+export function kubernetesPolicies(client: KubeClient, namespace: string, { log }: World): Policies {
+  return new KubernetesPolicies(client, { namespace, log });
 }
 
 /** The locks of a namespace. In one that is gone nobody is at work, and nothing is to be held. */

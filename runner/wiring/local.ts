@@ -9,8 +9,9 @@ import { FileLocks } from '../local/locks';
 import { LocalPlatform } from '../local/platform';
 import { LocalRemover } from '../local/remover';
 import { LocalRestoreSite } from '../local/restore-site';
-import type { Locks, Registry, Remover } from '../ports';
+import type { Locks, Policies, Registry, Remover } from '../ports';
 import { DirectoryRegistry } from '../registry/directory';
+import { DirectoryPolicies } from '../registry/policies';
 import type { RestoreSite } from '../restore/site';
 import { DirectorySnapshotStore } from '../snapshots/directory';
 import { engineNamed, engineOf, type World } from './world';
@@ -26,6 +27,11 @@ export function isLocal({ spec }: JobConfig): boolean {
 /** The records in a folder. */
 export function localRegistry(directory: string, { log }: World): Registry {
   return new DirectoryRegistry(directory, log);
+}
+
+/** What is known in a folder of policies. */
+export function localPolicies(directory: string, { log }: World): Policies {
+  return new DirectoryPolicies(directory, log);
 }
 
 /** The locks of all databases whose records are in a folder. */

@@ -1,9 +1,10 @@
-import { JOB_CONFIG, type JsonSchema, RECORD } from '../../src/contract';
+import { JOB_CONFIG, type JsonSchema, POLICY, RECORD } from '../../src/contract';
 
 /** The formats as JSON Schemas: what the constructs write, the runner reads, and people may check theirs by. */
 export function formats(): ReadonlyMap<string, string> {
   return new Map([
     ['backup-config.schema.json', schemaFile('BackupConfig: the instruction of a backup', JOB_CONFIG.json)],
+    ['backup-policy.schema.json', schemaFile('BackupPolicy: what is kept of the backups of a policy', POLICY.json)],
     ['backup.schema.json', schemaFile('Backup: the record of one', RECORD.json)],
   ]);
 }

@@ -8,7 +8,7 @@ import { DOMAIN } from './version';
 export const LABELS = {
   /** The value is always `stillpoint`: tools and people see who made an object. */
   managedBy: 'app.kubernetes.io/managed-by',
-  /** What the object is to Stillpoint (`record`, `snapshot`, `restore`, …): one selects all records by it. */
+  /** What the object is to Stillpoint (`record`, `policy`, `snapshot`, `restore`, …): one selects all records by it. */
   component: `${DOMAIN}/component`,
   /** The engine's name: to list all backups of one kind of database. */
   engine: `${DOMAIN}/engine`,
@@ -24,6 +24,11 @@ export const LABELS = {
   phase: `${DOMAIN}/phase`,
   /** What started the backup: `scheduled`, `manual` or `pre-deployment`. */
   trigger: `${DOMAIN}/trigger`,
+  /**
+   * `true` on records that stay until somebody releases them: the API server lets nobody delete these, and no policy's
+   * account change it.
+   */
+  protected: `${DOMAIN}/protected`,
   /**
    * `true` on records of which it is not known that what outlives the session of their runner was undone, `false` once it
    * is: a later run looks for these.
@@ -68,4 +73,5 @@ export const COMPONENTS = {
   restore: 'restore',
   backup: 'backup',
   pruner: 'pruner',
+  policy: 'policy',
 } as const;

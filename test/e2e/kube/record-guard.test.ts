@@ -13,6 +13,7 @@ import { CONFIG_MAPS, type ConfigMap } from '../../../runner/kube/objects';
 import { KubernetesRemover } from '../../../runner/kube/pruning';
 import type { StoredRecord } from '../../../runner/ports';
 import { KubernetesRegistry } from '../../../runner/registry/kubernetes';
+import { KubernetesPolicies } from '../../../runner/registry/policies';
 import { recordData, recordObject } from '../../../runner/registry/record-object';
 import { KubernetesSnapshots } from '../../../runner/snapshots/kubernetes';
 import { type BackupRecord, LABELS, recordName } from '../../../src/contract';
@@ -90,6 +91,9 @@ const nameOf = ({ namespace, database, id }: BackupRecord): string => recordName
 const pruneIn = (place: Place): ReturnType<typeof prune> =>
   prune({
     registry: registryAs(place.pruner, place),
+    policies: new KubernetesPolicies(place.pruner, { namespace: place.registry, log }),
+    clock: systemClock,
+    holder: 'this test',
     remover: new KubernetesRemover(place.pruner, { clock: systemClock, log }),
     log,
   });

@@ -2,6 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { systemClock } from '../../../runner/clock';
 import { prune } from '../../../runner/commands/prune';
 import type { Remover } from '../../../runner/ports';
 import { DirectoryRegistry } from '../../../runner/registry/directory';
@@ -17,6 +18,7 @@ beforeEach(async () => {
 });
 afterEach(() => rm(folder, { recursive: true, force: true }));
 
+const world = { policies: { list: async () => [] }, clock: systemClock, log: new QuietLog(), holder: 'this test' };
 const SNAPSHOT = 'orders-db-data-20260101020000';
 const failed = record({ phase: 'failed', plannedSnapshots: [SNAPSHOT], leftovers: [`volumesnapshot/${SNAPSHOT}`] });
 
@@ -24,7 +26,7 @@ describe('pruning what a failed backup has left', () => {
   it('removes it, and keeps the record without it', async () => {
     await registry.create(failed);
     const remover: Remover = { remove: async () => [], removeLeftovers: async () => [] };
-    expect(await prune({ registry, remover, log: new QuietLog() })).toMatchObject({ left: [], removed: [] });
+    expect(await prune({ ...world, registry, remover })).toMatchObject({ left: [], removed: [] });
     expect((await registry.list({}))[0]?.record).toMatchObject({ phase: 'failed', leftovers: [] });
   });
 
@@ -42,7 +44,7 @@ describe('pruning what a failed backup has left', () => {
       },
       removeLeftovers: async () => [],
     };
-    await prune({ registry, remover, log: new QuietLog() });
+    await prune({ ...world, registry, remover });
     expect(touched).toEqual(['20260101030000']);
     expect((await registry.list({})).map(({ record: { phase } }) => phase)).toEqual(['succeeded']);
   });
