@@ -101,6 +101,7 @@ export const ERRORS = {
   'restore-not-started': { exitCode: 7, retryable: true, means: 'The restored server did not come up.' },
   'restore-differs': { exitCode: 7, retryable: false, means: 'The restored server is not what the record says.' },
   'delete-refused': refused('The backup may not be deleted, or is not ours.'),
+  'protect-refused': refused('Only a backup that has succeeded can be protected.'),
   'backup-in-use': {
     exitCode: 6,
     retryable: true,

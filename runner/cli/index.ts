@@ -7,9 +7,16 @@ import { programOf } from './family';
 import { addRecordCommands, type RecordHandlers } from './records';
 import { addRemovalCommands, type RemovalHandlers } from './removal';
 import { addRestoreCommands, type RestoreHandlers } from './restore';
+import { addRetentionCommands, type RetentionHandlers } from './retention';
 
 /** What main does for each command. What comes back is printed. */
-export interface Handlers extends BackupHandlers, RecordHandlers, RestoreHandlers, RemovalHandlers, CheckHandlers {}
+export interface Handlers
+  extends BackupHandlers,
+    RecordHandlers,
+    RestoreHandlers,
+    RemovalHandlers,
+    RetentionHandlers,
+    CheckHandlers {}
 
 /** The program with all its commands. Results of handlers go to `print`. */
 export function buildProgram(version: string, handlers: Handlers, print: (text: string) => void): Command {
@@ -24,6 +31,7 @@ export function buildProgram(version: string, handlers: Handlers, print: (text: 
   addRecordCommands(program, handlers);
   addRestoreCommands(program, handlers);
   addRemovalCommands(program, handlers);
+  addRetentionCommands(program, handlers);
   addCheckCommands(program, handlers);
   return root;
 }

@@ -1,6 +1,6 @@
 /** Records as people and scripts read them. Pure: records in, text out. */
 import { stringify } from 'yaml';
-import type { BackupRecord } from '../../src/contract';
+import { type BackupRecord, isProtected } from '../../src/contract';
 import { age, shortTime } from './duration';
 import { type Column, fields, table } from './table';
 
@@ -81,7 +81,16 @@ function identity(record: BackupRecord): [string, string][] {
     ['Status', record.phase],
     ['Layout', record.layout ?? ''],
     ['Held', `${held(record)}, of a budget of ${record.budgetSeconds} s`],
+    ['Protected', protection(record)],
   ];
+}
+
+/** Whether it stays until it is released, and who said so and why. */
+function protection(record: BackupRecord): string {
+  const { by, at: when, reason } = record.retention ?? {};
+  const kept = isProtected(record);
+  if (by === undefined) return kept ? 'yes, taken before a deployment' : 'no';
+  return `${kept ? 'yes' : 'no, released'}, by ${by}${when === undefined ? '' : ` at ${when}`}${reason === undefined ? '' : `: ${reason}`}`;
 }
 
 function times({ times: known }: BackupRecord, now: Date): [string, string][] {

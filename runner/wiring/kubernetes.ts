@@ -27,6 +27,13 @@ export function connect(options: GlobalOptions, { env, clock }: World): Promise<
   return connectKube({ env, context, kubeconfig }, clock);
 }
 
+/** Who the API server takes one for; undefined where it does not say. */
+export async function whoAmI(client: KubeClient): Promise<string | undefined> {
+  const ask = ['authentication.k8s.io', 'selfsubjectreviews', 'SelfSubjectReview', {}] as const;
+  const review = client.review<{ readonly status?: { readonly userInfo?: { readonly username?: string } } }>(...ask);
+  return (await review.catch(() => undefined))?.status?.userInfo?.username;
+}
+
 /** The records in a namespace. */
 export function kubernetesRegistry(client: KubeClient, namespace: string, { clock, log }: World): Registry {
   return new KubernetesRegistry(client, { namespace, clock, log });

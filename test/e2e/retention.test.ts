@@ -1,10 +1,18 @@
 /** What a retention keeps and what it removes, on the storage too: by the pruner's own Job, and by hand. */
+import { randomUUID } from 'node:crypto';
 import type { RetentionProps } from 'stillpoint';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { KINDS, read } from './harness/cluster';
+import { systemClock } from '../../runner/clock';
+import { type PruneResult, prune as pruneRecords } from '../../runner/commands/prune';
+import { KubernetesRemover } from '../../runner/kube/pruning';
+import { recordPath } from '../../runner/output/records';
+import { KubernetesPolicies } from '../../runner/registry/policies';
+import { recordName } from '../../src/contract';
+import { KINDS, patch, read, remove } from './harness/cluster';
 import { prune } from './harness/job';
 import { makeNamespace, type TestNamespace } from './harness/namespace';
 import { stillpoint } from './harness/stillpoint';
+import { thisRun } from './harness/this-run';
 import { connect, keptLog, makeVolumes, snapshotsOnStorage } from './kube/fixture';
 import { addBackup, applyRetention, type HistoryPlace, registryOf } from './kube/history';
 
@@ -24,6 +32,22 @@ async function database(name: string, retention: RetentionProps, timeZone?: stri
   const place = { ...base, database: name };
   await applyRetention(place, retention, timeZone);
   return place;
+}
+
+/** A prune of this namespace alone, in this process. */
+function pruneHere(patienceMs?: number): Promise<PruneResult> {
+  const { client } = base;
+  const world = { clock: systemClock, log };
+  return pruneRecords(
+    {
+      ...world,
+      registry: registryOf(base),
+      policies: new KubernetesPolicies(client, { namespace: thisRun.registry, log }),
+      remover: new KubernetesRemover(client, { ...world, patienceMs }),
+      holder: randomUUID(),
+    },
+    { namespace: space.name },
+  );
 }
 
 /** The ids that are on record, newest first; and whether each one's snapshot is on the storage. */
@@ -63,4 +87,92 @@ test('the pruner removes what the retention does not keep, with snapshots, conte
   }
   const again = await stillpoint('prune', '--dry-run', '-n', space.name, '-o', 'name');
   expect(again.stdout).not.toContain('/daily/');
+});
+
+test('rule 10: the last good and the last verified backup stay, and the protected ones, whatever the retention says', async () => {
+  const place = await database('rule-ten', { keepLast: 1 });
+  const failed = { phase: 'failed', times: { started: '2026-10-09T02:00:00.000Z' } } as const;
+  await addBackup(place, '2026-10-01T02:00:00Z');
+  await addBackup(place, '2026-10-02T02:00:00Z', { retention: { protected: true } });
+  await addBackup(place, '2026-10-03T02:00:00Z', { trigger: 'pre-deployment' });
+  await addBackup(place, '2026-10-04T02:00:00Z', { verification: { verdict: 'passed' } });
+  await addBackup(place, '2026-10-05T02:00:00Z', { trigger: 'pre-deployment', retention: { protected: false } });
+  await addBackup(place, '2026-10-06T02:00:00Z', { needs: ['20261001020000'] });
+  await addBackup(place, '2026-10-08T02:00:00Z', failed);
+  await addBackup(place, '2026-10-09T02:00:00Z', failed);
+  await prune();
+  expect(await onRecord(place)).toEqual([
+    // Of those that failed long ago the newest record alone.
+    '20261009020000',
+    '20261006020000',
+    '20261004020000',
+    '20261003020000',
+    '20261002020000',
+    '20261001020000',
+  ]);
+});
+
+test('protect keeps a backup from everybody, and release lets it go', async () => {
+  const place = await database('protection', { keepLast: 1 });
+  const stored = await addBackup(place, '2026-10-01T02:00:00Z');
+  await addBackup(place, '2026-10-02T02:00:00Z');
+  const name = recordPath(stored.record);
+  const object = recordName(space.name, 'protection', stored.record.id);
+  const protect = await stillpoint('protect', name, '--reason', 'before the audit');
+  expect(protect, protect.stderr).toMatchObject({ exitCode: 0, stdout: `backup ${name} protected\n` });
+  expect((await stillpoint('describe', name)).stdout).toMatch(/^Protected: +yes, by \S+ at 20\S+: before the audit$/m);
+
+  await expect(remove(KINDS.configMap, object, thisRun.registry)).rejects.toThrow(/the backup is protected/);
+  expect(await stillpoint('delete', name, '--yes')).toMatchObject({
+    exitCode: 3,
+    stderr: expect.stringMatching(/is protected, and not released \(delete-refused\)\n.*stillpoint release/),
+  });
+  await pruneHere();
+  expect(await onRecord(place)).toEqual(['20261002020000', '20261001020000']);
+
+  expect((await stillpoint('release', name)).stdout).toBe(`backup ${name} released\n`);
+  await pruneHere();
+  expect(await onRecord(place)).toEqual(['20261002020000']);
+});
+
+test('a record that kubectl deletes is listed as deleting, and the next prune takes its data along', async () => {
+  const place = { ...base, database: 'kubectl' };
+  const [first, last] = [
+    await addBackup(place, '2026-10-01T02:00:00Z'),
+    await addBackup(place, '2026-10-02T02:00:00Z'),
+  ];
+  for (const { record } of [first, last]) {
+    await remove(KINDS.configMap, recordName(space.name, 'kubectl', record.id), thisRun.registry);
+  }
+  expect((await stillpoint('list', 'kubectl', '-n', space.name)).stdout.match(/ deleting /g)).toHaveLength(2);
+  expect(await onRecord(place)).toHaveLength(2);
+  // Also the last good one: somebody has asked for it by name.
+  await prune();
+  expect(await onRecord(place)).toEqual([]);
+  const storage = await snapshotsOnStorage();
+  for (const { record } of [first, last]) expect(storage).not.toContain(record.cuts[0]?.handle);
+});
+
+test('what cannot be deleted stays listed as deleting, and the next prune goes on with it', async () => {
+  const place = await database('stuck', { keepLast: 1 });
+  const stored = await addBackup(place, '2026-10-01T02:00:00Z');
+  await addBackup(place, '2026-10-02T02:00:00Z');
+  const content = stored.record.cuts[0]?.content ?? '';
+  const holdOn = async (finalizers: readonly string[]): Promise<void> => {
+    const object = await read(KINDS.snapshotContent, content);
+    const others = (object?.metadata?.finalizers ?? []).filter((each) => !each.startsWith('stillpoint.test/'));
+    await patch(KINDS.snapshotContent, content, '', { metadata: { finalizers: [...others, ...finalizers] } });
+  };
+  await holdOn(['stillpoint.test/stuck']);
+  expect((await pruneHere(2_000)).left).toEqual([recordPath(stored.record)]);
+  const described = await stillpoint('describe', recordPath(stored.record), '-o', 'json');
+  expect(JSON.parse(described.stdout)).toMatchObject({
+    phase: 'deleting',
+    leftovers: [expect.stringContaining('volumesnapshot')],
+  });
+  const refused = await stillpoint('restore', recordPath(stored.record), '--claim', 'copy');
+  expect(refused.stderr).toMatch(/cannot be restored: it is deleting/);
+  await holdOn([]);
+  expect(await pruneHere()).toMatchObject({ removed: [recordPath(stored.record)], left: [] });
+  expect(await snapshotsOnStorage()).not.toContain(stored.record.cuts[0]?.handle);
 });

@@ -6,6 +6,7 @@ import { checkHandlers } from './checks';
 import { recordHandlers } from './records';
 import { removalHandlers } from './removal';
 import { restoreHandlers } from './restore';
+import { retentionHandlers } from './retention';
 import type { Terminal } from './terminal';
 
 /** The handlers of all commands in a world. */
@@ -15,6 +16,7 @@ export function makeHandlers(world: World, terminal: Terminal): Handlers {
     ...recordHandlers(world),
     ...restoreHandlers(world),
     ...removalHandlers(world, terminal),
+    ...retentionHandlers(world),
     ...checkHandlers(world, terminal),
   };
 }

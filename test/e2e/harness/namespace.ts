@@ -73,6 +73,8 @@ export async function removeNamespacesOf(registry: string): Promise<void> {
     if ((metadata?.finalizers ?? []).length === 0) continue;
     await patch(KINDS.configMap, metadata?.name ?? '', registry, { metadata: { finalizers: null } });
   }
+  // The guard of protected records holds the namespace itself.
+  await forgetRights(registry);
   await remove(KINDS.namespace, registry);
   for (const name of [...left, registry]) {
     await eventually(`namespace ${name} is gone`, async () => (await read(KINDS.namespace, name)) === undefined, {

@@ -16,7 +16,7 @@ import { KubernetesRegistry } from '../../../runner/registry/kubernetes';
 import { KubernetesPolicies } from '../../../runner/registry/policies';
 import { recordData, recordObject } from '../../../runner/registry/record-object';
 import { KubernetesSnapshots } from '../../../runner/snapshots/kubernetes';
-import { type BackupRecord, LABELS, recordName } from '../../../src/contract';
+import { type BackupRecord, COMPONENTS, LABELS, policyDocumentName, recordName } from '../../../src/contract';
 import { apply, KINDS, list, patch, read, remove } from '../harness/cluster';
 import { makeNamespace, type TestNamespace } from '../harness/namespace';
 import { eventually } from '../harness/wait';
@@ -221,6 +221,47 @@ describe('the account of a policy', () => {
     await expect(
       change(object, { labels: { ...object.metadata.labels, [LABELS.phase]: 'failed' } }),
     ).rejects.toMatchObject(refusal('may not change a record that is being deleted'));
+  });
+
+  test('cannot have a backup deleted, undo that it has succeeded, or release it', async () => {
+    const registry = registryAs(place.shopAccount, place);
+    const stored = await createOwn({ phase: 'succeeded', retention: { protected: true } });
+    const { record } = stored;
+    await expect(registry.update(stored, { ...record, phase: 'deleting' })).rejects.toMatchObject(
+      refusal('may not have a backup deleted'),
+    );
+    await expect(registry.update(stored, { ...record, phase: 'failed' })).rejects.toMatchObject(
+      refusal('may not undo that a backup has succeeded'),
+    );
+    await expect(registry.update(stored, { ...record, retention: { protected: false } })).rejects.toMatchObject(
+      refusal('may not release a backup'),
+    );
+    // What the content alone says counts for nothing.
+    const object = await objectOf(stored);
+    await place.shopAccount.replace(CONFIG_MAPS, { ...object, ...recordData({ ...record, retention: {} }) });
+    expect((await registry.get(record.namespace, record.database, record.id))?.record.retention?.protected).toBe(true);
+    await place.shopAccount.replace(CONFIG_MAPS, {
+      ...(await objectOf(stored)),
+      ...recordData({ ...record, phase: 'failed' }),
+    });
+    await expect(registry.get(record.namespace, record.database, record.id)).rejects.toMatchObject({
+      code: 'record-unreadable',
+    });
+  });
+
+  test('cannot say what is kept of backups, its own or those of others', async () => {
+    const name = policyDocumentName(place.bank.name, POLICY);
+    const labels = { [LABELS.component]: COMPONENTS.policy, [LABELS.namespace]: place.bank.name };
+    const document = { metadata: { name, namespace: place.registry, labels }, data: {} };
+    const refused = refusal('may not say what is kept of backups');
+    await expect(create(document)).rejects.toMatchObject(refused);
+    await expect(create({ ...document, metadata: { name, namespace: place.registry } })).rejects.toMatchObject(refused);
+    const mine = { ...document.metadata, name: 'mine' };
+    await expect(create({ ...document, metadata: mine })).rejects.toMatchObject(refused);
+    await apply([{ ...KINDS.configMap, ...document } as object]);
+    const object = await place.shopAccount.get(CONFIG_MAPS, document.metadata);
+    if (object === undefined) throw new Error('the document is gone');
+    await expect(change(object, { labels: {} })).rejects.toMatchObject(refused);
   });
 
   test('is no hindrance to others: other ConfigMaps, a person, and the pruner', async () => {
