@@ -186,6 +186,22 @@ export interface Registry {
   ): AsyncIterable<StoredRecord | undefined>;
 }
 
+/** A backup that somebody works with, until it is disposed of: neither a prune nor a deletion takes it away meanwhile. */
+export interface Use extends AsyncDisposable {
+  /** The record as it was when it was marked. */
+  readonly record: BackupRecord;
+  /** Aborts when the backup is being removed all the same: its record was deleted by hand. */
+  readonly lost: AbortSignal;
+}
+
+/** Marks on records that say who works with a backup. */
+export interface Uses {
+  /** Marks a good backup. Throws backup-not-restorable when it is none any more. A mark whose process is gone ends by itself. */
+  begin(stored: StoredRecord, what: string): Promise<Use>;
+  /** Waits until each mark of a record was renewed, or was not for its duration; answers with those whose process is gone. */
+  stale(stored: StoredRecord): Promise<readonly UseMark[]>;
+}
+
 /** What is kept of the backups of each policy, as it holds now. */
 export interface Policies {
   list(): Promise<readonly Policy[]>;

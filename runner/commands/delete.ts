@@ -2,13 +2,14 @@ import { type BackupRecord, leaseName } from '../../src/contract';
 import { asStillpointError, StillpointError } from '../errors';
 import { findRecord } from '../find-record';
 import { recordPath } from '../output/records';
-import type { Clock, Lease, Locks, RecordFilter, Registry, Remover, StoredRecord } from '../ports';
+import type { Clock, Lease, Locks, RecordFilter, Registry, Remover, StoredRecord, UseMark, Uses } from '../ports';
 import { UNFINISHED } from '../record';
 import { commit, mark, withdraw } from '../removal';
 import { refuseDeletion } from '../rule-ten';
 
 export interface DeleteContext {
   readonly registry: Registry;
+  readonly uses: Pick<Uses, 'stale'>;
   readonly remover: Remover;
   readonly clock: Clock;
   /** The locks of a database's namespace: whoever works on its backups holds one. */
@@ -29,11 +30,12 @@ export async function deleteBackup(context: DeleteContext, name: string, options
   const { registry } = context;
   const stored = await findRecord(registry, name, options);
   const path = recordPath(stored.record);
-  await refuseStep(context, stored);
+  const staleUses = await context.uses.stale(stored);
+  await refuseStep(context, stored, staleUses);
   const lease = await runnerGoneStep(context, stored);
   try {
     await confirmStep(context, stored.record, options.yes);
-    await removeBackup(context, await markStep(context, stored));
+    await removeBackup(context, await markStep(context, stored, staleUses));
   } finally {
     await lease?.release();
   }
@@ -86,23 +88,31 @@ export async function removeBackup(
 }
 
 /** Safety rule 10, as things are now. */
-async function refuseStep({ registry, holder }: DeleteContext, stored: StoredRecord): Promise<void> {
+async function refuseStep(
+  { registry, holder }: DeleteContext,
+  stored: StoredRecord,
+  staleUses: readonly UseMark[],
+): Promise<void> {
   const { namespace, database } = stored.record;
   const command = registry.deletionCommand(stored.record);
   const howElse = command === undefined ? undefined : `${command}\n    stillpoint prune`;
-  refuseDeletion(stored, await registry.list({ namespace, database }), { holder }, howElse);
+  refuseDeletion(stored, await registry.list({ namespace, database }), { holder, staleUses }, howElse);
 }
 
 /**
  * Makes sure that nobody else removes the backups by which this one may go: it is marked, and looked at again (removal.ts).
  * A failed one is nobody's last, and one whose deletion was asked for is marked by that.
  */
-async function markStep(context: DeleteContext, stored: StoredRecord): Promise<StoredRecord> {
+async function markStep(
+  context: DeleteContext,
+  stored: StoredRecord,
+  staleUses: readonly UseMark[],
+): Promise<StoredRecord> {
   const { registry, holder } = context;
   if (stored.record.phase !== 'succeeded') return stored;
   const marked = (await mark(registry, stored, holder)) ?? changed(stored);
   try {
-    await refuseStep(context, marked);
+    await refuseStep(context, marked, staleUses);
   } catch (thrown) {
     await withdraw(registry, marked);
     throw thrown;

@@ -2,13 +2,14 @@
 import type { Policy, Verdict } from '../../src/contract';
 import { asStillpointError } from '../errors';
 import { recordPath } from '../output/records';
-import type { Clock, Log, Policies, RecordFilter, Registry, Remover, StoredRecord } from '../ports';
+import type { Clock, Log, Policies, RecordFilter, Registry, Remover, StoredRecord, UseMark, Uses } from '../ports';
 import { commit, mark, pathOf, plan, type StoredCandidate, withdraw } from '../removal';
 import { removeBackup } from './delete';
 
 export interface PruneContext {
   readonly registry: Registry;
   readonly policies: Policies;
+  readonly uses: Pick<Uses, 'stale'>;
   readonly remover: Remover;
   readonly clock: Clock;
   readonly log: Log;
@@ -52,6 +53,8 @@ class Prune {
   readonly #removed: string[] = [];
   readonly #cleaned: string[] = [];
   readonly #left: string[] = [];
+  /** Marks of users that are gone: they keep nothing. */
+  #staleUses: readonly UseMark[] = [];
 
   constructor(context: PruneContext, filter: RecordFilter) {
     this.#context = context;
@@ -65,7 +68,9 @@ class Prune {
   async decideStep(): Promise<readonly StoredRecord[]> {
     const { registry, policies } = this.#context;
     const known = await policies.list();
-    const going = this.#goingOf(await registry.list(this.#filter), known, undefined);
+    const stored = await registry.list(this.#filter);
+    await this.#staleStep(stored, known);
+    const going = this.#goingOf(stored, known, undefined);
     const begun = going.filter(({ removalBegun }) => removalBegun === true);
     if (begun.length === going.length) return begun;
     const marked = await this.#mark(going.filter((each) => needsMark(each)));
@@ -74,13 +79,23 @@ class Prune {
     return [...begun, ...(await this.#commit(marked, again))].sort(newestFirst);
   }
 
+  /** Where nothing but being in use keeps a backup, whoever uses it has to be at work still. */
+  async #staleStep(stored: readonly StoredRecord[], policies: readonly Policy[]): Promise<void> {
+    const { clock, uses } = this.#context;
+    const usedAlone = plan(stored, policies, clock.now(), {}).filter(
+      ({ keep, reasons }) => keep && reasons.every(({ rule }) => rule === 'in-use'),
+    );
+    const stale = await Promise.all(usedAlone.map(({ candidate }) => uses.stale(candidate.stored)));
+    this.#staleUses = stale.flat();
+  }
+
   #goingOf(
     stored: readonly StoredRecord[],
     policies: readonly Policy[],
     holder: string | undefined,
   ): readonly StoredRecord[] {
     const { clock } = this.#context;
-    return plan(stored, policies, clock.now(), { holder })
+    return plan(stored, policies, clock.now(), { holder, staleUses: this.#staleUses })
       .filter(({ keep }) => !keep)
       .map(({ candidate }) => candidate.stored);
   }

@@ -4,7 +4,7 @@ import type { Engine, Inspection, PreparedFiles } from '../engine';
 import { asStillpointError, StillpointError } from '../errors';
 import { findRecord } from '../find-record';
 import { recordPath } from '../output/records';
-import type { Finding, RecordFilter, Registry } from '../ports';
+import type { Finding, RecordFilter, Registry, Uses } from '../ports';
 import { planFolders } from '../restore/folders';
 import { type ClaimWishes, planClaims, type RestorePlan } from '../restore/plan';
 import { assertRestorable, assertStartable } from '../restore/restorable';
@@ -13,6 +13,8 @@ import { type RestoreSite, SOCKET_DIRECTORY, type StartedServer } from '../resto
 /** What a restore needs of the world. */
 export interface RestoreContext {
   readonly registry: Registry;
+  /** The backup is marked as in use while it is restored. */
+  readonly uses: Pick<Uses, 'begin'>;
   readonly site: RestoreSite;
   /** The engine of a record. */
   readonly engineOf: (record: BackupRecord) => Promise<Engine>;
@@ -61,13 +63,14 @@ export interface RestoreResult {
 
 /** Restores one backup. Nothing that exists is overwritten (safety rule 12). */
 export async function restore(context: RestoreContext, options: RestoreOptions): Promise<RestoreResult> {
-  const { registry, site, say, signal } = context;
+  const { registry, site, say, uses } = context;
   if (options.keep && !options.start) {
     throw new StillpointError('usage-invalid', '--keep keeps the server that --start starts: give both');
   }
 
   // 1. The record: of a backup that has succeeded.
-  const { record } = await findRecord(registry, options.backup, options.filter);
+  const stored = await findRecord(registry, options.backup, options.filter);
+  const { record } = stored;
   assertRestorable(record);
   if (options.start) assertStartable(record);
 
@@ -75,6 +78,10 @@ export async function restore(context: RestoreContext, options: RestoreOptions):
   const plan =
     'directory' in options.into ? planFolders(record, options.into.directory) : planClaims(record, options.into);
   say(`restore ${plan.name}: backup ${recordPath(record)} of ${record.times.started}`);
+
+  // From here on neither a prune nor a deletion takes it away.
+  await using use = await uses.begin(stored, `restore ${plan.name}`);
+  const signal = AbortSignal.any([context.signal, use.lost]);
 
   // 3. Every check comes before anything is made.
   const warnings = await site.check(plan, signal);
@@ -94,7 +101,7 @@ export async function restore(context: RestoreContext, options: RestoreOptions):
     for (const done of prepared.done) say(`prepared: ${done}`);
 
     // 6. A server on them.
-    const started = options.start ? await startStep(context, options, plan, prepared) : undefined;
+    const started = options.start ? await startStep({ ...context, signal }, options, plan, prepared) : undefined;
 
     // 7. What only served the making goes.
     await site.finish(plan);

@@ -27,6 +27,12 @@ export async function takeLockFile(
   }
 }
 
+/** Who holds a lock file; undefined when there is none, or its process is gone. */
+export async function holderOf(path: string): Promise<string | undefined> {
+  const found = await readHolder(path);
+  return found !== 'gone' && isAlive(found.pid) ? found.holder : undefined;
+}
+
 /** An unreadable one is being written this instant: its process lives. */
 async function readHolder(path: string): Promise<Holder | 'gone'> {
   try {

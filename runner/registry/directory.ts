@@ -9,8 +9,9 @@ import { type BackupId, type BackupRecord, RECORD, recordName, validate } from '
 import { Channel } from '../channel';
 import { StillpointError } from '../errors';
 import { takeLockFile } from '../local/lock-file';
-import type { Log, RecordFilter, Registry, StoredRecord } from '../ports';
+import type { Log, RecordFilter, Registry, StoredRecord, UseMark } from '../ports';
 import { mayHold } from '../record';
+import { markInUse, usesOf } from './directory-uses';
 
 const SUFFIX = '.yaml';
 /** A change takes milliseconds; whoever holds the lock of a record for longer than this is stuck. */
@@ -47,7 +48,7 @@ export class DirectoryRegistry implements Registry {
   async update(before: StoredRecord, record: BackupRecord): Promise<StoredRecord> {
     const path = this.#pathOf(record.namespace, record.database, record.id);
     await this.#exchange(before, path, async () => rename(await this.#writePartial(path, record), path));
-    return stored(record, stringify(record));
+    return stored(record, stringify(record), before.uses);
   }
 
   async get(namespace: string, database: string, id: BackupId): Promise<StoredRecord | undefined> {
@@ -59,7 +60,7 @@ export class DirectoryRegistry implements Registry {
       if (cause.code === 'ENOENT') throw this.#missing();
       throw this.#unusable(cause);
     });
-    const found = await Promise.all(names.filter(isRecordFile).map((name) => this.#readable(name)));
+    const found = await Promise.all(names.filter(isRecordFile).map((name) => this.#readable(name, names)));
     return found
       .filter((one) => one !== undefined)
       .filter(({ record }) => matches(record, filter))
@@ -70,6 +71,17 @@ export class DirectoryRegistry implements Registry {
     const { namespace, database, id } = before.record;
     const path = this.#pathOf(namespace, database, id);
     await this.#exchange(before, path, () => rm(path));
+  }
+
+  /** Marks a record that is as the caller has seen it; answers with what takes the mark away. */
+  async use(before: StoredRecord, what: string): Promise<() => Promise<void>> {
+    const { namespace, database, id } = before.record;
+    const path = this.#pathOf(namespace, database, id);
+    let end: (() => Promise<void>) | undefined;
+    await this.#exchange(before, path, async () => {
+      end = await markInUse(path, what);
+    });
+    return async () => await end?.();
   }
 
   /** Without its file nothing would know of its snapshots. */
@@ -150,16 +162,16 @@ export class DirectoryRegistry implements Registry {
   }
 
   /** One record that cannot be read does not hide the others. */
-  async #readable(name: string): Promise<StoredRecord | undefined> {
+  async #readable(name: string, names: readonly string[]): Promise<StoredRecord | undefined> {
     try {
-      return await this.#read(join(this.#directory, name));
+      return await this.#read(join(this.#directory, name), names);
     } catch (error) {
       this.#log.warn({ record: name }, (error as Error).message);
       return undefined;
     }
   }
 
-  async #read(path: string): Promise<StoredRecord | undefined> {
+  async #read(path: string, names?: readonly string[]): Promise<StoredRecord | undefined> {
     let text: string;
     try {
       text = await readFile(path, 'utf8');
@@ -167,7 +179,7 @@ export class DirectoryRegistry implements Registry {
       if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
       throw this.#unusable(cause as NodeJS.ErrnoException);
     }
-    return stored(parseRecord(path, text), text);
+    return stored(parseRecord(path, text), text, await usesOf(path, names));
   }
 
   #pathOf(namespace: string, database: string, id: BackupId): string {
@@ -213,9 +225,13 @@ function parseRecord(path: string, text: string): BackupRecord {
   return document as BackupRecord;
 }
 
-function stored(record: BackupRecord, text: string): StoredRecord {
-  const version = createHash('sha256').update(text).digest('hex');
-  return { record, version, deletionRequested: false, removalBegun: record.phase === 'deleting' };
+/** Who begins or ends to use a backup changes its version: a removal that has not seen that fails. */
+function stored(record: BackupRecord, text: string, uses: readonly UseMark[] = []): StoredRecord {
+  const tokens = uses.map(({ token }) => token).sort();
+  const version = createHash('sha256')
+    .update([text, ...tokens].join('\n'))
+    .digest('hex');
+  return { record, version, deletionRequested: false, removalBegun: record.phase === 'deleting', uses };
 }
 
 function matches(record: BackupRecord, { namespace, database, engine, phases, held }: RecordFilter): boolean {

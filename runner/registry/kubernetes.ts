@@ -8,6 +8,7 @@ import { CONFIG_MAPS, type ConfigMap, NAMESPACES } from '../kube/objects';
 import { watchObjects } from '../kube/watch';
 import type { Clock, Log, RecordFilter, Registry, StoredRecord } from '../ports';
 import { isWrittenAsDeleting, labelsOf, recordData, recordIn, recordObject } from './record-object';
+import { usesOf } from './use-marks';
 
 export class KubernetesRegistry implements Registry {
   readonly #client: KubeClient;
@@ -138,6 +139,7 @@ export class KubernetesRegistry implements Registry {
       version: resourceVersion,
       deletionRequested,
       removalBegun: isWrittenAsDeleting(object, record),
+      uses: usesOf(object),
     };
     this.#objects.set(stored, object);
     return stored;

@@ -15,8 +15,9 @@ import { jobOfPod } from '../kube/run';
 import { KubernetesRunners } from '../kube/runners';
 import { KubernetesSlots } from '../kube/slots';
 import { LogEvents } from '../local/events';
-import type { Lease, Locks, Policies, Registry, Remover, Run, Slots } from '../ports';
+import type { Lease, Locks, Policies, Registry, Remover, Run, Slots, Uses } from '../ports';
 import { KubernetesRegistry } from '../registry/kubernetes';
+import { KubernetesUses } from '../registry/kubernetes-uses';
 import { KubernetesPolicies } from '../registry/policies';
 import { KubernetesSnapshots } from '../snapshots/kubernetes';
 import { engineNamed, type World } from './world';
@@ -37,6 +38,11 @@ export async function whoAmI(client: KubeClient): Promise<string | undefined> {
 /** The records in a namespace. */
 export function kubernetesRegistry(client: KubeClient, namespace: string, { clock, log }: World): Registry {
   return new KubernetesRegistry(client, { namespace, clock, log });
+}
+
+/** Marks of use on the records in a namespace. */
+export function kubernetesUses(client: KubeClient, namespace: string, { clock, log }: World): Uses {
+  return new KubernetesUses(client, { namespace, clock, log });
 }
 
 /** What the registry in a namespace knows of policies. */

@@ -9,8 +9,9 @@ import { FileLocks } from '../local/locks';
 import { LocalPlatform } from '../local/platform';
 import { LocalRemover } from '../local/remover';
 import { LocalRestoreSite } from '../local/restore-site';
-import type { Locks, Policies, Registry, Remover } from '../ports';
+import type { Locks, Policies, Registry, Remover, Uses } from '../ports';
 import { DirectoryRegistry } from '../registry/directory';
+import { DirectoryUses } from '../registry/directory-uses';
 import { DirectoryPolicies } from '../registry/policies';
 import type { RestoreSite } from '../restore/site';
 import { DirectorySnapshotStore } from '../snapshots/directory';
@@ -27,6 +28,11 @@ export function isLocal({ spec }: JobConfig): boolean {
 /** The records in a folder. */
 export function localRegistry(directory: string, { log }: World): Registry {
   return new DirectoryRegistry(directory, log);
+}
+
+/** Marks of use in a folder of records. */
+export function localUses(directory: string, { log }: World): Uses {
+  return new DirectoryUses(new DirectoryRegistry(directory, log));
 }
 
 /** What is known in a folder of policies. */

@@ -53,9 +53,10 @@ async function restoreContext(
   const { log, signal } = world;
   const say = (line: string): void => log.info({}, line);
   if (options.registryDirectory !== undefined) {
-    const { localRegistry, localRestoreSite } = await import('./local');
+    const { localRegistry, localRestoreSite, localUses } = await import('./local');
     return {
       registry: localRegistry(options.registryDirectory, world),
+      uses: localUses(options.registryDirectory, world),
       site: localRestoreSite(world),
       engineOf,
       say,
@@ -63,11 +64,12 @@ async function restoreContext(
       namespace: '',
     };
   }
-  const { connect, kubernetesRegistry } = await import('./kubernetes');
+  const { connect, kubernetesRegistry, kubernetesUses } = await import('./kubernetes');
   const client = await connect(options, world);
   const site: RestoreSite = await kubernetesSite(client, options, world);
   const registry = kubernetesRegistry(client, options.registry, world);
-  return { registry, site, engineOf, say, signal, namespace: client.namespace ?? 'default' };
+  const uses = kubernetesUses(client, options.registry, world);
+  return { registry, uses, site, engineOf, say, signal, namespace: client.namespace ?? 'default' };
 }
 
 async function kubernetesSite(

@@ -52,6 +52,11 @@ export const ANNOTATIONS = {
    * has changed: one whose deletion got stuck is moved on by it.
    */
   removalAsked: `${DOMAIN}/removal-asked`,
+  /**
+   * The beginning of the annotations on records by which it is known who works with a backup, one for each: a restore, a clone.
+   * They are renewed, and count for nothing when they are not.
+   */
+  use: `${DOMAIN}/use-`,
   /** What a runner asks of its guard, on the Lease where they meet: which backup, what is held where, for how long. */
   guardOrder: `${DOMAIN}/guard-order`,
   /** What the guard answers to that order, on the same Lease: that it is armed, or what it did. */

@@ -6,6 +6,7 @@ import { systemClock } from '../../runner/clock';
 import { type PruneResult, prune as pruneRecords } from '../../runner/commands/prune';
 import { KubernetesRemover } from '../../runner/kube/pruning';
 import { recordPath } from '../../runner/output/records';
+import { KubernetesUses } from '../../runner/registry/kubernetes-uses';
 import { KubernetesPolicies } from '../../runner/registry/policies';
 import { recordName } from '../../src/contract';
 import { KINDS, patch, read, remove } from './harness/cluster';
@@ -43,6 +44,7 @@ function pruneHere(patienceMs?: number): Promise<PruneResult> {
       ...world,
       registry: registryOf(base),
       policies: new KubernetesPolicies(client, { namespace: thisRun.registry, log }),
+      uses: new KubernetesUses(client, { namespace: thisRun.registry, ...world }),
       remover: new KubernetesRemover(client, { ...world, patienceMs }),
       holder: randomUUID(),
     },

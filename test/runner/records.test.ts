@@ -29,6 +29,7 @@ const clock = new FakeClock();
 const never = new AbortController().signal;
 const holder = 'this test';
 const policies = { list: async () => [] };
+const uses = { stale: async () => [] };
 
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'stillpoint-records-'));
@@ -188,9 +189,13 @@ describe('deleting a backup', () => {
   it('takes its snapshots along, the record last', async () => {
     await withSnapshot({ id: '20260101020000' });
     const good = await withSnapshot({ id: '20260102020000' });
-    const said = await deleteBackup({ registry, remover, locksOf, clock, confirm: yes, holder }, '20260101020000', {
-      yes: false,
-    });
+    const said = await deleteBackup(
+      { registry, remover, locksOf, clock, confirm: yes, holder, uses },
+      '20260101020000',
+      {
+        yes: false,
+      },
+    );
     expect(said).toBe('backup shop/orders-db/20260101020000 deleted, with 1 snapshot\n');
     expect(await exists('orders-db-data-20260101020000')).toBe(false);
     expect(await phaseOf(record())).toBeUndefined();
@@ -200,7 +205,7 @@ describe('deleting a backup', () => {
   it('asks first, and takes silence for no', async () => {
     await withSnapshot({ id: '20260101020000' });
     const made = await withSnapshot({ id: '20260102020000' });
-    const context = { registry, remover, locksOf, clock, confirm: async () => false, holder };
+    const context = { registry, remover, locksOf, clock, confirm: async () => false, holder, uses };
     await expect(deleteBackup(context, '20260102020000', { yes: false })).rejects.toMatchObject({
       code: 'delete-refused',
     });
@@ -211,14 +216,14 @@ describe('deleting a backup', () => {
   it.each(['pending', 'freezing', 'cut'] as const)('rule 10: refuses one that is being made (%s)', async (phase) => {
     const made = await withSnapshot({ phase });
     await using _ = await held('somebody else');
-    const context = { registry, remover, locksOf, clock, confirm: yes, holder };
+    const context = { registry, remover, locksOf, clock, confirm: yes, holder, uses };
     await expect(deleteBackup(context, made.id, { yes: true })).rejects.toMatchObject({ code: 'delete-refused' });
     expect(await exists(snapshotOf(made))).toBe(true);
   });
 
   it.each(['pending', 'freezing', 'cut'] as const)('removes one whose runner is gone (%s)', async (phase) => {
     const made = await withSnapshot({ phase });
-    const context = { registry, remover, locksOf, clock, confirm: yes, holder };
+    const context = { registry, remover, locksOf, clock, confirm: yes, holder, uses };
     await deleteBackup(context, made.id, { yes: true });
     expect(await exists(snapshotOf(made))).toBe(false);
     expect(await phaseOf(made)).toBeUndefined();
@@ -228,7 +233,7 @@ describe('deleting a backup', () => {
   it('rule 10: refuses the last good one', async () => {
     const made = await withSnapshot();
     await registry.create(record({ id: '20260102020000', phase: 'failed' }));
-    const context = { registry, remover, locksOf, clock, confirm: yes, holder };
+    const context = { registry, remover, locksOf, clock, confirm: yes, holder, uses };
     await expect(deleteBackup(context, made.id, { yes: true })).rejects.toMatchObject({
       code: 'delete-refused',
       // Nothing would find the snapshots of a file that was deleted by hand.
@@ -240,7 +245,7 @@ describe('deleting a backup', () => {
   it('rule 10: refuses one that is protected', async () => {
     await withSnapshot({ id: '20260101020000', retention: { protected: true } });
     await withSnapshot({ id: '20260102020000' });
-    const context = { registry, remover, locksOf, clock, confirm: yes, holder };
+    const context = { registry, remover, locksOf, clock, confirm: yes, holder, uses };
     await expect(deleteBackup(context, '20260101020000', { yes: true })).rejects.toMatchObject({
       code: 'delete-refused',
     });
@@ -251,13 +256,15 @@ describe('deleting a backup', () => {
     await withSnapshot({ id: '20260102020000' });
     const stuck = { remove: async () => ['snapshot x'], removeLeftovers: async () => [] };
     await expect(
-      deleteBackup({ registry, remover: stuck, locksOf, clock, confirm: yes, holder }, '20260101020000', { yes: true }),
+      deleteBackup({ registry, remover: stuck, locksOf, clock, confirm: yes, holder, uses }, '20260101020000', {
+        yes: true,
+      }),
     ).rejects.toMatchObject({ code: 'delete-incomplete' });
     expect((await registry.get('shop', 'orders-db', '20260101020000'))?.record).toMatchObject({
       phase: 'deleting',
       leftovers: ['snapshot x'],
     });
-    const { removed } = await prune({ registry, policies, remover, clock, log, holder });
+    const { removed } = await prune({ registry, policies, uses, remover, clock, log, holder });
     expect(removed).toEqual(['shop/orders-db/20260101020000']);
     expect(await exists('orders-db-data-20260101020000')).toBe(false);
   });
@@ -268,7 +275,7 @@ describe('pruning', () => {
     const kept = await withSnapshot({ id: '20260101020000' });
     const failed = await withSnapshot({ id: '20260102020000', phase: 'failed' });
     const gone = await withSnapshot({ id: '20260103020000', phase: 'deleting' });
-    expect(await prune({ registry, policies, remover, clock, log, holder })).toEqual({
+    expect(await prune({ registry, policies, uses, remover, clock, log, holder })).toEqual({
       removed: ['shop/orders-db/20260103020000'],
       cleaned: [],
       left: [],

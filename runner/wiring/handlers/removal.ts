@@ -37,27 +37,28 @@ export function removalHandlers(world: World, { confirm }: Terminal): RemovalHan
 async function removalOf(
   options: GlobalOptions,
   world: World,
-): Promise<Pick<DeleteContext & PruneContext, 'registry' | 'policies' | 'remover' | 'locksOf' | 'holder'>> {
+): Promise<Pick<DeleteContext & PruneContext, 'registry' | 'policies' | 'uses' | 'remover' | 'locksOf' | 'holder'>> {
   const holder = randomUUID();
   if (options.registryDirectory !== undefined) {
-    const { localLocks, localPolicies, localRegistry, localRemover } = await import('../local');
+    const { localLocks, localPolicies, localRegistry, localRemover, localUses } = await import('../local');
     const directory = options.registryDirectory;
     return {
       holder,
       registry: localRegistry(directory, world),
       policies: localPolicies(directory, world),
+      uses: localUses(directory, world),
       remover: localRemover(world),
       locksOf: () => localLocks(directory),
     };
   }
-  const { connect, kubernetesLocks, kubernetesPolicies, kubernetesRegistry, kubernetesRemover } = await import(
-    '../kubernetes'
-  );
+  const { connect, kubernetesLocks, kubernetesPolicies, kubernetesRegistry, kubernetesRemover, kubernetesUses } =
+    await import('../kubernetes');
   const client = await connect(options, world);
   return {
     holder,
     registry: kubernetesRegistry(client, options.registry, world),
     policies: kubernetesPolicies(client, options.registry, world),
+    uses: kubernetesUses(client, options.registry, world),
     remover: kubernetesRemover(client, world),
     locksOf: (namespace) => kubernetesLocks(client, namespace, world),
   };

@@ -13,6 +13,7 @@ import { CONFIG_MAPS, type ConfigMap } from '../../../runner/kube/objects';
 import { KubernetesRemover } from '../../../runner/kube/pruning';
 import type { StoredRecord } from '../../../runner/ports';
 import { KubernetesRegistry } from '../../../runner/registry/kubernetes';
+import { KubernetesUses } from '../../../runner/registry/kubernetes-uses';
 import { KubernetesPolicies } from '../../../runner/registry/policies';
 import { recordData, recordObject } from '../../../runner/registry/record-object';
 import { KubernetesSnapshots } from '../../../runner/snapshots/kubernetes';
@@ -92,6 +93,7 @@ const pruneIn = (place: Place): ReturnType<typeof prune> =>
   prune({
     registry: registryAs(place.pruner, place),
     policies: new KubernetesPolicies(place.pruner, { namespace: place.registry, log }),
+    uses: new KubernetesUses(place.pruner, { namespace: place.registry, clock: systemClock, log }),
     clock: systemClock,
     holder: 'this test',
     remover: new KubernetesRemover(place.pruner, { clock: systemClock, log }),

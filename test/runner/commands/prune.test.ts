@@ -18,7 +18,13 @@ beforeEach(async () => {
 });
 afterEach(() => rm(folder, { recursive: true, force: true }));
 
-const world = { policies: { list: async () => [] }, clock: systemClock, log: new QuietLog(), holder: 'this test' };
+const world = {
+  policies: { list: async () => [] },
+  uses: { stale: async () => [] },
+  clock: systemClock,
+  log: new QuietLog(),
+  holder: 'this test',
+};
 const SNAPSHOT = 'orders-db-data-20260101020000';
 const failed = record({ phase: 'failed', plannedSnapshots: [SNAPSHOT], leftovers: [`volumesnapshot/${SNAPSHOT}`] });
 
