@@ -26,6 +26,8 @@ export interface Look {
   readonly holder?: string | undefined;
   /** Marks of users that are gone. */
   readonly staleUses?: readonly UseMark[] | undefined;
+  /** The paths of those that are going to be removed together: they count as gone. */
+  readonly going?: ReadonlySet<string> | undefined;
 }
 
 /** The records as the plan sees them. */

@@ -3,7 +3,7 @@ import { isProtected, isVerified } from '../src/contract';
 import { StillpointError } from './errors';
 import { recordPath } from './output/records';
 import type { StoredRecord } from './ports';
-import { isMarkedByOther, type Look, usersOf } from './removal';
+import { isMarkedByOther, type Look, pathOf, usersOf } from './removal';
 
 /**
  * Throws when a backup may not be deleted: it is protected, being used or needed, or the last good or verified one of its
@@ -30,7 +30,7 @@ export function refuseDeletion(
     const why = record.retention?.protected === true ? 'is protected' : 'was taken before a deployment';
     refuse(`${why}, and not released`, `release it first: stillpoint release ${path}`);
   }
-  const others = all.filter((other) => other.record.id !== record.id && counts(other, look.holder));
+  const others = all.filter((other) => other.record.id !== record.id && counts(other, look));
   const dependant = others.find((other) => other.record.needs?.includes(record.id));
   if (dependant !== undefined) {
     refuse(`is needed by backup ${dependant.record.id}`, `delete that one first: ${recordPath(dependant.record)}`);
@@ -47,8 +47,8 @@ export function refuseDeletion(
 }
 
 /** Whether a backup is there for good, as far as one can tell: nobody is about to remove it. */
-function counts({ record, deletionRequested }: StoredRecord, holder: string | undefined): boolean {
-  return (
-    record.phase !== 'deleting' && !deletionRequested && !(holder !== undefined && isMarkedByOther(record, holder))
-  );
+function counts(stored: StoredRecord, { holder, going }: Look): boolean {
+  const { record, deletionRequested } = stored;
+  if (record.phase === 'deleting' || deletionRequested || going?.has(pathOf(stored)) === true) return false;
+  return holder === undefined || !isMarkedByOther(record, holder);
 }

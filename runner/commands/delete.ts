@@ -1,10 +1,11 @@
 import { type BackupRecord, leaseName } from '../../src/contract';
 import { asStillpointError, StillpointError } from '../errors';
 import { findRecord } from '../find-record';
+import { newestFirst } from '../listing';
 import { recordPath } from '../output/records';
-import type { Clock, Lease, Locks, RecordFilter, Registry, Remover, StoredRecord, UseMark, Uses } from '../ports';
+import type { Clock, Locks, RecordFilter, Registry, Remover, StoredRecord, Uses } from '../ports';
 import { UNFINISHED } from '../record';
-import { commit, mark, withdraw } from '../removal';
+import { commit, type Look, mark, pathOf, withdraw } from '../removal';
 import { refuseDeletion } from '../rule-ten';
 
 export interface DeleteContext {
@@ -23,38 +24,84 @@ export interface DeleteContext {
 export interface DeleteOptions extends RecordFilter {
   /** Do not ask. */
   readonly yes: boolean;
+  /** Only say what would be deleted. */
+  readonly dryRun?: boolean | undefined;
 }
 
-/** Deletes a backup: its snapshots first, its record last. */
-export async function deleteBackup(context: DeleteContext, name: string, options: DeleteOptions): Promise<string> {
-  const { registry } = context;
-  const stored = await findRecord(registry, name, options);
-  const path = recordPath(stored.record);
-  const staleUses = await context.uses.stale(stored);
-  await refuseStep(context, stored, staleUses);
-  const lease = await runnerGoneStep(context, stored);
-  try {
-    await confirmStep(context, stored.record, options.yes);
-    await removeBackup(context, await markStep(context, stored, staleUses));
-  } finally {
-    await lease?.release();
+/**
+ * Deletes backups, each with its snapshots first and its record last, and says so as it goes. One that must stay stops
+ * all of them before anything is touched; one that cannot be removed to the end does not stop the others.
+ */
+export async function* deleteBackups(
+  context: DeleteContext,
+  names: readonly string[],
+  options: DeleteOptions,
+): AsyncGenerator<string> {
+  const found = await findStep(context, names, options);
+  const look = await lookStep(context, found);
+  for (const stored of found) await refuseStep(context, stored, look);
+  await using leases = new AsyncDisposableStack();
+  for (const stored of found) await runnerGoneStep(context, stored, leases);
+  if (options.dryRun === true) {
+    yield* found.map(({ record }) => `backup ${recordPath(record)} would be deleted, with ${contents(record)}\n`);
+    return;
   }
-  return `backup ${path} deleted, with ${contents(stored.record)}\n`;
+  await confirmStep(context, found, options.yes);
+  const failures: StillpointError[] = [];
+  for (const stored of found) {
+    try {
+      await removeBackup(context, await markStep(context, stored, look));
+      yield `backup ${recordPath(stored.record)} deleted, with ${contents(stored.record)}\n`;
+    } catch (thrown) {
+      failures.push(asStillpointError(thrown));
+    }
+  }
+  failIncomplete(failures);
 }
 
-async function confirmStep({ confirm }: DeleteContext, record: BackupRecord, yes: boolean): Promise<void> {
-  const path = recordPath(record);
-  if (yes || (await confirm(`delete backup ${path} with ${contents(record)}? This cannot be undone.`))) return;
-  throw new StillpointError('delete-refused', `backup ${path} was not deleted: nobody said yes`, {
+/** Each once, however it was named, newest first: what a later one needs goes after that. */
+async function findStep(
+  { registry }: DeleteContext,
+  names: readonly string[],
+  filter: RecordFilter,
+): Promise<readonly StoredRecord[]> {
+  const found = new Map<string, StoredRecord>();
+  for (const name of names) {
+    const stored = await findRecord(registry, name, filter);
+    found.set(recordPath(stored.record), stored);
+  }
+  return [...found.values()].sort((one, other) => newestFirst(one.record, other.record));
+}
+
+async function confirmStep({ confirm }: DeleteContext, found: readonly StoredRecord[], yes: boolean): Promise<void> {
+  const lines = found.map(({ record }) => `${recordPath(record)} with ${contents(record)}`);
+  const what = lines.length === 1 ? `backup ${lines[0]}` : `these backups:\n  ${lines.join('\n  ')}\n`;
+  if (yes || (await confirm(`delete ${what}${lines.length === 1 ? '? ' : ''}This cannot be undone.`))) return;
+  const paths = found.map(({ record }) => recordPath(record)).join(', ');
+  throw new StillpointError('delete-refused', `backup ${paths} was not deleted: nobody said yes`, {
     hint: 'answer y, or give --yes',
   });
 }
 
+function failIncomplete(failures: readonly StillpointError[]): void {
+  const [first, ...others] = failures;
+  if (first === undefined) return;
+  if (others.length === 0) throw first;
+  throw new StillpointError(first.code, failures.map(({ message }) => message).join('; '), {
+    ...(first.hint === undefined ? {} : { hint: first.hint }),
+  });
+}
+
 /** A backup that is being made is not deleted. One whose runner is gone is: then nobody holds the database's Lease. */
-async function runnerGoneStep({ locksOf }: DeleteContext, { record }: StoredRecord): Promise<Lease | undefined> {
-  if (!UNFINISHED.includes(record.phase)) return undefined;
+async function runnerGoneStep(
+  { locksOf }: DeleteContext,
+  { record }: StoredRecord,
+  leases: AsyncDisposableStack,
+): Promise<void> {
+  if (!UNFINISHED.includes(record.phase)) return;
   try {
-    return await locksOf(record.namespace).acquire(leaseName(record.database), `delete-${record.id}`);
+    const lease = await locksOf(record.namespace).acquire(leaseName(record.database), `delete-${record.id}`);
+    leases.defer(() => lease.release());
   } catch (thrown) {
     const { code } = asStillpointError(thrown);
     if (code !== 'backup-in-progress') throw thrown;
@@ -87,32 +134,30 @@ export async function removeBackup(
   );
 }
 
+/** All that are to be deleted count as gone, and so do users that are. */
+async function lookStep({ uses, holder }: DeleteContext, found: readonly StoredRecord[]): Promise<Look> {
+  const staleUses = (await Promise.all(found.map((stored) => uses.stale(stored)))).flat();
+  return { holder, staleUses, going: new Set(found.map(pathOf)) };
+}
+
 /** Safety rule 10, as things are now. */
-async function refuseStep(
-  { registry, holder }: DeleteContext,
-  stored: StoredRecord,
-  staleUses: readonly UseMark[],
-): Promise<void> {
+async function refuseStep({ registry }: DeleteContext, stored: StoredRecord, look: Look): Promise<void> {
   const { namespace, database } = stored.record;
   const command = registry.deletionCommand(stored.record);
   const howElse = command === undefined ? undefined : `${command}\n    stillpoint prune`;
-  refuseDeletion(stored, await registry.list({ namespace, database }), { holder, staleUses }, howElse);
+  refuseDeletion(stored, await registry.list({ namespace, database }), look, howElse);
 }
 
 /**
  * Makes sure that nobody else removes the backups by which this one may go: it is marked, and looked at again (removal.ts).
  * A failed one is nobody's last, and one whose deletion was asked for is marked by that.
  */
-async function markStep(
-  context: DeleteContext,
-  stored: StoredRecord,
-  staleUses: readonly UseMark[],
-): Promise<StoredRecord> {
+async function markStep(context: DeleteContext, stored: StoredRecord, look: Look): Promise<StoredRecord> {
   const { registry, holder } = context;
   if (stored.record.phase !== 'succeeded') return stored;
   const marked = (await mark(registry, stored, holder)) ?? changed(stored);
   try {
-    await refuseStep(context, marked, staleUses);
+    await refuseStep(context, marked, look);
   } catch (thrown) {
     await withdraw(registry, marked);
     throw thrown;

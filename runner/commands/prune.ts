@@ -3,7 +3,7 @@ import type { Policy, Verdict } from '../../src/contract';
 import { asStillpointError } from '../errors';
 import { recordPath } from '../output/records';
 import type { Clock, Log, Policies, RecordFilter, Registry, Remover, StoredRecord, UseMark, Uses } from '../ports';
-import { commit, mark, pathOf, plan, type StoredCandidate, withdraw } from '../removal';
+import { commit, isMarkedByOther, mark, pathOf, plan, type StoredCandidate, withdraw } from '../removal';
 import { removeBackup } from './delete';
 
 export interface PruneContext {
@@ -44,6 +44,7 @@ export async function prune(context: PruneContext, filter: RecordFilter = {}): P
   const run = new Prune(context, filter);
   await run.removeStep(await run.decideStep());
   await run.leftoversStep();
+  await run.forgetStep();
   return run.result();
 }
 
@@ -55,6 +56,8 @@ class Prune {
   readonly #left: string[] = [];
   /** Marks of users that are gone: they keep nothing. */
   #staleUses: readonly UseMark[] = [];
+  /** Those that somebody else had marked when this prune began. */
+  #markedBefore: readonly StoredRecord[] = [];
 
   constructor(context: PruneContext, filter: RecordFilter) {
     this.#context = context;
@@ -69,6 +72,7 @@ class Prune {
     const { registry, policies } = this.#context;
     const known = await policies.list();
     const stored = await registry.list(this.#filter);
+    this.#markedBefore = stored.filter((each) => isMarkedByOther(each.record, this.#context.holder) && needsMark(each));
     await this.#staleStep(stored, known);
     const going = this.#goingOf(stored, known, undefined);
     const begun = going.filter(({ removalBegun }) => removalBegun === true);
@@ -156,6 +160,15 @@ class Prune {
         (remaining.length === 0 ? this.#cleaned : this.#left).push(pathOf(stored));
       });
     }
+  }
+
+  /**
+   * Takes away the marks of those who never came back. Should one be at work after all, its commit fails, and nothing is
+   * removed that it has not looked at again.
+   */
+  async forgetStep(): Promise<void> {
+    const { registry } = this.#context;
+    for (const stored of this.#markedBefore) await this.#tried(stored, () => withdraw(registry, stored));
   }
 
   result(): PruneResult {

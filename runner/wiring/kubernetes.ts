@@ -1,9 +1,8 @@
 /** With a cluster: the ports on the Kubernetes API. */
 import { randomUUID } from 'node:crypto';
-import { accessRequestOf, backupAccess, backupId, JOB_DEFAULTS, type JobConfig } from '../../src/contract';
+import { accessRequestOf, backupAccess, backupId, JOB_DEFAULTS, type PolicyConfig } from '../../src/contract';
 import type { GlobalOptions } from '../cli/options';
 import type { BackupContext } from '../commands/backup';
-import { readTarget } from '../config';
 import { connectKube, type KubeClient } from '../kube/client';
 import { KubernetesEvents } from '../kube/events';
 import { KubernetesGuards } from '../kube/guards';
@@ -20,7 +19,7 @@ import { KubernetesRegistry } from '../registry/kubernetes';
 import { KubernetesUses } from '../registry/kubernetes-uses';
 import { KubernetesPolicies } from '../registry/policies';
 import { KubernetesSnapshots } from '../snapshots/kubernetes';
-import { engineNamed, type World } from './world';
+import { sourcesOf, type World } from './world';
 
 /** A connection to the cluster that the command line means. */
 export function connect(options: GlobalOptions, { env, clock }: World): Promise<KubeClient> {
@@ -69,7 +68,7 @@ export function kubernetesRemover(client: KubeClient, { clock, log }: World): Re
 
 /** Everything that a backup of a policy needs. */
 export async function kubernetesBackup(
-  config: JobConfig,
+  config: PolicyConfig,
   options: GlobalOptions,
   client: KubeClient,
   world: World,
@@ -81,13 +80,12 @@ export async function kubernetesBackup(
   const registryNamespace = config.spec.registry.namespace ?? options.registry;
   const job = pod === undefined ? undefined : await jobOfPod(client, { name: pod, namespace }, config.spec.trigger);
   const run = job ?? personalRun(world);
-  const { snapshots, engine } = config.spec;
+  const { snapshots } = config.spec;
   return {
     config,
     namespace,
     run,
-    engine: await engineNamed(engine),
-    readTarget: () => readTarget(config),
+    sources: await sourcesOf(config),
     platform: new KubernetesPlatform(client, {
       namespace,
       registryNamespace,
@@ -119,7 +117,7 @@ export async function kubernetesBackup(
 const SLOT_SHARE = 0.8;
 
 function slotsOf(
-  { spec }: JobConfig,
+  { spec }: PolicyConfig,
   client: KubeClient,
   who: { readonly namespace: string; readonly holder: string },
   { clock, log }: World,
@@ -132,7 +130,7 @@ function slotsOf(
 
 /** The guard of a Job: another pod of it. */
 function guardsOf(
-  { spec }: JobConfig,
+  { spec }: PolicyConfig,
   namespace: string,
   client: KubeClient,
   { clock, log }: World,

@@ -2,28 +2,30 @@
 import { randomUUID } from 'node:crypto';
 import type { GlobalOptions } from '../../cli/options';
 import type { RemovalHandlers } from '../../cli/removal';
-import { type DeleteContext, deleteBackup } from '../../commands/delete';
+import { type DeleteContext, deleteBackups } from '../../commands/delete';
 import { type PruneContext, planPrune, prune } from '../../commands/prune';
 import { StillpointError } from '../../errors';
 import { formatPlan } from '../../output/plan';
+import { namespaceOf } from '../namespace';
 import type { World } from '../world';
-import { filterOf } from './context';
+import type { Records } from './context';
 import type { Terminal } from './terminal';
 
-export function removalHandlers(world: World, { confirm }: Terminal): RemovalHandlers {
+export function removalHandlers(world: World, { confirm, print }: Terminal): RemovalHandlers {
   const { clock, log } = world;
   return {
-    async delete(name, options) {
-      const removal = await removalOf(options, world);
-      return await deleteBackup({ ...removal, clock, confirm }, name, {
-        ...filterOf(options),
-        yes: options.yes === true,
-      });
+    async delete(names, { yes = false, dryRun, ...options }) {
+      const { where, ...removal } = await removalOf(options, world);
+      for await (const line of deleteBackups({ ...removal, clock, confirm }, names, { ...where, yes, dryRun })) {
+        print(line);
+      }
+      return '';
     },
 
     async prune(options) {
       const removal = { ...(await removalOf(options, world)), clock, log };
-      const filter = filterOf(options);
+      // The registry as a whole, unless a namespace is named: what is to be done does not depend on who is where.
+      const filter = { namespace: options.allNamespaces === true ? undefined : options.namespace };
       if (options.dryRun === true) return formatPlan(await planPrune(removal, filter), options.output);
       const { removed, cleaned, left } = await prune(removal, filter);
       if (left.length === 0) return `removed ${removed.length}, cleaned ${cleaned.length}\n`;
@@ -37,7 +39,9 @@ export function removalHandlers(world: World, { confirm }: Terminal): RemovalHan
 async function removalOf(
   options: GlobalOptions,
   world: World,
-): Promise<Pick<DeleteContext & PruneContext, 'registry' | 'policies' | 'uses' | 'remover' | 'locksOf' | 'holder'>> {
+): Promise<
+  Pick<DeleteContext & PruneContext, 'registry' | 'policies' | 'uses' | 'remover' | 'locksOf' | 'holder'> & Records
+> {
   const holder = randomUUID();
   if (options.registryDirectory !== undefined) {
     const { localLocks, localPolicies, localRegistry, localRemover, localUses } = await import('../local');
@@ -49,6 +53,7 @@ async function removalOf(
       uses: localUses(directory, world),
       remover: localRemover(world),
       locksOf: () => localLocks(directory),
+      where: { namespace: namespaceOf(options) },
     };
   }
   const { connect, kubernetesLocks, kubernetesPolicies, kubernetesRegistry, kubernetesRemover, kubernetesUses } =
@@ -61,5 +66,6 @@ async function removalOf(
     uses: kubernetesUses(client, options.registry, world),
     remover: kubernetesRemover(client, world),
     locksOf: (namespace) => kubernetesLocks(client, namespace, world),
+    where: { namespace: namespaceOf(options, client) },
   };
 }
