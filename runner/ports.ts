@@ -199,6 +199,11 @@ export interface Registry {
   ): AsyncIterable<StoredRecord | undefined>;
 }
 
+/** Who removes what is not kept; asked when a backup has ended. */
+export interface Pruner {
+  ask(): Promise<void>;
+}
+
 /** A backup that somebody works with, until it is disposed of: neither a prune nor a deletion takes it away meanwhile. */
 export interface Use extends AsyncDisposable {
   /** The record as it was when it was marked. */

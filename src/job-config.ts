@@ -86,6 +86,7 @@ export function jobConfigOf(
       readyTimeoutSeconds: readySeconds(deadlineSeconds, budgetSeconds),
       deadlineSeconds,
       ...(engine.guarded === true ? { guarded: true } : {}),
+      ...(props.retention === undefined ? {} : { prune: true }),
       registry: { namespace: names.registryNamespace },
       clusterScope: props.clusterAccess ?? true,
     },

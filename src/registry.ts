@@ -4,7 +4,15 @@ import { Construct } from 'constructs';
 import { grantAccess } from './access';
 import { checkLabel } from './checks';
 import { guardContents } from './content-guard';
-import { COMPONENTS, DEFAULT_REGISTRY_NAMESPACE, DEFAULT_SLOTS, prunerAccess, slotNames } from './contract';
+import {
+  COMPONENTS,
+  DEFAULT_REGISTRY_NAMESPACE,
+  DEFAULT_SLOTS,
+  LABELS,
+  PRUNER_NAME,
+  prunerAccess,
+  slotNames,
+} from './contract';
 import { runnerJob } from './job';
 import { labelsOf, noNamespace, takeName, templateMetadata } from './objects';
 import { guardProtected } from './protection-guard';
@@ -61,8 +69,6 @@ export interface RegistryProps extends RunnerPodProps {
    */
   readonly snapshotSlots?: number;
 }
-
-const PRUNER = 'stillpoint-pruner';
 
 /** Removing what many backups left takes a while, and the next run goes on with the rest. */
 const PRUNE_DEADLINE = Duration.hours(1);
@@ -121,7 +127,7 @@ export class Registry extends Construct implements IRegistry {
       new k8s.KubeLease(this, `Slot${index}`, { metadata });
     }
     grantAccess(this, prunerAccess(), {
-      accountName: PRUNER,
+      accountName: PRUNER_NAME,
       accountNamespace: this.namespaceName,
       registryNamespace: this.namespaceName,
       labels,
@@ -132,21 +138,40 @@ export class Registry extends Construct implements IRegistry {
       guardProtected(this, this.namespaceName, { labels, annotations });
       guardContents(this, this.namespaceName, { labels, annotations });
     }
-    const template = runnerPod(props, {
-      args: ['prune', '--registry', this.namespaceName],
-      accountName: PRUNER,
-      labels,
-    });
+    const args = ['prune', '--registry', this.namespaceName];
+    this.addPrunerOnDemand(props, args);
+    const template = runnerPod(props, { args, accountName: PRUNER_NAME, labels });
     new k8s.KubeCronJob(this, 'Pruner', {
-      metadata: { name: PRUNER, namespace: this.namespaceName, labels, annotations },
+      metadata: { name: PRUNER_NAME, namespace: this.namespaceName, labels, annotations },
       spec: {
-        schedule: (props.schedule ?? BackupSchedule.hourly()).expressionFor(`${this.namespaceName}/${PRUNER}`),
+        schedule: (props.schedule ?? BackupSchedule.hourly()).expressionFor(`${this.namespaceName}/${PRUNER_NAME}`),
         timeZone: 'Etc/UTC',
         concurrencyPolicy: 'Forbid',
         startingDeadlineSeconds: Duration.hours(1).toSeconds(),
         successfulJobsHistoryLimit: 1,
         failedJobsHistoryLimit: 3,
         jobTemplate: { metadata: templateMetadata(labels, annotations), spec: runnerJob(template, PRUNE_DEADLINE) },
+      },
+    });
+  }
+
+  /**
+   * Prunes when it is scaled to one, which a backup's account may do and nothing else, and then scales itself to none. How many
+   * there are is nothing that Git says: the first time it is one.
+   */
+  private addPrunerOnDemand(props: RegistryProps, args: readonly string[]): void {
+    const labels = labelsOf(COMPONENTS.prunerOnDemand, props.labels);
+    const pod = runnerPod(props, { args: [...args, '--on-demand'], accountName: PRUNER_NAME, labels });
+    new k8s.KubeDeployment(this, 'PrunerOnDemand', {
+      metadata: { name: PRUNER_NAME, namespace: this.namespaceName, labels, annotations: { ...props.annotations } },
+      spec: {
+        selector: { matchLabels: { [LABELS.component]: COMPONENTS.prunerOnDemand } },
+        strategy: { type: 'Recreate' },
+        revisionHistoryLimit: 1,
+        template: {
+          metadata: pod.metadata ?? {},
+          spec: { ...pod.spec, containers: pod.spec?.containers ?? [], restartPolicy: 'Always' },
+        },
       },
     });
   }

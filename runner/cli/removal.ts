@@ -1,4 +1,5 @@
 /** Removing backups: `delete`, `prune`. */
+import { Option } from 'commander';
 import type { Program } from './family';
 import { examples, type GlobalOptions, type OutputOption, withGlobals, withOutput } from './options';
 
@@ -9,6 +10,7 @@ export interface DeleteCommandOptions extends GlobalOptions {
 
 export interface PruneCommandOptions extends GlobalOptions, OutputOption {
   readonly dryRun?: boolean;
+  readonly onDemand?: boolean;
 }
 
 export interface RemovalHandlers {
@@ -35,6 +37,7 @@ export function addRemovalCommands({ command, handle }: Program, handlers: Remov
       command('prune', 'Remove backups that no retention keeps, finish deletions, and clean up after failed backups'),
     ),
   )
+    .addOption(new Option('--on-demand', 'rest when it is done: what the pod of the Deployment runs').hideHelp())
     .option('--dry-run', 'remove nothing: print what would stay and what would go, with every reason')
     .addHelpText(
       'after',

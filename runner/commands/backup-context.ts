@@ -7,6 +7,7 @@ import type {
   Locks,
   Log,
   Platform,
+  Pruner,
   Registry,
   Run,
   Runners,
@@ -29,6 +30,8 @@ export interface BackupContext {
   /** Turns at the snapshot controller; undefined where it need not be waited for. */
   readonly slots?: Slots | undefined;
   readonly events: Events;
+  /** Undefined where the policy keeps all, or nobody prunes. */
+  readonly pruner?: Pruner | undefined;
   /** Undefined where the run has no guard: a backup whose freeze would outlive its session is refused. */
   readonly guards?: Guards | undefined;
   /** Undefined where runners of other runs cannot be looked at. */

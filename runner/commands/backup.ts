@@ -47,7 +47,16 @@ export async function backup(context: BackupContext): Promise<BackupRecord> {
     await lease
       .release()
       .catch((error: unknown) => log.warn({ error: asStillpointError(error).message }, 'lease kept'));
+    await askPrunerStep(context);
   }
+}
+
+/** What it finds to remove it would find by itself within the hour: a backup does not fail for want of it. */
+async function askPrunerStep({ pruner, log }: BackupContext): Promise<void> {
+  await pruner?.ask().catch((thrown: unknown) => {
+    const { code, message } = asStillpointError(thrown);
+    log.warn({ code }, `no prune was asked for: ${message}`);
+  });
 }
 
 class Backup {

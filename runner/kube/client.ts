@@ -192,6 +192,17 @@ export class KubeClient {
     });
   }
 
+  /** Says how many pods a workload shall have. */
+  async scale(kind: Resource<KubeObject>, ref: ObjectRef, replicas: number, signal?: AbortSignal): Promise<void> {
+    await this.#call('patch', { plural: `${kind.plural}/scale` }, ref, {
+      method: 'PATCH',
+      path: `${pathOf(kind, ref)}/scale`,
+      body: { spec: { replicas } },
+      contentType: 'application/merge-patch+json',
+      signal,
+    });
+  }
+
   /** Deletes an object. Answers whether there was one; finalizers may keep it for a while. */
   async delete<T extends KubeObject>(
     kind: Resource<T>,

@@ -9,6 +9,7 @@ import { KubernetesGuards } from '../kube/guards';
 import { KubernetesLocks } from '../kube/locks';
 import { NAMESPACES } from '../kube/objects';
 import { KubernetesPlatform } from '../kube/platform';
+import { KubernetesPruner } from '../kube/pruner';
 import { KubernetesRemover } from '../kube/pruning';
 import { jobOfPod } from '../kube/run';
 import { KubernetesRunners } from '../kube/runners';
@@ -61,6 +62,11 @@ export function kubernetesLocks(client: KubeClient, namespace: string, { clock, 
   };
 }
 
+/** The pruner that rests until it is asked. */
+export function kubernetesPruner(client: KubeClient, namespace: string): KubernetesPruner {
+  return new KubernetesPruner(client, namespace);
+}
+
 /** What removes snapshots for good. */
 export function kubernetesRemover(client: KubeClient, { clock, log }: World): Remover {
   return new KubernetesRemover(client, { clock, log });
@@ -105,6 +111,7 @@ export async function kubernetesBackup(
     slots: slotsOf(config, client, { namespace: registryNamespace, holder: run.owner.jobUid }, world),
     runners: new KubernetesRunners(client, namespace),
     guards: job === undefined ? undefined : guardsOf(config, namespace, client, world),
+    pruner: config.spec.prune === true ? new KubernetesPruner(client, registryNamespace) : undefined,
     events: job === undefined ? new LogEvents(log) : new KubernetesEvents(client, { namespace, run, clock }),
     clock,
     log,

@@ -1,6 +1,7 @@
 /** The rights of the accounts that take no backups. */
 import type { AccessNeed } from './access';
 import { GROUP_SNAPSHOT_GROUP, SNAPSHOT_GROUP } from './api-groups';
+import { PRUNER_NAME } from './names';
 
 /** The rights of the pruner: the only account that may turn a content to `Delete` (safety rule 14). */
 export function prunerAccess(): readonly AccessNeed[] {
@@ -11,6 +12,14 @@ export function prunerAccess(): readonly AccessNeed[] {
       resource: 'configmaps',
       verbs: ['get', 'list', 'update', 'delete'],
       why: 'find what is to be removed, say what could not be, and remove the record last',
+    },
+    {
+      scope: 'registry',
+      apiGroup: 'apps',
+      resource: 'deployments/scale',
+      verbs: ['patch'],
+      names: [PRUNER_NAME],
+      why: 'rest when it has done what it was asked for',
     },
     {
       scope: 'cluster',

@@ -1,6 +1,13 @@
 import { GROUP_SNAPSHOT_GROUP, SNAPSHOT_GROUP } from './api-groups';
 import { membersOf, type PolicyConfig } from './job-config';
-import { DEFAULT_REGISTRY_NAMESPACE, guardLeaseName, leaseName, slotNames, statefulSetClaimName } from './names';
+import {
+  DEFAULT_REGISTRY_NAMESPACE,
+  guardLeaseName,
+  leaseName,
+  PRUNER_NAME,
+  slotNames,
+  statefulSetClaimName,
+} from './names';
 
 /**
  * What the accounts may do, and why: the constructs make Roles of it, the runner asks the API server for each before
@@ -39,6 +46,8 @@ export interface AccessRequest {
   /** How many Leases there are for turns at the snapshot controller. */
   readonly slots: number;
   readonly lease: string;
+  /** Whether the pruner is asked for a prune after each backup. */
+  readonly prune?: boolean | undefined;
   /** The Lease on which runner and guard meet; left out where the policy has no guard. */
   readonly guardLease?: string | undefined;
   readonly registryNamespace: string;
@@ -48,7 +57,7 @@ export interface AccessRequest {
 
 /** What a job config says of the rights that its backups need. */
 export function accessRequestOf(config: PolicyConfig): AccessRequest {
-  const { snapshots, database, registry, clusterScope, guarded } = config.spec;
+  const { snapshots, database, registry, clusterScope, guarded, prune } = config.spec;
   const volumes = membersOf(config).flatMap((member) => member.config.volumes);
   return {
     claims: volumes.flatMap(
@@ -61,6 +70,7 @@ export function accessRequestOf(config: PolicyConfig): AccessRequest {
     directCut: snapshots.direct ?? false,
     slots: snapshots.slots ?? 0,
     lease: leaseName(database),
+    prune,
     guardLease: guarded === true ? guardLeaseName(database) : undefined,
     registryNamespace: registry.namespace ?? DEFAULT_REGISTRY_NAMESPACE,
     clusterScope: clusterScope ?? true,
@@ -80,9 +90,20 @@ export function backupAccess(request: AccessRequest): readonly AccessNeed[] {
       why: 'keep the record of each backup, under names that are not known beforehand: the admission policy of the registry keeps it to its own namespace',
     },
     ...(request.slots === 0 ? [] : [slotAccess(request.slots)]),
+    ...(request.prune === true ? [ASK_PRUNER] : []),
     ...wideAccess(request),
   ];
 }
+
+const ASK_PRUNER: AccessNeed = {
+  scope: 'registry',
+  apiGroup: 'apps',
+  resource: 'deployments/scale',
+  verbs: ['patch'],
+  names: [PRUNER_NAME],
+  optional: true,
+  why: 'ask for a prune when a backup has ended: it starts the pruner, and can have nothing done that the pruner would not do by itself',
+};
 
 function slotAccess(count: number): AccessNeed {
   return {

@@ -144,6 +144,11 @@ const POLICY = {
     integer({ minimum: 1, maximum: 3600, description: 'How long to wait for the guard before the freeze.' }),
   ),
   trigger: optional(oneOf(TRIGGERS)),
+  prune: optional(
+    boolean(
+      'Whether the pruner is asked to remove what is not kept, when a backup has ended: the policy has a retention.',
+    ),
+  ),
   registry: object({ namespace: optional(label), directory: optional(path) }),
   clusterScope: optional(
     boolean(

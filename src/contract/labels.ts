@@ -78,5 +78,6 @@ export const COMPONENTS = {
   restore: 'restore',
   backup: 'backup',
   pruner: 'pruner',
+  prunerOnDemand: 'pruner-on-demand',
   policy: 'policy',
 } as const;

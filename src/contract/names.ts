@@ -79,6 +79,9 @@ export function leaseName(database: string): string {
   return `stillpoint-${database}`;
 }
 
+/** The name of the pruner: of its account, its CronJob, and the Deployment that prunes when it is asked to. */
+export const PRUNER_NAME = 'stillpoint-pruner';
+
 /** The name of one of the Leases by which backups take turns at the snapshot controller. */
 export function slotName(index: number): string {
   return `stillpoint-slot-${index}`;

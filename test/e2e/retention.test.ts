@@ -9,11 +9,15 @@ import { recordPath } from '../../runner/output/records';
 import { KubernetesUses } from '../../runner/registry/kubernetes-uses';
 import { KubernetesPolicies } from '../../runner/registry/policies';
 import { recordName } from '../../src/contract';
+import { succeeded, takeBackup } from './harness/backup';
 import { KINDS, patch, read, remove } from './harness/cluster';
 import { prune } from './harness/job';
 import { makeNamespace, type TestNamespace } from './harness/namespace';
+import { applyPolicy } from './harness/policy';
+import { startPostgres } from './harness/postgres';
 import { stillpoint } from './harness/stillpoint';
 import { thisRun } from './harness/this-run';
+import { eventually } from './harness/wait';
 import { connect, keptLog, makeVolumes, snapshotsOnStorage } from './kube/fixture';
 import { addBackup, applyRetention, type HistoryPlace, registryOf } from './kube/history';
 
@@ -60,6 +64,22 @@ async function onRecord(place: HistoryPlace): Promise<readonly string[]> {
     cuts.every(({ handle = '' }) => storage.has(handle)) ? id : `${id} without its snapshot`,
   );
 }
+
+test('after a backup its Job has the pruner remove what is not kept, and that rests again', async () => {
+  const server = await startPostgres({ namespace: space.name, version: '17' });
+  const policy = await applyPolicy(server, { retention: { keepLast: 1 } });
+  const first = succeeded(await takeBackup(policy));
+  const second = succeeded(await takeBackup(policy));
+  const place = { ...base, database: policy.database };
+  await eventually('only the second is left', async () => (await onRecord(place)).join() === second.id, {
+    seconds: 120,
+  });
+  expect(await snapshotsOnStorage()).not.toContain(first.cuts[0]?.handle);
+  await eventually('the pruner rests', async () => {
+    const deployment = await read({ apiVersion: 'apps/v1', kind: 'Deployment' }, 'stillpoint-pruner', thisRun.registry);
+    return deployment?.spec.replicas === 0 && (deployment.status?.replicas ?? 0) === 0;
+  });
+});
 
 test('the pruner removes what the retention does not keep, with snapshots, contents and records', async () => {
   const place = await database('daily', { keepDaily: 2 }, 'Europe/Berlin');

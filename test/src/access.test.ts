@@ -138,7 +138,10 @@ describe('the account that prunes', () => {
   const manifests = Testing.synth(chart);
 
   it('may let the storage forget, and is the only one', () => {
-    expect(lines(only(manifests, 'Role'))).toEqual(['get,list,update,delete configmaps']);
+    expect(lines(only(manifests, 'Role'))).toEqual([
+      'get,list,update,delete configmaps',
+      'patch apps/deployments/scale [stillpoint-pruner]',
+    ]);
     expect(lines(only(manifests, 'ClusterRole'))).toEqual([
       'get,list,watch,delete snapshot.storage.k8s.io/volumesnapshots',
       'get,list,watch,patch,delete snapshot.storage.k8s.io/volumesnapshotcontents',

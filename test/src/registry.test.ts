@@ -44,6 +44,18 @@ describe('the registry', () => {
     });
   });
 
+  it('has a Deployment that prunes when it is scaled to one, and says nothing of how many there are', () => {
+    const deployment = only(synth(), 'Deployment');
+    expect(deployment.metadata).toMatchObject({ name: 'stillpoint-pruner', namespace: 'stillpoint' });
+    expect(deployment.spec).not.toHaveProperty('replicas');
+    expect(deployment.spec.strategy).toEqual({ type: 'Recreate' });
+    const { metadata, spec } = deployment.spec.template;
+    expect(metadata.labels).toMatchObject(deployment.spec.selector.matchLabels);
+    expect(podOf(only(synth(), 'CronJob')).metadata.labels).not.toMatchObject(deployment.spec.selector.matchLabels);
+    expect(spec.containers[0].args).toEqual(['prune', '--registry', 'stillpoint', '--on-demand']);
+    expect(spec).toMatchObject({ serviceAccountName: 'stillpoint-pruner', restartPolicy: 'Always' });
+  });
+
   it('can have another name and rhythm', () => {
     const manifests = synth({ namespaceName: 'records', schedule: BackupSchedule.daily({ hour: 5, minute: 0 }) });
     expect(only(manifests, 'Namespace').metadata.name).toBe('records');

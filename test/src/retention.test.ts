@@ -37,6 +37,20 @@ describe('the retention of a policy', () => {
     expect(document({ retention: SEED }).spec.timeZone).toBe('Etc/UTC');
   });
 
+  it('has the pruner asked after each backup, by a right that can do nothing else', () => {
+    const manifests = synth({ retention: SEED });
+    const config = parse(only(manifests, 'ConfigMap', 'orders-db-backup').data['backup.yaml']);
+    expect(config.spec.prune).toBe(true);
+    const rules = (objects: readonly Manifest[]): Manifest[] =>
+      only(objects, 'Role', 'stillpoint.shop.orders-db-backup').rules.filter(
+        ({ resources }: Manifest) => resources[0] === 'deployments/scale',
+      );
+    expect(rules(manifests)).toEqual([
+      { apiGroups: ['apps'], resources: ['deployments/scale'], verbs: ['patch'], resourceNames: ['stillpoint-pruner'] },
+    ]);
+    expect(rules(synth())).toEqual([]);
+  });
+
   it('is nowhere when nothing is said: then all backups are kept', () => {
     expect(synth().filter(({ metadata }) => metadata.name.endsWith('.policy'))).toEqual([]);
   });
