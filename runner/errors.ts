@@ -101,6 +101,11 @@ export const ERRORS = {
   'restore-not-started': { exitCode: 7, retryable: true, means: 'The restored server did not come up.' },
   'restore-differs': { exitCode: 7, retryable: false, means: 'The restored server is not what the record says.' },
   'delete-refused': refused('The backup may not be deleted, or is not ours.'),
+  'retention-missing': refused('Nothing says what is kept of the backups of a policy: all are. A warning of doctor.'),
+  'orphan-found': refused(
+    'A snapshot or a content is of no backup on record. A warning of doctor: nothing removes it.',
+  ),
+  'snapshot-missing': refused('A good backup is on record, and its snapshot is gone. A warning of doctor.'),
   'protect-refused': refused('Only a backup that has succeeded can be protected.'),
   'backup-in-use': {
     exitCode: 6,

@@ -1,5 +1,6 @@
 import type { PolicyConfig } from '../../src/contract';
 import type { MemberSource } from '../member';
+import type { Inventory } from '../orphans';
 import type {
   Clock,
   Events,
@@ -7,6 +8,7 @@ import type {
   Locks,
   Log,
   Platform,
+  Policies,
   Pruner,
   Registry,
   Run,
@@ -32,6 +34,9 @@ export interface BackupContext {
   readonly events: Events;
   /** Undefined where the policy keeps all, or nobody prunes. */
   readonly pruner?: Pruner | undefined;
+  /** What doctor looks at besides. */
+  readonly policies?: Policies | undefined;
+  readonly inventory?: Inventory | undefined;
   /** Undefined where the run has no guard: a backup whose freeze would outlive its session is refused. */
   readonly guards?: Guards | undefined;
   /** Undefined where runners of other runs cannot be looked at. */

@@ -8,8 +8,9 @@ import type { Output } from '../output/records';
 import { table } from '../output/table';
 import type { Finding, Registry, Volume } from '../ports';
 import { type PreflightContext, preflight } from '../preflight';
+import { type KeepingContext, keepingFindings } from './keeping';
 
-export interface DoctorContext extends PreflightContext {
+export interface DoctorContext extends PreflightContext, Pick<KeepingContext, 'policies' | 'inventory'> {
   readonly registry: Registry;
   /** The database's namespace. */
   readonly namespace: string;
@@ -17,7 +18,11 @@ export interface DoctorContext extends PreflightContext {
 
 /** What was looked at, and what was found. */
 export async function doctor(context: DoctorContext): Promise<readonly Finding[]> {
-  return [...(await registryFindings(context)), ...(await databaseFindings(context))];
+  return [
+    ...(await registryFindings(context)),
+    ...(await keepingFindings(context)),
+    ...(await databaseFindings(context)),
+  ];
 }
 
 async function registryFindings({ registry, namespace, config }: DoctorContext): Promise<readonly Finding[]> {

@@ -6,6 +6,7 @@ import type { BackupContext } from '../commands/backup';
 import { connectKube, type KubeClient } from '../kube/client';
 import { KubernetesEvents } from '../kube/events';
 import { KubernetesGuards } from '../kube/guards';
+import { KubernetesInventory } from '../kube/inventory';
 import { KubernetesLocks } from '../kube/locks';
 import { NAMESPACES } from '../kube/objects';
 import { KubernetesPlatform } from '../kube/platform';
@@ -111,6 +112,8 @@ export async function kubernetesBackup(
     slots: slotsOf(config, client, { namespace: registryNamespace, holder: run.owner.jobUid }, world),
     runners: new KubernetesRunners(client, namespace),
     guards: job === undefined ? undefined : guardsOf(config, namespace, client, world),
+    policies: kubernetesPolicies(client, registryNamespace, world),
+    inventory: new KubernetesInventory(client),
     pruner: config.spec.prune === true ? new KubernetesPruner(client, registryNamespace) : undefined,
     events: job === undefined ? new LogEvents(log) : new KubernetesEvents(client, { namespace, run, clock }),
     clock,

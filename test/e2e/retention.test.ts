@@ -3,7 +3,9 @@ import { randomUUID } from 'node:crypto';
 import type { RetentionProps } from 'stillpoint';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { systemClock } from '../../runner/clock';
+import { keepingFindings } from '../../runner/commands/keeping';
 import { type PruneResult, prune as pruneRecords } from '../../runner/commands/prune';
+import { KubernetesInventory } from '../../runner/kube/inventory';
 import { KubernetesRemover } from '../../runner/kube/pruning';
 import { recordPath } from '../../runner/output/records';
 import { KubernetesUses } from '../../runner/registry/kubernetes-uses';
@@ -197,4 +199,43 @@ test('what cannot be deleted stays listed as deleting, and the next prune goes o
   await holdOn([]);
   expect(await pruneHere()).toMatchObject({ removed: [recordPath(stored.record)], left: [] });
   expect(await snapshotsOnStorage()).not.toContain(stored.record.cuts[0]?.handle);
+});
+
+test('doctor says what the retention would do, and finds orphans of either kind; nothing removes them', async () => {
+  const place = await database('orphans', { keepLast: 1 });
+  const lost = await addBackup(place, '2026-10-01T02:00:00Z', { policy: 'gone' });
+  const good = await addBackup(place, '2026-10-02T02:00:00Z');
+  const stray = await addBackup(place, '2026-10-03T02:00:00Z');
+  // The record without its data, and the data without its record.
+  const { snapshot = '', content = '' } = lost.record.cuts[0] ?? {};
+  await patch(KINDS.snapshotContent, content, '', { spec: { deletionPolicy: 'Delete' } });
+  await remove(KINDS.snapshot, snapshot, space.name);
+  await eventually('the snapshot is gone', async () => (await read(KINDS.snapshotContent, content)) === undefined);
+  const object = recordName(space.name, 'orphans', stray.record.id);
+  await patch(KINDS.configMap, object, thisRun.registry, { metadata: { finalizers: null } });
+  await remove(KINDS.configMap, object, thisRun.registry);
+
+  const findings = await keepingFindings({
+    registry: registryOf(base),
+    policies: new KubernetesPolicies(base.client, { namespace: thisRun.registry, log }),
+    inventory: new KubernetesInventory(base.client),
+    namespace: space.name,
+    clock: systemClock,
+    config: { metadata: { name: 'orphans-backup' }, spec: { database: 'orphans', prune: true } },
+  });
+  expect(findings.map(({ severity, code, subject, message }) => [severity, code, subject, message])).toEqual([
+    ['ok', 'ok', 'retention', '2 backups are kept, 0 would go at the next prune'],
+    ['warning', 'retention-missing', 'policy gone', expect.stringContaining('its one backup is kept')],
+    [
+      'warning',
+      'orphan-found',
+      `volumesnapshot/${stray.record.cuts[0]?.snapshot}`,
+      expect.stringContaining('no record'),
+    ],
+    ['warning', 'orphan-found', `volumesnapshotcontent/${stray.record.cuts[0]?.content}`, expect.any(String)],
+    ['warning', 'snapshot-missing', recordPath(lost.record), expect.stringContaining(snapshot)],
+  ]);
+  await pruneHere();
+  expect(await snapshotsOnStorage()).toContain(stray.record.cuts[0]?.handle);
+  expect((await onRecord(place)).join()).toBe(`${good.record.id},${lost.record.id} without its snapshot`);
 });
