@@ -3,6 +3,7 @@ import type { PlanRequest } from '../../engine';
 import { byRole, optionProblems } from '../../plan-request';
 import type { Finding } from '../../ports';
 import type { ServerFacts } from './facts';
+import type { Role } from './sentinel';
 
 /** What the copy is made of. */
 export type Mode =
@@ -16,7 +17,13 @@ export type Mode =
 /** What Redis understands of `engineOptions`. */
 export const OPTIONS = {
   mode: ['rdb', 'rdb-paused', 'aof'],
+  role: ['master', 'replica'],
 } as const;
+
+/** Which of the two is meant: a master where nothing is said. */
+export function roleWanted(options: PlanRequest['options']): Role {
+  return options.role === 'replica' ? 'replica' : 'master';
+}
 
 /** The mode of a request: where nothing is said, what the server itself would start from. */
 export function modeOf({ options }: PlanRequest, { settings }: ServerFacts): Mode {

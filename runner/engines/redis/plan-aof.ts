@@ -11,6 +11,7 @@ import { letGo } from './let-go';
 import { Pause } from './pause';
 import { waitUntilIdle } from './persistence';
 import { type Position, positionOf, writesOf } from './position';
+import { catchUp, type Lag } from './replica';
 import type { Info } from './replies';
 import type { RedisSession } from './session';
 import { change, OURS, settingsBefore, undoOf } from './settings';
@@ -26,6 +27,7 @@ export class AppendOnlyPlan implements Plan {
   readonly #undo: Held['undo'];
   #changed = false;
   #position: Position = {};
+  #lag: Lag = { position: {}, warnings: [] };
 
   constructor(
     private readonly session: RedisSession,
@@ -34,7 +36,7 @@ export class AppendOnlyPlan implements Plan {
     const { endpoint, server } = session;
     this.layout = cutsTogether(request) ? 'group' : request.volumes.length > 1 ? 'locked' : 'atomic';
     this.#pause = new Pause(session);
-    this.#undo = undoOf(server.settings, server.identity.runId ?? '');
+    this.#undo = undoOf(server.settings, server.identity.runId ?? '', session.target.connection.sentinel !== undefined);
     const { host, port } = endpoint;
     this.held =
       Object.keys(this.#undo).length === 0 ? [] : [{ member: `${host}:${port}`, host, port, undo: this.#undo }];
@@ -75,13 +77,14 @@ export class AppendOnlyPlan implements Plan {
   };
 
   readonly results = (): PlanResults => ({
-    position: { mode: 'aof', exact: 'true', ...this.#position },
+    position: { mode: 'aof', exact: 'true', ...this.#position, ...this.#lag.position },
     artifacts: {},
-    warnings: [],
+    warnings: this.#lag.warnings,
   });
 
   async #holdOffRewrites(within: StepContext): Promise<void> {
     await this.#pause.prepare(within);
+    this.#lag = await catchUp(this.session, within);
     // One that is at work may take long, and the guard's deadline begins with the first setting that is ours.
     await waitUntilIdle(() => this.session.info(within), within.signal);
     this.#changed = true;

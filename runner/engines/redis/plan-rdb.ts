@@ -11,6 +11,7 @@ import { letGo } from './let-go';
 import { Pause } from './pause';
 import { waitForDump, waitUntilIdle } from './persistence';
 import { type Position, positionOf, writesOf } from './position';
+import { catchUp, type Lag } from './replica';
 import type { RedisSession } from './session';
 
 /** The longest that the pause for the fork alone may last, should the runner be gone in it. */
@@ -23,6 +24,7 @@ export class DumpPlan implements Plan {
   readonly steps: readonly PlanStep[];
   readonly #pause: Pause;
   #position: Position = {};
+  #lag: Lag = { position: {}, warnings: [] };
   #forkedAt = '';
   #dumpsBefore = 0;
 
@@ -70,16 +72,26 @@ export class DumpPlan implements Plan {
   };
 
   readonly results = (): PlanResults => ({
-    position: { mode: this.paused ? 'rdb-paused' : 'rdb', exact: 'true', dumpBegun: this.#forkedAt, ...this.#position },
+    position: {
+      mode: this.paused ? 'rdb-paused' : 'rdb',
+      exact: 'true',
+      dumpBegun: this.#forkedAt,
+      ...this.#position,
+      ...this.#lag.position,
+    },
     artifacts: {},
-    warnings: this.paused
-      ? []
-      : [`what was acknowledged after ${this.#forkedAt}, when the dump began, is not in the copy`],
+    warnings: [
+      ...this.#lag.warnings,
+      ...(this.paused
+        ? []
+        : [`what was acknowledged after ${this.#forkedAt}, when the dump began, is not in the copy`]),
+    ],
   });
 
   async #prepare(within: StepContext): Promise<void> {
     await this.#pause.prepare(within);
     await waitUntilIdle(() => this.session.info(within), within.signal);
+    this.#lag = await catchUp(this.session, within);
   }
 
   /** Between the position and the fork no write goes through: the dump is exactly at the position. */

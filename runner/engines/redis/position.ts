@@ -20,6 +20,9 @@ export function positionOf(info: Info, dialect: Dialect, withFiles: boolean): Po
   const { master_replid: replid = '', aof_current_size: bytes, aof_base_size: base } = info;
   return {
     ...(offsetCounts(info, dialect) ? { replid, offset: offsetOf(info) } : {}),
+    ...(info.role === 'slave'
+      ? { primary: `${info.master_host}:${info.master_port}`, received: info.slave_read_repl_offset ?? '' }
+      : {}),
     keys: keysOf(info),
     ...(withFiles && bytes !== undefined ? { aofBytes: bytes, aofBaseBytes: base ?? '' } : {}),
   };

@@ -2,15 +2,17 @@
 import type { EngineSession, Plan, PlanRequest, ServerPath, StepContext, Target } from '../../engine';
 import type { Finding, Log } from '../../ports';
 import { checkSession } from './checks';
-import { Connection, configuredEndpoint, type Endpoint } from './connection';
+import { type Connection, configuredEndpoint, type Endpoint } from './connection';
 import { identityOf, pathsOf, readInfo, readServer, type ServerFacts } from './facts';
+import { connectToServer } from './locate';
 import { planBackup } from './plan';
+import { linkFact } from './replica';
 import { type Info, infoOf } from './replies';
 import type { Ask } from './settings';
 
 /** Opens the session. */
 export async function openSession(target: Target, _log: Log, signal: AbortSignal): Promise<RedisSession> {
-  const connection = await Connection.open(target, configuredEndpoint(target), signal);
+  const connection = await connectToServer(target, signal);
   try {
     return new RedisSession(connection, await readServer(connection, signal), target);
   } catch (error) {
@@ -55,7 +57,7 @@ export class RedisSession implements EngineSession {
   }
 
   async whoAnswers(signal: AbortSignal): Promise<Readonly<Record<string, string>>> {
-    const another = await Connection.open(this.target, configuredEndpoint(this.target), signal);
+    const another = await connectToServer(this.target, signal, this.connection.endpoint);
     try {
       return identityOf(await readInfo(another, signal));
     } finally {
@@ -79,7 +81,7 @@ export class RedisSession implements EngineSession {
   /** The facts of the proof: which session, which server. */
   async observe(within: StepContext, info: Info): Promise<Readonly<Record<string, string>>> {
     const id = await this.within(within)('asking for the own connection', ['CLIENT', 'ID']);
-    return { ...identityOf(info), connection: String(id) };
+    return { ...identityOf(info), connection: String(id), ...(await linkFact(this, info, within)) };
   }
 
   close(): Promise<void> {

@@ -5,7 +5,8 @@
  */
 import { MongoClient } from 'mongodb';
 import type { LedgerClient } from '../../ledger/writer';
-import { type Anything, apply, create, KINDS, read } from './cluster';
+import { type Anything, apply, create, KINDS } from './cluster';
+import { addressOf, isReady } from './pods';
 import { eventually } from './wait';
 
 /** What the tests run on; their titles say it. */
@@ -228,17 +229,6 @@ export async function startMongoOnClaim(pod: {
   } as Anything);
   await eventually(`${name} is ready`, () => isReady(name, namespace), { seconds: 120 });
   return await connectTo(await addressOf(name, namespace), null);
-}
-
-async function isReady(pod: string, namespace: string): Promise<boolean> {
-  const found = await read(KINDS.pod, pod, namespace);
-  return (found?.status?.conditions ?? []).some(
-    ({ type, status }: { type: string; status: string }) => type === 'Ready' && status === 'True',
-  );
-}
-
-async function addressOf(pod: string, namespace: string): Promise<string> {
-  return await eventually(`${pod} has an address`, async () => (await read(KINDS.pod, pod, namespace))?.status?.podIP);
 }
 
 async function connectTo(

@@ -1,6 +1,7 @@
 /** A Redis or Valkey in a StatefulSet, made as a user would make one: plain manifests of the public images. */
 import { createClient } from 'redis';
-import { type Anything, apply, create, KINDS, read } from './cluster';
+import { type Anything, apply, create, KINDS } from './cluster';
+import { addressOf, isReady } from './pods';
 import { eventually } from './wait';
 
 /** The passwords of the administrator and of the backup's user; no log may hold them. */
@@ -20,6 +21,10 @@ export interface RedisOptions {
   readonly appendOnly?: boolean;
   /** More arguments, as `--maxmemory`, `1mb`. */
   readonly args?: readonly string[];
+  /** Whether its settings are in a file beside its data, which it can write anew. @default false */
+  readonly file?: boolean;
+  /** What the backup's user may do besides. @default - nothing */
+  readonly rules?: readonly string[];
 }
 
 /** What a test says to a server. */
@@ -59,15 +64,17 @@ export const BACKUP_RULES = [
   '+bgsave',
 ] as const;
 
+/** What it takes besides with sentinels, which have a server write its settings down. */
+export const SENTINEL_RULES = ['+multi', '+config|rewrite'] as const;
+
 /** The arguments of a server with the backup's user: as users have them, in a file or on the command line. */
 function argumentsOf({
-  image,
   appendOnly,
   args,
-}: Pick<Required<RedisOptions>, 'image' | 'appendOnly' | 'args'>): string[] {
-  const user = ['stillpoint', 'on', `>${REDIS_BACKUP_PASSWORD}`, ...BACKUP_RULES];
+  rules,
+}: Pick<Required<RedisOptions>, 'appendOnly' | 'args' | 'rules'>): string[] {
+  const user = ['stillpoint', 'on', `>${REDIS_BACKUP_PASSWORD}`, ...BACKUP_RULES, ...rules];
   return [
-    image === 'redis:8' ? 'redis-server' : 'valkey-server',
     ...['--requirepass', DEFAULT_PASSWORD],
     ...['--user', ...user],
     ...(appendOnly ? ['--appendonly', 'yes'] : []),
@@ -77,8 +84,8 @@ function argumentsOf({
 
 /** Starts a server and waits until it accepts connections. */
 export async function startRedis(options: RedisOptions): Promise<TestRedis> {
-  const { namespace, image, name = 'sessions-db', appendOnly = true, args = [] } = options;
-  await apply(redisObjects({ namespace, image, name, appendOnly, args }));
+  const { namespace, image, name = 'sessions-db', appendOnly = true, args = [], file = false, rules = [] } = options;
+  await apply(redisObjects({ namespace, image, name, appendOnly, args, file, rules }));
   const pod = `${name}-0`;
   await eventually(`${name} is ready`, () => isReady(pod, namespace), { seconds: 120 });
   return {
@@ -124,7 +131,11 @@ function redisObjects(options: Required<RedisOptions>): readonly Anything[] {
         selector: { matchLabels: { app: name } },
         template: {
           metadata: { labels: { app: name } },
-          spec: { terminationGracePeriodSeconds: 5, containers: [container(options)] },
+          spec: {
+            terminationGracePeriodSeconds: 5,
+            ...(options.file ? { initContainers: [settingsFile(options)] } : {}),
+            containers: [container(options)],
+          },
         },
         volumeClaimTemplates: [
           {
@@ -137,11 +148,30 @@ function redisObjects(options: Required<RedisOptions>): readonly Anything[] {
   ];
 }
 
-function container(options: Pick<Required<RedisOptions>, 'image' | 'appendOnly' | 'args'>): object {
+/** Where its settings are, where they are in a file. */
+export const SETTINGS_FILE = '/data/server.conf';
+
+/** Writes the settings to a file, once: later the server itself does. */
+function settingsFile(options: ServerOptions): object {
+  const text = argumentsOf(options).join(' ').replaceAll(' --', '\n').replace(/^--/, '');
+  const make = `test -e ${SETTINGS_FILE} || { echo "$SETTINGS" > ${SETTINGS_FILE}; chmod 666 ${SETTINGS_FILE}; }`;
+  return {
+    name: 'settings',
+    image: options.image,
+    command: ['bash', '-c', make],
+    env: [{ name: 'SETTINGS', value: text }],
+    volumeMounts: [{ name: 'data', mountPath: '/data' }],
+  };
+}
+
+type ServerOptions = Omit<Required<RedisOptions>, 'namespace' | 'name'>;
+
+function container(options: ServerOptions): object {
+  const { image, file } = options;
   return {
     name: 'server',
-    image: options.image,
-    args: argumentsOf(options),
+    image,
+    args: [image === 'redis:8' ? 'redis-server' : 'valkey-server', ...(file ? [SETTINGS_FILE] : argumentsOf(options))],
     ports: [{ containerPort: 6379 }],
     readinessProbe: { tcpSocket: { port: 6379 }, periodSeconds: 1, failureThreshold: 1 },
     volumeMounts: [{ name: 'data', mountPath: '/data' }],
@@ -150,16 +180,16 @@ function container(options: Pick<Required<RedisOptions>, 'image' | 'appendOnly' 
 
 /** A pod with a server on a claim that a restore has made, as a user would start one. */
 export async function startRedisOnClaim(
-  pod: { readonly name: string; readonly namespace: string; readonly image: RedisImage; readonly appendOnly?: boolean },
+  pod: Pick<RedisOptions, 'namespace' | 'image' | 'appendOnly' | 'file'> & { readonly name: string },
   claimName: string,
 ): Promise<RedisClient> {
-  const { name, namespace, image, appendOnly = true } = pod;
+  const { name, namespace, image, appendOnly = true, file = false } = pod;
   await create({
     ...KINDS.pod,
     metadata: { name, namespace },
     spec: {
       terminationGracePeriodSeconds: 5,
-      containers: [container({ image, appendOnly, args: [] })],
+      containers: [container({ image, appendOnly, file, args: [], rules: [] })],
       volumes: [{ name: 'data', persistentVolumeClaim: { claimName } }],
     },
   } as Anything);
@@ -167,30 +197,23 @@ export async function startRedisOnClaim(
   return await connectTo(await addressOf(name, namespace), DEFAULT_PASSWORD);
 }
 
-async function isReady(pod: string, namespace: string): Promise<boolean> {
-  const found = await read(KINDS.pod, pod, namespace);
-  return (found?.status?.conditions ?? []).some(
-    ({ type, status }: { type: string; status: string }) => type === 'Ready' && status === 'True',
-  );
-}
-
-async function addressOf(pod: string, namespace: string): Promise<string> {
-  return await eventually(`${pod} has an address`, async () => (await read(KINDS.pod, pod, namespace))?.status?.podIP);
-}
-
 /** Connects, and waits until the server has loaded its data. */
-async function connectTo(host: string, password: string): Promise<RedisClient> {
+export async function connectTo(
+  host: string,
+  password: string,
+  { port = 6379, answers = 'DBSIZE' }: { readonly port?: number; readonly answers?: string } = {},
+): Promise<RedisClient> {
   return await eventually(`the server at ${host} answers`, async () => {
     const client = createClient({
       RESP: 2,
       password,
       maintNotifications: 'disabled',
-      socket: { host, port: 6379, reconnectStrategy: false },
+      socket: { host, port, reconnectStrategy: false },
     });
     client.on('error', () => undefined);
     await client.connect();
     try {
-      await client.sendCommand(['DBSIZE']);
+      await client.sendCommand([answers]);
     } catch (error) {
       client.destroy();
       throw error;
