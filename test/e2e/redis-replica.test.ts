@@ -32,7 +32,9 @@ describe.concurrent.each(['redis:8', 'valkey:8'] as const)('%s', (image) => {
 
   beforeAll(async () => {
     namespace = await makeNamespace('replica');
-    primary = await startRedis({ namespace: namespace.name, image, name: 'primary' });
+    // Its pings come every ten seconds else, and a freeze is over in one: seldom between two looks, and often enough.
+    const pings = ['--repl-ping-replica-period', '1'];
+    primary = await startRedis({ namespace: namespace.name, image, name: 'primary', args: pings });
     replica = await startRedisReplica(primary, 'replica');
   });
   afterAll(() => namespace[Symbol.asyncDispose]());
@@ -45,16 +47,24 @@ describe.concurrent.each(['redis:8', 'valkey:8'] as const)('%s', (image) => {
       expect(error).toMatchObject({ code: 'server-unsafe', message: expect.stringContaining('primary:6379') });
     });
 
+    test('a primary that pings its replicas under the pause has not been written to', async () => {
+      const session = await engine.open(await targetOf(primary, RedisRole.MASTER), new QuietLog(), never);
+      const plan = session.plan(requestOf(primary, RedisRole.MASTER));
+      const client = await primary.connect();
+      for (const step of plan.steps) if (step.kind === 'act') await step.run(within);
+      const [before, info] = [await plan.observe(within), await infoOf(client)];
+      await eventually(
+        'it has pinged',
+        async () => (await infoOf(client)).master_repl_offset !== info.master_repl_offset,
+      );
+      expect(await plan.observe(within)).toEqual(before);
+      await plan.thaw(within);
+      await Promise.all([session.close(), client.end()]);
+    });
+
     test('the freeze holds back what the primary sends, and no client of the primary waits', async () => {
-      const target: Target = {
-        connection: { host: await replica.address(), port: 6379, usernameFile: '' },
-        username: 'stillpoint',
-        password: REDIS_BACKUP_PASSWORD,
-        tls: undefined,
-        options: { role: RedisRole.REPLICA },
-      };
-      const session = await engine.open(target, new QuietLog(), never);
-      const plan = session.plan(requestOf(target));
+      const session = await engine.open(await targetOf(replica, RedisRole.REPLICA), new QuietLog(), never);
+      const plan = session.plan(requestOf(replica, RedisRole.REPLICA));
       const [client, other] = [await primary.connect(), await replica.connect()];
       const keysThere = async (): Promise<unknown> => await other.send('DBSIZE');
       for (const step of plan.steps) if (step.kind === 'act') await step.run(within);
@@ -96,15 +106,25 @@ describe.concurrent.each(['redis:8', 'valkey:8'] as const)('%s', (image) => {
     });
   });
 
-  function requestOf({ options = {} }: Target): PlanRequest {
-    const volume = { name: 'data', role: 'data', claim: replica.claims.data, mountPath: '/data' } as const;
+  async function targetOf(server: TestRedis, role: RedisRole): Promise<Target> {
+    return {
+      connection: { host: await server.address(), port: 6379, usernameFile: '' },
+      username: 'stillpoint',
+      password: REDIS_BACKUP_PASSWORD,
+      tls: undefined,
+      options: { role },
+    };
+  }
+
+  function requestOf({ claims }: TestRedis, role: RedisRole): PlanRequest {
+    const volume = { name: 'data', role: 'data', claim: claims.data, mountPath: '/data' } as const;
     return {
       id: '20260101000000',
       volumes: [{ ...volume, namespace: namespace.name }],
       layout: 'auto',
       groupClass: false,
       atomicStore: true,
-      options,
+      options: { role },
     };
   }
 

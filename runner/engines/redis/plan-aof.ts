@@ -55,11 +55,9 @@ export class AppendOnlyPlan implements Plan {
   /** No write went in between, no rewrite began, the settings are ours still, and writes wait. */
   readonly observe = async (within: StepContext): Promise<Readonly<Record<string, string>>> => {
     const info = await this.session.info(within);
-    const { offset = '', aofBytes = '' } = writesOf(info);
     return {
       ...(await this.session.observe(within, info)),
-      offset,
-      aofBytes,
+      ...writesOf(info),
       rewrites: `${info.aof_rewrites ?? ''} done, ${info.aof_rewrite_in_progress ?? ''} at work`,
       ...(await this.#settingFacts(within)),
       ...(await this.#pause.fact(within)),

@@ -37,13 +37,22 @@ export function aofBytesAs(recorded: Position, copy: Info): number {
   return Number(all) - (recorded.aofBaseBytes === '0' ? Number(base) : 0);
 }
 
-/** What changes with every write, whatever is on: the offset, the changes since the last dump, the append-only files. */
+/**
+ * What changes with every write, whatever is on: the changes since the last dump, the append-only files. Not the offset: a
+ * primary's pings to its replicas move it, and no pause holds those up [tried: Redis 8.0, Valkey 8.1].
+ */
 export function writesOf(info: Info): Readonly<Record<string, string>> {
   return {
-    offset: offsetOf(info),
     changes: info.rdb_changes_since_last_save ?? '',
     ...(info.aof_enabled === '1' ? { aofBytes: info.aof_current_size ?? '' } : {}),
   };
+}
+
+/** Where a server's data stood between two looks: without an offset where pings have moved that in between. */
+export function positionBetween(before: Info, after: Info, dialect: Dialect): Position {
+  const { replid, offset, ...rest } = positionOf(before, dialect, false);
+  const known = replid !== undefined && offset !== undefined && offsetOf(after) === offset;
+  return known ? { replid, offset, ...rest } : rest;
 }
 
 /** A replica's own place in what its primary sends; a primary's in what it has sent. */
