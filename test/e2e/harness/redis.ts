@@ -2,30 +2,25 @@
 import { createClient } from 'redis';
 import { type Anything, apply, create, KINDS } from './cluster';
 import { addressOf, isReady } from './pods';
+import {
+  DEFAULT_PASSWORD,
+  type RedisImage,
+  type RedisOptions,
+  redisObjects,
+  redisPod,
+  withDefaults,
+} from './redis-objects';
 import { eventually } from './wait';
 
-/** The passwords of the administrator and of the backup's user; no log may hold them. */
-export const DEFAULT_PASSWORD = 'open-sesame-said-the-cache';
-export const REDIS_BACKUP_PASSWORD = 'forty-thieves-in-a-jar';
-
-/** A public image that the suite runs on. */
-export type RedisImage = 'redis:8' | 'valkey:8';
-
-/** How a test's server is made. */
-export interface RedisOptions {
-  readonly namespace: string;
-  readonly image: RedisImage;
-  /** @default 'sessions-db' */
-  readonly name?: string;
-  /** Whether it has an append-only file. @default true */
-  readonly appendOnly?: boolean;
-  /** More arguments, as `--maxmemory`, `1mb`. */
-  readonly args?: readonly string[];
-  /** Whether its settings are in a file beside its data, which it can write anew. @default false */
-  readonly file?: boolean;
-  /** What the backup's user may do besides. @default - nothing */
-  readonly rules?: readonly string[];
-}
+export {
+  BACKUP_RULES,
+  DEFAULT_PASSWORD,
+  REDIS_BACKUP_PASSWORD,
+  type RedisImage,
+  type RedisOptions,
+  SENTINEL_RULES,
+  SETTINGS_FILE,
+} from './redis-objects';
 
 /** What a test says to a server. */
 export interface RedisClient {
@@ -40,7 +35,7 @@ export interface TestRedis {
   readonly pod: string;
   readonly image: RedisImage;
   readonly appendOnly: boolean;
-  readonly claims: { readonly data: string };
+  readonly claims: { readonly data: string; readonly log?: string };
   /** The Secret with `username` and `password` of a user who may take backups and nothing else. */
   readonly credentials: string;
   address(): Promise<string>;
@@ -48,149 +43,45 @@ export interface TestRedis {
   connect(): Promise<RedisClient>;
 }
 
-/** What the documentation tells users to grant, and no more. */
-export const BACKUP_RULES = [
-  'resetchannels',
-  '&stillpoint',
-  '+info',
-  '+config|get',
-  '+config|set',
-  '+client|id',
-  '+client|info',
-  '+client|list',
-  '+client|pause',
-  '+client|unpause',
-  '+publish',
-  '+bgsave',
-] as const;
-
-/** What it takes besides with sentinels, which have a server write its settings down. */
-export const SENTINEL_RULES = ['+multi', '+config|rewrite'] as const;
-
-/** The arguments of a server with the backup's user: as users have them, in a file or on the command line. */
-function argumentsOf({
-  appendOnly,
-  args,
-  rules,
-}: Pick<Required<RedisOptions>, 'appendOnly' | 'args' | 'rules'>): string[] {
-  const user = ['stillpoint', 'on', `>${REDIS_BACKUP_PASSWORD}`, ...BACKUP_RULES, ...rules];
-  return [
-    ...['--requirepass', DEFAULT_PASSWORD],
-    ...['--user', ...user],
-    ...(appendOnly ? ['--appendonly', 'yes'] : []),
-    ...args,
-  ];
-}
-
 /** Starts a server and waits until it accepts connections. */
 export async function startRedis(options: RedisOptions): Promise<TestRedis> {
-  const { namespace, image, name = 'sessions-db', appendOnly = true, args = [], file = false, rules = [] } = options;
-  await apply(redisObjects({ namespace, image, name, appendOnly, args, file, rules }));
+  const all = withDefaults(options);
+  const { namespace, image, name, appendOnly, logVolume, certificate } = all;
+  await apply(redisObjects(all));
   const pod = `${name}-0`;
   await eventually(`${name} is ready`, () => isReady(pod, namespace), { seconds: 120 });
+  const tls = certificate !== undefined;
   return {
     name,
     namespace,
     pod,
     image,
     appendOnly,
-    claims: { data: `data-${pod}` },
+    claims: { data: `data-${pod}`, ...(logVolume ? { log: `log-${pod}` } : {}) },
     credentials: `${name}-backup`,
     address: () => addressOf(pod, namespace),
-    connect: async () => await connectTo(await addressOf(pod, namespace), DEFAULT_PASSWORD),
+    connect: async () => await connectTo(await addressOf(pod, namespace), DEFAULT_PASSWORD, { tls }),
   };
 }
 
-function redisObjects(options: Required<RedisOptions>): readonly Anything[] {
-  const { namespace, name } = options;
-  const metadata = (suffix = ''): NonNullable<Anything['metadata']> => ({
-    name: `${name}${suffix}`,
-    namespace,
-    labels: { app: name },
-  });
-  return [
-    {
-      apiVersion: 'v1',
-      kind: 'Secret',
-      metadata: metadata('-backup'),
-      stringData: { username: 'stillpoint', password: REDIS_BACKUP_PASSWORD },
-    },
-    {
-      apiVersion: 'v1',
-      kind: 'Service',
-      metadata: metadata(),
-      spec: { selector: { app: name }, ports: [{ name: 'redis', port: 6379 }] },
-    },
-    {
-      apiVersion: 'apps/v1',
-      kind: 'StatefulSet',
-      metadata: metadata(),
-      spec: {
-        serviceName: name,
-        replicas: 1,
-        selector: { matchLabels: { app: name } },
-        template: {
-          metadata: { labels: { app: name } },
-          spec: {
-            terminationGracePeriodSeconds: 5,
-            ...(options.file ? { initContainers: [settingsFile(options)] } : {}),
-            containers: [container(options)],
-          },
-        },
-        volumeClaimTemplates: [
-          {
-            metadata: { name: 'data' },
-            spec: { accessModes: ['ReadWriteOnce'], resources: { requests: { storage: '1Gi' } } },
-          },
-        ],
-      },
-    },
-  ];
-}
-
-/** Where its settings are, where they are in a file. */
-export const SETTINGS_FILE = '/data/server.conf';
-
-/** Writes the settings to a file, once: later the server itself does. */
-function settingsFile(options: ServerOptions): object {
-  const text = argumentsOf(options).join(' ').replaceAll(' --', '\n').replace(/^--/, '');
-  const make = `test -e ${SETTINGS_FILE} || { echo "$SETTINGS" > ${SETTINGS_FILE}; chmod 666 ${SETTINGS_FILE}; }`;
-  return {
-    name: 'settings',
-    image: options.image,
-    command: ['bash', '-c', make],
-    env: [{ name: 'SETTINGS', value: text }],
-    volumeMounts: [{ name: 'data', mountPath: '/data' }],
-  };
-}
-
-type ServerOptions = Omit<Required<RedisOptions>, 'namespace' | 'name'>;
-
-function container(options: ServerOptions): object {
-  const { image, file } = options;
-  return {
-    name: 'server',
-    image,
-    args: [image === 'redis:8' ? 'redis-server' : 'valkey-server', ...(file ? [SETTINGS_FILE] : argumentsOf(options))],
-    ports: [{ containerPort: 6379 }],
-    readinessProbe: { tcpSocket: { port: 6379 }, periodSeconds: 1, failureThreshold: 1 },
-    volumeMounts: [{ name: 'data', mountPath: '/data' }],
-  };
-}
-
-/** A pod with a server on a claim that a restore has made, as a user would start one. */
+/** A pod with a server on claims that a restore has made, as a user would start one. */
 export async function startRedisOnClaim(
-  pod: Pick<RedisOptions, 'namespace' | 'image' | 'appendOnly' | 'file'> & { readonly name: string },
-  claimName: string,
+  options: RedisOptions & { readonly name: string },
+  data: string,
+  log?: string,
 ): Promise<RedisClient> {
-  const { name, namespace, image, appendOnly = true, file = false } = pod;
+  const { name, namespace } = options;
+  const claims = { data, ...(log === undefined ? {} : { log }) };
+  const pod = redisPod(withDefaults({ ...options, logVolume: log !== undefined }));
   await create({
     ...KINDS.pod,
     metadata: { name, namespace },
     spec: {
-      terminationGracePeriodSeconds: 5,
-      containers: [container({ image, appendOnly, file, args: [], rules: [] })],
-      volumes: [{ name: 'data', persistentVolumeClaim: { claimName } }],
+      ...pod,
+      volumes: Object.entries(claims).map(([volume, claimName]) => ({
+        name: volume,
+        persistentVolumeClaim: { claimName },
+      })),
     },
   } as Anything);
   await eventually(`${name} is ready`, () => isReady(name, namespace), { seconds: 120 });
@@ -201,14 +92,14 @@ export async function startRedisOnClaim(
 export async function connectTo(
   host: string,
   password: string,
-  { port = 6379, answers = 'DBSIZE' }: { readonly port?: number; readonly answers?: string } = {},
+  { port = 6379, answers = 'DBSIZE', tls = false }: { port?: number; answers?: string; tls?: boolean } = {},
 ): Promise<RedisClient> {
   return await eventually(`the server at ${host} answers`, async () => {
     const client = createClient({
       RESP: 2,
       password,
       maintNotifications: 'disabled',
-      socket: { host, port, reconnectStrategy: false },
+      socket: { host, port, reconnectStrategy: false, ...(tls ? { tls, rejectUnauthorized: false } : {}) },
     });
     client.on('error', () => undefined);
     await client.connect();
