@@ -10,27 +10,42 @@ export interface StatefulServer {
   readonly pod: object;
   /** The names of its claims' templates. */
   readonly volumes: readonly string[];
-  /** What its Service has otherwise. */
-  readonly service?: object;
+  /** The name of a headless Service by which its pods have names of their own, also before they are ready. */
+  readonly members?: string;
 }
 
 /** Its StatefulSet and its Service. */
 export function statefulServer(server: StatefulServer): readonly Anything[] {
-  const { namespace, name, port, pod, volumes, service = {} } = server;
+  const { namespace, name, port, pod, volumes, members } = server;
   const metadata = { name, namespace, labels: { app: name } };
   return [
     {
       apiVersion: 'v1',
       kind: 'Service',
       metadata,
-      spec: { selector: { app: name }, ports: [{ name: 'server', port }], ...service },
+      spec: { selector: { app: name }, ports: [{ name: 'server', port }] },
     },
+    ...(members === undefined
+      ? []
+      : [
+          {
+            apiVersion: 'v1',
+            kind: 'Service',
+            metadata: { ...metadata, name: members },
+            spec: {
+              clusterIP: 'None',
+              publishNotReadyAddresses: true,
+              selector: { app: name },
+              ports: [{ name: 'server', port }],
+            },
+          },
+        ]),
     {
       apiVersion: 'apps/v1',
       kind: 'StatefulSet',
       metadata,
       spec: {
-        serviceName: name,
+        serviceName: members ?? name,
         replicas: 1,
         selector: { matchLabels: { app: name } },
         template: { metadata: { labels: { app: name } }, spec: pod },
