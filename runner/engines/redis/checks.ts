@@ -3,6 +3,7 @@ import { JOB_DEFAULTS } from '../../../src/contract';
 import type { PlanRequest } from '../../engine';
 import type { ErrorCode } from '../../errors';
 import type { Finding } from '../../ports';
+import { type ClusterView, clusterProblem } from './cluster';
 import type { ServerFacts } from './facts';
 import { modeOf, requestProblems, roleWanted } from './layout';
 import { atWork } from './persistence';
@@ -14,6 +15,8 @@ import { SUPPORTED } from './versions';
 /** What the checks look at: pure data, so that each rule below is a function of it. */
 export interface CheckInput {
   readonly server: ServerFacts;
+  /** Undefined where the server is no node of a cluster. */
+  readonly cluster?: ClusterView | undefined;
   readonly state: ServerState;
   readonly request: PlanRequest;
   /** The user's name, for the remedies. */
@@ -22,13 +25,13 @@ export interface CheckInput {
 
 /** Runs every check of a session against a request. */
 export async function checkSession(session: RedisSession, request: PlanRequest): Promise<readonly Finding[]> {
-  const { server, target } = session;
+  const { server, target, cluster: view } = session;
   if (!server.dialect.supported) return [unsupported(server)];
   const wrong = requestProblems(request);
   if (wrong.length > 0) return wrong;
   const seconds = target.connection.connectTimeoutSeconds ?? JOB_DEFAULTS.connectTimeoutSeconds;
   const state = await readState(session, AbortSignal.timeout(seconds * 1000));
-  return checkServer({ server, state, request, user: target.username });
+  return checkServer({ server, cluster: view, state, request, user: target.username });
 }
 
 /** Every rule, in the order in which a person would want to read them. */
@@ -36,6 +39,7 @@ export function checkServer(input: CheckInput): readonly Finding[] {
   const found = [
     ...rights(input),
     ...membership(input),
+    ...cluster(input),
     ...loading(input),
     ...persistence(input),
     ...lastWrites(input),
@@ -69,14 +73,6 @@ function* rights({ state, user }: CheckInput): Generator<Finding> {
 }
 
 function* membership({ server, state: { info }, request }: CheckInput): Generator<Finding> {
-  if (server.clustered) {
-    yield error(
-      'server-unsafe',
-      'server',
-      'the server is a node of a cluster, which this version does not back up: one node has only its part of the keys',
-      'back up a server that is no node of a cluster',
-    );
-  }
   const { primary } = server;
   const wanted = roleWanted(request.options);
   if (wanted === 'master' && primary !== undefined) {
@@ -109,6 +105,18 @@ function* link({ host, port }: NonNullable<ServerFacts['primary']>, info: Server
       ? `the replica is being given all the data of ${host}:${port}`
       : `the link of the replica to ${host}:${port} is ${status ?? 'unknown'}`,
     'wait until INFO replication has master_link_status up; the log of the replica says what is in the way',
+  );
+}
+
+function* cluster({ cluster: view, state }: CheckInput): Generator<Finding> {
+  if (view === undefined || state.clusterInfo === undefined) return;
+  const problem = clusterProblem(view, state.clusterInfo);
+  if (problem === undefined) return;
+  yield error(
+    'server-unsafe',
+    'cluster',
+    `the cluster cannot be backed up now: ${problem}`,
+    'wait until every slot has its master and none is being moved: redis-cli --cluster check',
   );
 }
 

@@ -10,7 +10,7 @@ import { cutsTogether } from './layout';
 import { letGo } from './let-go';
 import { Pause } from './pause';
 import { waitForDump, waitUntilIdle } from './persistence';
-import { type Position, positionBetween, writesOf } from './position';
+import { type Position, placeInCluster, positionBetween, writesOf } from './position';
 import { catchUp, type Lag } from './replica';
 import type { RedisSession } from './session';
 
@@ -77,6 +77,7 @@ export class DumpPlan implements Plan {
       dumpBegun: this.#forkedAt,
       ...this.#position,
       ...this.#lag.position,
+      ...placeInCluster(this.session.node),
     },
     artifacts: {},
     warnings: [

@@ -1,7 +1,7 @@
 /** Rights as ACL rules: what an administrator types to give one. Pure. */
 
 /** Commands of which each subcommand is a right of its own. */
-const CONTAINERS = new Set(['acl', 'client', 'config', 'sentinel']);
+const CONTAINERS = new Set(['acl', 'client', 'cluster', 'config', 'sentinel']);
 
 /** The rule that lets a user send a command: `+config|get` for `CONFIG GET dir`. */
 export function ruleFor([name = '', sub = '']: readonly string[]): string {

@@ -10,6 +10,8 @@ import { CHANNEL, WaitingWriter } from './waiting-writer';
 /** The server as it is at the moment. */
 export interface ServerState {
   readonly info: Info;
+  /** How the cluster is; undefined where the server is no node of one. */
+  readonly clusterInfo?: Info | undefined;
   /** Rights that a backup needs and the user lacks, as ACL rules. */
   readonly missingRights: readonly string[];
   /** Whether writes wait although this backup has paused nothing. */
@@ -24,11 +26,16 @@ export async function readState(session: RedisSession, signal: AbortSignal): Pro
   const info = infoOf(await session.ask('reading what the server says of itself', ['INFO']));
   const missing = [...(await missingRights(session)), ...(await missingForSentinels(session, signal))];
   if (missing.length > 0) return { info, missingRights: missing, paused: false };
+  const clusterInfo = session.server.clustered
+    ? infoOf(await session.ask('reading the state of the cluster', ['CLUSTER', 'INFO']))
+    : undefined;
   const through = await asWriter(session, signal);
-  if (through !== true) return { info, missingRights: through === false ? [] : [through], paused: through === false };
+  if (through !== true) {
+    return { info, clusterInfo, missingRights: through === false ? [] : [through], paused: through === false };
+  }
   // Nothing is paused: there is nothing that this could end.
   const mayUnpause = await may(session.ask, ['CLIENT', 'UNPAUSE']);
-  return { info, missingRights: mayUnpause ? [] : [ruleFor(['CLIENT', 'UNPAUSE'])], paused: false };
+  return { info, clusterInfo, missingRights: mayUnpause ? [] : [ruleFor(['CLIENT', 'UNPAUSE'])], paused: false };
 }
 
 /**
@@ -46,6 +53,7 @@ async function missingRights({ ask, server }: RedisSession): Promise<readonly st
     ['CLIENT', 'LIST', 'ID', server.connectionId],
     ['CLIENT', 'ID'],
     ['BGSAVE', 'never'],
+    ...(server.clustered ? [['CLUSTER', 'INFO']] : []),
   ];
   const missing: string[] = [];
   for (const args of tries) if (!(await may(ask, args))) missing.push(ruleFor(args));

@@ -1,12 +1,14 @@
-/** What every test's server is made of: the objects of a StatefulSet of one pod, as users write them. */
+/** What every test's server is made of: the objects of a StatefulSet, as users write them. */
 import type { Anything } from './cluster';
 
-/** A server of one pod. */
+/** A server of one pod or several, each with claims of its own. */
 export interface StatefulServer {
   readonly namespace: string;
   /** Of the StatefulSet, its Service, and the label `app` of the pod. */
   readonly name: string;
   readonly port: number;
+  /** @default 1 */
+  readonly replicas?: number;
   readonly pod: object;
   /** The names of its claims' templates. */
   readonly volumes: readonly string[];
@@ -16,7 +18,7 @@ export interface StatefulServer {
 
 /** Its StatefulSet and its Service. */
 export function statefulServer(server: StatefulServer): readonly Anything[] {
-  const { namespace, name, port, pod, volumes, members } = server;
+  const { namespace, name, port, pod, volumes, members, replicas = 1 } = server;
   const metadata = { name, namespace, labels: { app: name } };
   return [
     {
@@ -46,7 +48,8 @@ export function statefulServer(server: StatefulServer): readonly Anything[] {
       metadata,
       spec: {
         serviceName: members ?? name,
-        replicas: 1,
+        replicas,
+        podManagementPolicy: 'Parallel',
         selector: { matchLabels: { app: name } },
         template: { metadata: { labels: { app: name } }, spec: pod },
         volumeClaimTemplates: volumes.map((volume) => ({

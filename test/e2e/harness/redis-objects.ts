@@ -18,6 +18,8 @@ export interface RedisOptions {
   readonly name?: string;
   /** Whether it has an append-only file. @default true */
   readonly appendOnly?: boolean;
+  /** How many pods there are, each with a claim of its own. @default 1 */
+  readonly replicas?: number;
   /** More arguments, as `--maxmemory`, `1mb`. */
   readonly args?: readonly string[];
   /** Whether its settings are in a file beside its data, which it can write anew. @default false */
@@ -52,6 +54,9 @@ export const SENTINEL_RULES = ['+multi', '+config|rewrite'] as const;
 /** Where its settings are, where they are in a file. */
 export const SETTINGS_FILE = '/data/server.conf';
 
+/** What it tells users of a cluster to grant besides. */
+const CLUSTER_RULES = ['+cluster|nodes', '+cluster|info'] as const;
+
 const TLS = '/tls';
 const TLS_ARGUMENTS = [
   ...['--port', '0', '--tls-port', '6379', '--tls-auth-clients', 'no'],
@@ -65,6 +70,7 @@ export function withDefaults(options: RedisOptions): Required<RedisOptions> {
   return {
     name: 'sessions-db',
     appendOnly: true,
+    replicas: 1,
     args: [],
     file: false,
     rules: [],
@@ -76,14 +82,14 @@ export function withDefaults(options: RedisOptions): Required<RedisOptions> {
 
 /** The objects of a server. */
 export function redisObjects(options: Required<RedisOptions>): readonly Anything[] {
-  const { namespace, name, certificate } = options;
+  const { namespace, name, certificate, replicas } = options;
   const { key = '', certificate: cert = '' } = certificate ?? {};
   return [
     secret({ name: `${name}-backup`, namespace }, { username: 'stillpoint', password: REDIS_BACKUP_PASSWORD }),
     ...(certificate === undefined
       ? []
       : [secret({ name: `${name}-tls`, namespace }, { 'tls.key': key, 'tls.crt': cert, 'ca.crt': cert })]),
-    ...statefulServer({ namespace, name, port: 6379, pod: redisPod(options), volumes: volumesOf(options) }),
+    ...statefulServer({ namespace, name, port: 6379, replicas, pod: redisPod(options), volumes: volumesOf(options) }),
   ];
 }
 
@@ -104,7 +110,8 @@ function volumesOf({ logVolume }: ServerOptions): readonly string[] {
 
 /** The arguments of a server with the backup's user: as users have them, in a file or on the command line. */
 function argumentsOf({ appendOnly, args, rules, certificate }: ServerOptions): string[] {
-  const user = ['stillpoint', 'on', `>${REDIS_BACKUP_PASSWORD}`, ...BACKUP_RULES, ...rules];
+  const more = args.includes('--cluster-enabled') ? CLUSTER_RULES : [];
+  const user = ['stillpoint', 'on', `>${REDIS_BACKUP_PASSWORD}`, ...BACKUP_RULES, ...more, ...rules];
   return [
     ...['--requirepass', DEFAULT_PASSWORD],
     ...['--user', ...user],

@@ -46,10 +46,12 @@ export interface TestRedis {
 /** Starts a server and waits until it accepts connections. */
 export async function startRedis(options: RedisOptions): Promise<TestRedis> {
   const all = withDefaults(options);
-  const { namespace, image, name, appendOnly, logVolume, certificate } = all;
+  const { namespace, image, name, appendOnly, replicas, logVolume, certificate } = all;
   await apply(redisObjects(all));
   const pod = `${name}-0`;
-  await eventually(`${name} is ready`, () => isReady(pod, namespace), { seconds: 120 });
+  for (let ordinal = 0; ordinal < replicas; ordinal++) {
+    await eventually(`${name} is ready`, () => isReady(`${name}-${ordinal}`, namespace), { seconds: 120 });
+  }
   const tls = certificate !== undefined;
   return {
     name,
@@ -91,7 +93,7 @@ export async function startRedisOnClaim(
 /** Connects, and waits until the server has loaded its data. */
 export async function connectTo(
   host: string,
-  password: string,
+  password = DEFAULT_PASSWORD,
   { port = 6379, answers = 'DBSIZE', tls = false }: { port?: number; answers?: string; tls?: boolean } = {},
 ): Promise<RedisClient> {
   return await eventually(`the server at ${host} answers`, async () => {
