@@ -82,18 +82,17 @@ export class RedisBackup extends DatabaseBackup {
   /** @internal */
   protected override _engine(props: RedisBackupProps): EngineDefinition {
     this.checkVolumes(props);
-    const together = props.groupSnapshotClass !== undefined && props.volumes.length > 1;
-    if (!together && props.snapshotClass === undefined) {
+    if (props.snapshotClass === undefined) {
       throw invalid(
         this,
-        'takes single snapshots, and names no snapshot class',
+        'takes a snapshot of its one volume, and names no snapshot class',
         "set snapshotClass: SnapshotClass.fromName('…')",
       );
     }
     return {
       engine: 'redis',
       defaultPort: 6379,
-      layout: together ? 'group' : 'auto',
+      layout: 'auto',
       options: {
         ...(props.mode === undefined ? {} : { mode: props.mode }),
         ...(props.role === undefined ? {} : { role: props.role }),
@@ -105,13 +104,11 @@ export class RedisBackup extends DatabaseBackup {
   }
 
   private checkVolumes({ volumes }: RedisBackupProps): void {
-    const of = (role: VolumeRole): number => volumes.filter((volume) => volume.role === role).length;
-    if (of(VolumeRole.DATA) !== 1 || of(VolumeRole.LOG) > 1 || of(VolumeRole.TABLESPACE) > 0) {
-      throw invalid(
-        this,
-        `has the volumes ${volumes.map(({ name, role }) => `${name} (${role})`).join(', ')}, and a server has one folder dir and at most one volume of its append-only files`,
-        'name one volume without a role, and that of appenddirname, where it has one, with VolumeRole.LOG',
-      );
-    }
+    if (volumes.length === 1 && volumes[0]?.role === VolumeRole.DATA) return;
+    throw invalid(
+      this,
+      `has the volumes ${volumes.map(({ name, role }) => `${name} (${role})`).join(', ')}, and a server has its dump and its append-only files on one: it moves files from one to the other`,
+      'name the volume of its folder dir, without a role',
+    );
   }
 }

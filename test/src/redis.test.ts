@@ -109,14 +109,9 @@ describe('a RedisBackup', () => {
     });
   });
 
-  it('takes the append-only files on a volume of their own', () => {
-    expect(jobConfig(synth({ volumes: [DATA, LOG] })).spec.volumes).toMatchObject([{ role: 'data' }, { role: 'log' }]);
-    const { layout } = jobConfig(synth({ volumes: [DATA, LOG], groupSnapshotClass: GROUP })).spec;
-    expect(layout).toBe('group');
-  });
-
   it.each<[string, Partial<RedisBackupProps>, RegExp]>([
-    ['no data', { volumes: [LOG] }, /a server has one folder dir/],
+    ['no data', { volumes: [LOG] }, /a server has its dump and its append-only files on one/],
+    ['two volumes', { volumes: [DATA, LOG] }, /has the volumes data \(data\), log \(log\)/],
     ['a group class for one volume', { groupSnapshotClass: GROUP }, /names no snapshot class/],
   ])('refuses %s', (_, props, message) => {
     expect(() => synth(props)).toThrow(message);

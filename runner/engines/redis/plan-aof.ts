@@ -34,7 +34,7 @@ export class AppendOnlyPlan implements Plan {
     request: PlanRequest,
   ) {
     const { endpoint, server } = session;
-    this.layout = cutsTogether(request) ? 'group' : request.volumes.length > 1 ? 'locked' : 'atomic';
+    this.layout = cutsTogether(request) ? 'group' : 'atomic';
     this.#pause = new Pause(session);
     this.#undo = undoOf(server.settings, server.identity.runId ?? '', session.target.connection.sentinel !== undefined);
     const { host, port } = endpoint;

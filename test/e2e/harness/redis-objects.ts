@@ -28,8 +28,6 @@ export interface RedisOptions {
   readonly rules?: readonly string[];
   /** Its own certificate: it then speaks TLS alone. @default - none */
   readonly certificate?: TestCertificate | undefined;
-  /** Whether its append-only files are on a volume of their own. @default false */
-  readonly logVolume?: boolean;
 }
 
 /** What the documentation tells users to grant, and no more. */
@@ -75,7 +73,6 @@ export function withDefaults(options: RedisOptions): Required<RedisOptions> {
     file: false,
     rules: [],
     certificate: undefined,
-    logVolume: false,
     ...options,
   };
 }
@@ -89,7 +86,7 @@ export function redisObjects(options: Required<RedisOptions>): readonly Anything
     ...(certificate === undefined
       ? []
       : [secret({ name: `${name}-tls`, namespace }, { 'tls.key': key, 'tls.crt': cert, 'ca.crt': cert })]),
-    ...statefulServer({ namespace, name, port: 6379, replicas, pod: redisPod(options), volumes: volumesOf(options) }),
+    ...statefulServer({ namespace, name, port: 6379, replicas, pod: redisPod(options), volumes: ['data'] }),
   ];
 }
 
@@ -102,10 +99,6 @@ export function redisPod(options: ServerOptions): object {
     containers: [container(options)],
     volumes: certificate === undefined ? [] : [{ name: 'tls', secret: { secretName: `${name}-tls` } }],
   };
-}
-
-function volumesOf({ logVolume }: ServerOptions): readonly string[] {
-  return ['data', ...(logVolume ? ['log'] : [])];
 }
 
 /** The arguments of a server with the backup's user: as users have them, in a file or on the command line. */
@@ -124,7 +117,8 @@ function argumentsOf({ appendOnly, args, rules, certificate }: ServerOptions): s
 /** Writes the settings to a file, once: later the server itself does. */
 function settingsFile(options: ServerOptions): object {
   const text = argumentsOf(options).join(' ').replaceAll(' --', '\n').replace(/^--/, '');
-  const make = `test -e ${SETTINGS_FILE} || { echo "$SETTINGS" > ${SETTINGS_FILE}; chmod 666 ${SETTINGS_FILE}; }`;
+  // On disk before the server starts: a cut holds what is there.
+  const make = `test -e ${SETTINGS_FILE} || { echo "$SETTINGS" > ${SETTINGS_FILE}; chmod 666 ${SETTINGS_FILE}; sync; }`;
   return {
     name: 'settings',
     image: options.image,
@@ -135,7 +129,7 @@ function settingsFile(options: ServerOptions): object {
 }
 
 function container(options: ServerOptions): object {
-  const { image, file, logVolume, certificate } = options;
+  const { image, file, certificate } = options;
   return {
     name: 'server',
     image,
@@ -144,7 +138,6 @@ function container(options: ServerOptions): object {
     readinessProbe: { tcpSocket: { port: 6379 }, periodSeconds: 1, failureThreshold: 1 },
     volumeMounts: [
       { name: 'data', mountPath: '/data' },
-      ...(logVolume ? [{ name: 'log', mountPath: '/data/appendonlydir' }] : []),
       ...(certificate === undefined ? [] : [{ name: 'tls', mountPath: TLS }]),
     ],
   };

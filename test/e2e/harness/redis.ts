@@ -35,7 +35,7 @@ export interface TestRedis {
   readonly pod: string;
   readonly image: RedisImage;
   readonly appendOnly: boolean;
-  readonly claims: { readonly data: string; readonly log?: string };
+  readonly claims: { readonly data: string };
   /** The Secret with `username` and `password` of a user who may take backups and nothing else. */
   readonly credentials: string;
   address(): Promise<string>;
@@ -46,7 +46,7 @@ export interface TestRedis {
 /** Starts a server and waits until it accepts connections. */
 export async function startRedis(options: RedisOptions): Promise<TestRedis> {
   const all = withDefaults(options);
-  const { namespace, image, name, appendOnly, replicas, logVolume, certificate } = all;
+  const { namespace, image, name, appendOnly, replicas, certificate } = all;
   await apply(redisObjects(all));
   const pod = `${name}-0`;
   for (let ordinal = 0; ordinal < replicas; ordinal++) {
@@ -59,35 +59,26 @@ export async function startRedis(options: RedisOptions): Promise<TestRedis> {
     pod,
     image,
     appendOnly,
-    claims: { data: `data-${pod}`, ...(logVolume ? { log: `log-${pod}` } : {}) },
+    claims: { data: `data-${pod}` },
     credentials: `${name}-backup`,
     address: () => addressOf(pod, namespace),
     connect: async () => await connectTo(await addressOf(pod, namespace), DEFAULT_PASSWORD, { tls }),
   };
 }
 
-/** A pod with a server on claims that a restore has made, as a user would start one. */
+/** A pod with a server on a claim that a restore has made, as a user would start one. */
 export async function startRedisOnClaim(
   options: RedisOptions & { readonly name: string },
-  data: string,
-  log?: string,
+  claimName: string,
 ): Promise<RedisClient> {
   const { name, namespace } = options;
-  const claims = { data, ...(log === undefined ? {} : { log }) };
-  const pod = redisPod(withDefaults({ ...options, logVolume: log !== undefined }));
   await create({
     ...KINDS.pod,
     metadata: { name, namespace },
-    spec: {
-      ...pod,
-      volumes: Object.entries(claims).map(([volume, claimName]) => ({
-        name: volume,
-        persistentVolumeClaim: { claimName },
-      })),
-    },
+    spec: { ...redisPod(withDefaults(options)), volumes: [{ name: 'data', persistentVolumeClaim: { claimName } }] },
   } as Anything);
   await eventually(`${name} is ready`, () => isReady(name, namespace), { seconds: 120 });
-  return await connectTo(await addressOf(name, namespace), DEFAULT_PASSWORD);
+  return await connectTo(await addressOf(name, namespace));
 }
 
 /** Connects, and waits until the server has loaded its data. */

