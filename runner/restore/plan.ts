@@ -42,6 +42,8 @@ export interface RestorePlan {
   readonly volumes: readonly PlannedVolume[];
   /** The runner's image, which prepares the volumes; undefined where no image is needed. */
   readonly image?: string | undefined;
+  /** Whether the copy is to take the original's place. */
+  readonly inPlace?: boolean | undefined;
 }
 
 /** What a person may say on the claims to make. Each entry is a value for all, or `volume=value` for one. */

@@ -83,6 +83,10 @@ export function makeHandlers(world: World, { print, confirm }: Terminal): Handle
     },
 
     async restore(name, options) {
+      if (options.inPlace === true) {
+        const { inPlaceHandler } = await import('./in-place');
+        return await inPlaceHandler(name, options, world, { print, confirm });
+      }
       const { restoreHandler } = await import('./restore');
       return await restoreHandler(name, options satisfies RestoreCommandOptions, world);
     },
@@ -122,12 +126,15 @@ export function makeHandlers(world: World, { print, confirm }: Terminal): Handle
       });
     },
 
-    async prepare({ record, recordFile, volume, result, ...options }) {
+    async prepare({ record, recordFile, volume, result, inPlace, attach, ...options }) {
       const source =
         recordFile === undefined
           ? { name: required(record, 'prepare'), registry: await registryOf(options, world) }
           : { file: recordFile };
-      await prepare({ engineOf, log }, { record: source, volumes: volume, resultFile: result });
+      await prepare(
+        { engineOf, log },
+        { record: source, volumes: volume, how: howToPrepare(inPlace, attach), resultFile: result },
+      );
       return '';
     },
 
@@ -140,6 +147,11 @@ export function makeHandlers(world: World, { print, confirm }: Terminal): Handle
       return '';
     },
   };
+}
+
+function howToPrepare(inPlace: boolean | undefined, attach: boolean | undefined): 'in-place' | 'attach' | undefined {
+  if (attach === true) return 'attach';
+  return inPlace === true ? 'in-place' : undefined;
 }
 
 /** Everything that a backup by a job config needs: folders or a cluster, as the config says. */

@@ -31,6 +31,8 @@ export const LABELS = {
   held: `${DOMAIN}/held`,
   /** The name that one restore gave to all that it made: one command finds and removes it. */
   restore: `${DOMAIN}/restore`,
+  /** The id of one restore in place, on its journal and on the claims that keep what is not in use: the way back goes by it. */
+  inPlace: `${DOMAIN}/in-place`,
 } as const;
 
 export const ANNOTATIONS = {
@@ -47,6 +49,8 @@ export const ANNOTATIONS = {
    * has changed: one whose deletion got stuck is moved on by it.
    */
   removalAsked: `${DOMAIN}/removal-asked`,
+  /** When the binding of a claim was last waited for: the volume controller looks at a claim again when something on it has changed. */
+  bindingAsked: `${DOMAIN}/binding-asked`,
   /** What a runner asks of its guard, on the Lease where they meet: which backup, what is held where, for how long. */
   guardOrder: `${DOMAIN}/guard-order`,
   /** What the guard answers to that order, on the same Lease: that it is armed, or what it did. */
@@ -66,6 +70,7 @@ export const COMPONENTS = {
   record: 'record',
   snapshot: 'snapshot',
   restore: 'restore',
+  inPlace: 'in-place',
   backup: 'backup',
   pruner: 'pruner',
 } as const;
