@@ -1,7 +1,7 @@
 /** `stillpoint restore --in-place`, and its undoing. */
 import { inPlaceAccess } from '../../src/contract';
 import { timeLimit } from '../abort';
-import type { RestoreCommandOptions } from '../cli';
+import type { RestoreCommandOptions } from '../cli/restore';
 import { type InPlaceContext, restoreInPlace } from '../commands/restore-in-place';
 import { undoInPlace } from '../commands/undo-in-place';
 import { StillpointError } from '../errors';
@@ -10,8 +10,9 @@ import { KubernetesInPlaceSite } from '../kube/in-place/site';
 import { failureOfJob, startJob } from '../kube/jobs';
 import { KubernetesRestoreSite } from '../kube/restore-site';
 import { formatInPlace } from '../output/in-place';
-import type { Terminal } from './handlers';
+import type { Terminal } from './handlers/terminal';
 import { connect, kubernetesLocks, kubernetesRegistry } from './kubernetes';
+import { namespaceOf, theNamespace } from './namespace';
 import { engineOf, type World } from './world';
 
 /** Restores in place, goes on with it, or undoes it. */
@@ -30,9 +31,9 @@ export async function inPlaceHandler(
   );
   const signal = AbortSignal.any([world.signal, limit.signal]);
   const { context, namespace: current } = await inPlaceContext(options, { ...world, signal }, terminal);
-  const { undo, namespace = current, output, yes = false, image } = options;
+  const { undo, output, yes = false, image } = options;
   if (undo !== undefined) {
-    return formatInPlace(await undoInPlace(context, { id: undo, namespace, yes }), output);
+    return formatInPlace(await undoInPlace(context, { id: undo, namespace: current, yes }), output);
   }
   if (name === undefined) {
     throw new StillpointError('usage-invalid', 'restore --in-place needs the name of a backup', {
@@ -41,7 +42,7 @@ export async function inPlaceHandler(
   }
   const result = await restoreInPlace(context, {
     backup: name,
-    filter: { namespace: options.allNamespaces === true ? undefined : options.namespace },
+    filter: { namespace: namespaceOf(options, { namespace: current }) },
     yes,
     image,
     dryRun: options.dryRun === true,
@@ -86,8 +87,8 @@ async function inPlaceContext(
     clock,
     say: (line) => log.info({}, line),
     signal,
-    // Where machines read the answer, it is the answer alone.
-    show: options.output === 'table' || options.output === 'wide' ? terminal.print : () => undefined,
+    // With --dry-run it is the result itself; else it is said on the side of that.
+    show: options.dryRun === true && isText(options.output) ? terminal.print : terminal.note,
     confirm: terminal.confirm,
     missingRights: (namespace) =>
       checkAccess(client, inPlaceAccess(), { database: namespace, registry: options.registry }),
@@ -100,5 +101,9 @@ async function inPlaceContext(
       });
     },
   };
-  return { context, namespace: client.namespace ?? 'default' };
+  return { context, namespace: theNamespace(options, client) };
+}
+
+function isText(output: RestoreCommandOptions['output']): boolean {
+  return output === 'table' || output === 'wide';
 }

@@ -66,11 +66,11 @@ describe('a PostgreSQL in a StatefulSet', () => {
     ] as const) {
       const said = await restore(record.id, ...args);
       expect(said, said.stderr).toMatchObject({ exitCode });
-      expect(said.stdout).toContain(`StatefulSet ${namespace.name}/orders-db`);
-      expect(said.stdout).toMatch(
+      expect(said.stdout + said.stderr).toContain(`StatefulSet ${namespace.name}/orders-db`);
+      expect(said.stdout + said.stderr).toMatch(
         /keep the present volume of data-orders-db-0 as claim data-orders-db-0-before-\d{14} \(Retain\)/,
       );
-      expect(said.stdout).toContain('scale StatefulSet orders-db from 1 to 0');
+      expect(said.stdout + said.stderr).toContain('scale StatefulSet orders-db from 1 to 0');
     }
     expect(await volumeOf('data-orders-db-0')).toBe(before);
     expect((await read(KINDS.volume, before))?.spec.persistentVolumeReclaimPolicy).toBe('Delete');
