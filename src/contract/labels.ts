@@ -54,8 +54,9 @@ export const ANNOTATIONS = {
   serverVersion: `${DOMAIN}/server-version`,
   /** The log position at the cut, on snapshots, for the same reason. */
   position: `${DOMAIN}/position`,
-  /** The file of the binary log and the offset in it, by themselves: a replica is set up with them. Part of the position. */
+  /** The file of the binary log at the cut, by itself, as a replica is set up with it. */
   binlogFile: `${DOMAIN}/binlog-file`,
+  /** The offset in that file. */
   binlogPosition: `${DOMAIN}/binlog-position`,
   /**
    * When the removal of a content was last asked for. The CSI sidecar looks at a content again only when something on it

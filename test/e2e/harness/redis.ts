@@ -1,6 +1,6 @@
 /** A Redis or Valkey in a StatefulSet, made as a user would make one: plain manifests of the public images. */
 import { createClient } from 'redis';
-import { type Anything, apply, create, KINDS, read } from './cluster';
+import { type Anything, apply, create, KINDS, list, read } from './cluster';
 import { eventually } from './wait';
 
 /** The passwords of the administrator and of the backup's user; no log may hold them. */
@@ -144,6 +144,63 @@ function redisObjects(options: Required<RedisOptions>): readonly Anything[] {
       },
     },
   ];
+}
+
+/** A Redis in a Deployment, on a claim that was made for it by hand. */
+export interface DeployedRedis {
+  readonly name: string;
+  readonly namespace: string;
+  readonly credentials: string;
+  readonly claim: string;
+  /** A connection as the administrator, to whichever pod there is. */
+  connect(): Promise<RedisClient>;
+}
+
+/** Starts one with an append-only file, and waits until it accepts connections. */
+export async function deployRedis({
+  namespace,
+  image,
+  name = 'cache-db',
+}: Pick<RedisOptions, 'namespace' | 'image' | 'name'>): Promise<DeployedRedis> {
+  const claimName = `${name}-data`;
+  const options = { namespace, image, name, appendOnly: true, replicas: 1, args: [] };
+  const others = redisObjects(options).filter(({ kind }) => kind !== 'StatefulSet');
+  const volumes = [{ name: 'data', persistentVolumeClaim: { claimName } }];
+  await apply([
+    ...others,
+    {
+      ...KINDS.claim,
+      metadata: { name: claimName, namespace, labels: { app: name, team: 'shop' } },
+      spec: { accessModes: ['ReadWriteOnce'], resources: { requests: { storage: '1Gi' } } },
+    } as Anything,
+    {
+      ...KINDS.deployment,
+      metadata: { name, namespace, labels: { app: name } },
+      spec: {
+        replicas: 1,
+        strategy: { type: 'Recreate' },
+        selector: { matchLabels: { app: name } },
+        template: {
+          metadata: { labels: { app: name } },
+          spec: { terminationGracePeriodSeconds: 5, containers: [container(options)], volumes },
+        },
+      },
+    } as Anything,
+  ]);
+  const connect = async (): Promise<RedisClient> => {
+    const pod = await eventually(
+      `${name} is ready`,
+      async () => {
+        const pods = await list(KINDS.pod, namespace, `app=${name}`);
+        const ready = await Promise.all(pods.map(({ metadata }) => isReady(metadata?.name ?? '', namespace)));
+        return pods.find(({ metadata }, index) => ready[index] && metadata?.deletionTimestamp === undefined);
+      },
+      { seconds: 120 },
+    );
+    return await connectTo(await addressOf(pod.metadata?.name ?? '', namespace), DEFAULT_PASSWORD);
+  };
+  await (await connect()).end();
+  return { name, namespace, credentials: `${name}-backup`, claim: claimName, connect };
 }
 
 function container(options: Pick<Required<RedisOptions>, 'image' | 'appendOnly' | 'args'>): object {
