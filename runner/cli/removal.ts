@@ -4,6 +4,7 @@ import { type GlobalOptions, withGlobals } from './options';
 
 export interface DeleteCommandOptions extends GlobalOptions {
   readonly yes?: boolean;
+  readonly withData?: boolean;
 }
 
 export interface RemovalHandlers {
@@ -14,6 +15,10 @@ export interface RemovalHandlers {
 export function addRemovalCommands({ command, handle }: Program, handlers: RemovalHandlers): void {
   withGlobals(command('delete <backup>', 'Delete a backup with its snapshots'))
     .option('-y, --yes', 'do not ask')
+    .option(
+      '--with-data',
+      'of an imported backup: delete what the storage holds too, although another cluster has taken it',
+    )
     .action(handle((backup: string, options: DeleteCommandOptions) => handlers.delete(backup, options)));
 
   withGlobals(command('prune', 'Finish deletions, and remove what failed backups have left')).action(

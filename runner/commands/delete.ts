@@ -3,7 +3,7 @@ import { asStillpointError, StillpointError } from '../errors';
 import { findRecord } from '../find-record';
 import { recordPath } from '../output/records';
 import type { Clock, Lease, Locks, RecordFilter, Registry, Remover, StoredRecord } from '../ports';
-import { UNFINISHED } from '../record';
+import { ownsData, UNFINISHED } from '../record';
 
 export interface DeleteContext {
   readonly registry: Registry;
@@ -18,12 +18,14 @@ export interface DeleteContext {
 export interface DeleteOptions extends RecordFilter {
   /** Do not ask. */
   readonly yes: boolean;
+  /** Of an imported backup: delete what the storage holds too, although another cluster has taken it. */
+  readonly withData?: boolean;
 }
 
 /** Deletes a backup: its snapshots first, its record last. */
 export async function deleteBackup(context: DeleteContext, name: string, options: DeleteOptions): Promise<string> {
   const { registry } = context;
-  const stored = await findRecord(registry, name, options);
+  const stored = withDataStep(await findRecord(registry, name, options), options);
   const path = recordPath(stored.record);
   await refuseStep(registry, stored);
   const lease = await runnerGoneStep(context, stored);
@@ -33,12 +35,24 @@ export async function deleteBackup(context: DeleteContext, name: string, options
   } finally {
     await lease?.release();
   }
-  return `backup ${path} deleted, with ${contents(stored.record)}\n`;
+  return `backup ${path} deleted, ${fate(stored.record)}\n`;
+}
+
+/** From here on what the storage holds of an imported backup is ours, if its deletion was asked for. */
+function withDataStep(stored: StoredRecord, { withData }: DeleteOptions): StoredRecord {
+  const { record } = stored;
+  if (withData !== true) return stored;
+  if (record.imported === undefined) {
+    throw new StillpointError('usage-invalid', `backup ${recordPath(record)} was not imported`, {
+      hint: 'leave --with-data out: what the storage holds of it is deleted anyway',
+    });
+  }
+  return { ...stored, record: { ...record, imported: { ...record.imported, ownsData: true } } };
 }
 
 async function confirmStep({ confirm }: DeleteContext, record: BackupRecord, yes: boolean): Promise<void> {
   const path = recordPath(record);
-  if (yes || (await confirm(`delete backup ${path} with ${contents(record)}? This cannot be undone.`))) return;
+  if (yes || (await confirm(`delete backup ${path}, ${fate(record)}? This cannot be undone.`))) return;
   throw new StillpointError('delete-refused', `backup ${path} was not deleted: nobody said yes`, {
     hint: 'answer y, or give --yes',
   });
@@ -87,14 +101,26 @@ async function refuseStep(registry: Registry, { record }: StoredRecord): Promise
   if (record.retention?.protected === true) {
     throw new StillpointError('delete-refused', `backup ${path} is protected`);
   }
-  if (record.phase !== 'succeeded') return;
-  const { namespace, database } = record;
-  const good = (await registry.list({ namespace, database })).filter((other) => other.record.phase === 'succeeded');
-  if (good.length > 1) return;
+  // One that was imported and stays in the storage can be imported again.
+  if (record.phase !== 'succeeded' || !ownsData(record)) return;
+  const { namespace, database, id, imported } = record;
+  // What another cluster can delete any day does not stand in for a backup of our own.
+  const others = (await registry.list({ namespace, database })).filter(
+    (other) =>
+      other.record.phase === 'succeeded' &&
+      other.record.id !== id &&
+      (imported !== undefined || ownsData(other.record)),
+  );
+  if (others.length > 0) return;
   const command = registry.deletionCommand(record);
   throw new StillpointError('delete-refused', `backup ${path} is the last good one of its database`, {
     hint: `take another one first${command === undefined ? '' : `; or, to be rid of it all the same:\n    ${command}\n    stillpoint prune`}`,
   });
+}
+
+function fate(record: BackupRecord): string {
+  if (ownsData(record)) return `with ${contents(record)}`;
+  return `and ${contents(record)} left to the cluster that took it (--with-data deletes that too)`;
 }
 
 function contents({ cuts, leftovers }: BackupRecord): string {

@@ -66,6 +66,14 @@ export function directContentName(uid: string): string {
   return `stillpoint-snapshot-${uid}`;
 }
 
+/** The name of the content that an import makes, which has no namespace: the dot keeps the parts apart. */
+export function importContentName(namespace: string, snapshot: string): string {
+  return `${IMPORT_CONTENT_PREFIX}${namespace}.${snapshot}`;
+}
+
+/** What the names of all contents of imports begin with. */
+export const IMPORT_CONTENT_PREFIX = 'stillpoint-import.';
+
 /** The name of a record in the registry: namespaces and databases of the same name stay apart. */
 export function recordName(namespace: string, database: string, id: BackupId): string {
   return `${namespace}.${database}.${id}`;
@@ -119,6 +127,29 @@ export function restoreNames(restore: string): {
   readonly server: string;
 } {
   return { journal: `${restore}-restore`, prepare: `${restore}-prepare`, server: `${restore}-server` };
+}
+
+/** The longest name of a clone: it is a label's value, and names are made of it. */
+export const CLONE_NAME_MAX = RESTORE_NAME_MAX;
+
+/** How the objects are called that make a clone of restored claims. */
+export function cloneNames(clone: string): {
+  /** The StatefulSet. */
+  readonly workload: string;
+  readonly service: string;
+  /** The ConfigMap that tells what it is a clone of, and how far it has come. */
+  readonly book: string;
+  /** The Secret with the login of its administrator. */
+  readonly login: string;
+  readonly networkPolicy: string;
+} {
+  return {
+    workload: clone,
+    service: clone,
+    book: `${clone}-clone`,
+    login: `${clone}-clone`,
+    networkPolicy: `${clone}-clone`,
+  };
 }
 
 /** The name of the VolumeSnapshot that a restore makes where the original is gone or in another namespace. */

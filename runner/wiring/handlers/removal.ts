@@ -16,6 +16,7 @@ export function removalHandlers(world: World, { confirm }: Terminal): RemovalHan
       return await deleteBackup({ ...removal, clock, confirm }, name, {
         ...filterOf(options),
         yes: options.yes === true,
+        withData: options.withData === true,
       });
     },
 
