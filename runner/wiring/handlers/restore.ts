@@ -22,11 +22,11 @@ export function restoreHandlers(world: World): RestoreHandlers {
       return '';
     },
 
-    async inspect({ recordFile, socket, timeout: timeoutMs, result }) {
+    async inspect({ recordFile, socket, timeout: timeoutMs, result, scripts, passwordFile }) {
       const record = { file: recordFile };
       await inspect(
         { engineOf, clock, log, signal },
-        { record, socketDirectory: socket, timeoutMs, resultFile: result },
+        { record, socketDirectory: socket, timeoutMs, resultFile: result, scripts, passwordFile },
       );
       return '';
     },

@@ -178,28 +178,31 @@ async function addressOf(pod: string, namespace: string): Promise<string> {
   return await eventually(`${pod} has an address`, async () => (await read(KINDS.pod, pod, namespace))?.status?.podIP);
 }
 
+/** Connects once, as the user that servers have without users of their own. */
+export async function connectRedis(host: string, password: string): Promise<RedisClient> {
+  const client = createClient({
+    RESP: 2,
+    password,
+    maintNotifications: 'disabled',
+    socket: { host, port: 6379, reconnectStrategy: false },
+  });
+  client.on('error', () => undefined);
+  await client.connect();
+  try {
+    await client.sendCommand(['DBSIZE']);
+  } catch (error) {
+    client.destroy();
+    throw error;
+  }
+  return {
+    send: (...args) => client.sendCommand([...args]),
+    end: async () => client.destroy(),
+  };
+}
+
 /** Connects, and waits until the server has loaded its data. */
 async function connectTo(host: string, password: string): Promise<RedisClient> {
-  return await eventually(`the server at ${host} answers`, async () => {
-    const client = createClient({
-      RESP: 2,
-      password,
-      maintNotifications: 'disabled',
-      socket: { host, port: 6379, reconnectStrategy: false },
-    });
-    client.on('error', () => undefined);
-    await client.connect();
-    try {
-      await client.sendCommand(['DBSIZE']);
-    } catch (error) {
-      client.destroy();
-      throw error;
-    }
-    return {
-      send: (...args) => client.sendCommand([...args]),
-      end: async () => client.destroy(),
-    };
-  });
+  return await eventually(`the server at ${host} answers`, () => connectRedis(host, password));
 }
 
 /** What INFO says, by field. */
