@@ -7,6 +7,7 @@ export * from './databases/mongodb';
 export * from './databases/mysql';
 export * from './databases/postgres';
 export * from './databases/redis';
+export * from './import-account';
 export * from './registry';
 export * from './restore';
 export type { RunnerPodProps } from './runner-pod';
@@ -17,5 +18,6 @@ export type {
   WeeklyScheduleOptions,
 } from './schedule';
 export { BackupSchedule, Weekday } from './schedule';
+export * from './scheduled-clone';
 export * from './snapshot-class';
 export * from './volumes';

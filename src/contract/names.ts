@@ -129,6 +129,12 @@ export function restoreNames(restore: string): {
   return { journal: `${restore}-restore`, prepare: `${restore}-prepare`, server: `${restore}-server` };
 }
 
+/**
+ * What the names of accounts begin with that may delete contents and yet are held by the admission policy: of imports and of
+ * clones.
+ */
+export const HELD_ACCOUNT_PREFIX = 'stillpoint-held-';
+
 /** The longest name of a clone: it is a label's value, and names are made of it. */
 export const CLONE_NAME_MAX = RESTORE_NAME_MAX;
 
@@ -159,8 +165,11 @@ export function restoreSnapshotName(restore: string, volume: string): string {
 
 /** The name of its content, which has no namespace: the dots keep the parts apart. */
 export function restoreContentName(namespace: string, restore: string, volume: string): string {
-  return `stillpoint.${namespace}.${restore}.${volume}`;
+  return `${RESTORE_CONTENT_PREFIX}${namespace}.${restore}.${volume}`;
 }
+
+/** What the names of all contents of restores begin with. */
+export const RESTORE_CONTENT_PREFIX = 'stillpoint.';
 
 /** The name of the claim that a StatefulSet makes from one of its volumeClaimTemplates for the pod of an ordinal. */
 export function statefulSetClaimName(of: { name: string; volumeClaimTemplate: string; ordinal: number }): string {

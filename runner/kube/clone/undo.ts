@@ -1,5 +1,5 @@
 /** What there is of clones, found by their labels alone: so it works after any crash, and touches nothing else. */
-import { LABELS } from '../../../src/contract';
+import { cloneNames, LABELS } from '../../../src/contract';
 import type { KubeClient } from '../client';
 import {
   CONFIG_MAPS,
@@ -40,9 +40,22 @@ async function findClone(
     find(STATEFUL_SETS, 'StatefulSet'),
     find(SERVICES, 'Service'),
     find(NETWORK_POLICIES, 'NetworkPolicy'),
-    find(SECRETS, 'Secret'),
+    findLogin(client, namespace, labels),
   ]);
   return { before: before.flat(), books: await find(CONFIG_MAPS, 'ConfigMap') };
+}
+
+/** By its name: the right to list Secrets is a key to all of them. */
+async function findLogin(
+  client: KubeClient,
+  namespace: string,
+  labels: Readonly<Record<string, string>>,
+): Promise<Found[]> {
+  const clone = labels[LABELS.clone];
+  if (clone === undefined) return [];
+  const object = await client.get(SECRETS, { name: cloneNames(clone).login, namespace });
+  const own = Object.entries(labels).every(([name, value]) => object?.metadata.labels?.[name] === value);
+  return object !== undefined && own ? [{ kind: SECRETS, what: 'Secret', object } as unknown as Found] : [];
 }
 
 /**
