@@ -10,9 +10,9 @@ import { KubernetesRestoreSite } from '../kube/restore-site';
 import { jobOfPod } from '../kube/run';
 import { formatClone, formatClones } from '../output/clone';
 import { formatUndone } from '../output/restore';
-import { filterOf } from './handlers/context';
 import { finishedByJob } from './jobs';
 import { connect, kubernetesRegistry } from './kubernetes';
+import { namespaceOf, theNamespace } from './namespace';
 import { engineOf, type World } from './world';
 
 /** Makes a clone, lists those that there are, or removes one: as the options say. */
@@ -26,7 +26,7 @@ export async function cloneHandler(
   }
   const client = await connect(options, world);
   const clones = new KubernetesCloneSite(client, world.clock);
-  const namespace = options.toNamespace ?? options.namespace ?? client.namespace ?? 'default';
+  const namespace = options.toNamespace ?? theNamespace(options, client);
   if (options.list === true) {
     const listed = await clones.list(options.allNamespaces === true ? undefined : namespace);
     return formatClones(listed, options.output, world.clock.now());
@@ -66,7 +66,7 @@ async function makeClone(
     },
     {
       backup,
-      filter: filterOf(options),
+      filter: { namespace: namespaceOf(options, client) },
       ...{ to, workload: workload === true, scripts, storageClass, image, namespace: toNamespace, sizes: size ?? [] },
       generation: replace === true ? await generation(client, world) : undefined,
     },

@@ -10,13 +10,14 @@ import type { Registry } from '../ports';
 import { failOnErrors } from '../preflight';
 import { readOutcome, TERMINATION_LOG } from '../restore/outcome';
 import { connect, kubernetesRegistry } from './kubernetes';
+import { theNamespace } from './namespace';
 import type { World } from './world';
 
 /** Starts a backup of a policy; with --wait, until its Job has ended, with all its attempts. */
 export async function backupByJob(policy: string, options: BackupCommandOptions, world: World): Promise<string> {
   if (options.wait === true) return `backup ${await finishedByJob(policy, options, world)} succeeded\n`;
   const client = await connect(options, world);
-  const job = await startJob(client, { namespace: namespaceOf(options, client.namespace), name: policy }, world.clock);
+  const job = await startJob(client, { namespace: theNamespace(options, client), name: policy }, world.clock);
   const name = backupOf(job);
   return `job ${job.namespace}/${job.name} started: backup ${name}\nstillpoint wait ${name}\n`;
 }
@@ -37,7 +38,7 @@ export async function finishedByJob(
       }),
   );
   const client = await connect(options, world);
-  const job = await startJob(client, { namespace: namespaceOf(options, client.namespace), name: policy }, clock);
+  const job = await startJob(client, { namespace: theNamespace(options, client), name: policy }, clock);
   const name = backupOf(job);
   log.info({ job: job.name }, `backup ${name} started`);
   const failure = await failureOfJob({ client, clock, signal: AbortSignal.any([signal, limit.signal]) }, job).catch(
@@ -104,7 +105,7 @@ async function runFindings(
   );
   const client = await connect(options, world);
   const args = [command, ...CONFIG_AND_RESULT];
-  const request = { namespace: namespaceOf(options, client.namespace), name: policy, args };
+  const request = { namespace: theNamespace(options, client), name: policy, args };
   const job = await startJob(client, request, clock);
   const waiting = { client, clock, signal: AbortSignal.any([signal, limit.signal]) };
   const { exitCode, message } = await endOfJob(waiting, job);
@@ -120,8 +121,4 @@ const CONFIG_AND_RESULT = ['--config', `${MOUNTS.config}/${MOUNTS.configFile}`, 
 
 function backupOf({ namespace, database, backup }: StartedJob): string {
   return database === undefined ? backup : `${namespace}/${database}/${backup}`;
-}
-
-function namespaceOf({ namespace }: Pick<BackupCommandOptions, 'namespace'>, current: string | undefined): string {
-  return namespace ?? current ?? 'default';
 }

@@ -11,8 +11,8 @@ import { KubernetesSnapshotSource } from '../kube/snapshot-source';
 import { formatImport } from '../output/travel';
 import { formatExport, parseExport } from '../travel/document';
 import { generateKeys } from '../travel/signature';
-import { filterOf } from './handlers/context';
 import { connect, kubernetesRegistry } from './kubernetes';
+import { namespaceOf, theNamespace } from './namespace';
 import { engineNamed, type World } from './world';
 
 /** Writes a backup down. */
@@ -29,7 +29,7 @@ export async function exportHandler(name: string, options: ExportCommandOptions,
       runnerVersion: world.version,
     },
     name,
-    { ...filterOf(options), signKey: await keyOf(signKey) },
+    { namespace: namespaceOf(options, client), signKey: await keyOf(signKey) },
   );
   const written = formatExport(document);
   if (file === undefined) return written;
@@ -48,7 +48,7 @@ export async function importHandler(
   refuseFolders(options, 'import');
   const { clock, log, version, signal } = world;
   const client = await connect(options, world);
-  const namespace = options.namespace ?? client.namespace ?? 'default';
+  const namespace = theNamespace(options, client);
   const source = file === undefined ? bareHandle(options, namespace) : await exported(file, options, namespace);
   using limit = timeLimit(
     clock,

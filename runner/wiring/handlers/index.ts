@@ -14,7 +14,7 @@ import { travelHandlers } from './travel';
 export function makeHandlers(world: World, terminal: Terminal): Handlers {
   return {
     ...backupHandlers(world),
-    ...recordHandlers(world),
+    ...recordHandlers(world, terminal),
     ...restoreHandlers(world),
     ...cloneHandlers(world),
     ...travelHandlers(world),
