@@ -5,8 +5,10 @@ import {
   type AccessNeed,
   ANNOTATIONS,
   backupAccess,
+  cloneAccess,
   DEFAULT_SLOTS,
   FINALIZER,
+  importAccess,
   LABELS,
   prepareAccess,
   prunerAccess,
@@ -63,6 +65,12 @@ function accessPage(): string {
     accessTable(prunerAccess()),
     '## The Job that prepares restored claims',
     accessTable(prepareAccess('‹namespace›.‹database›.‹id›')),
+    '## An account for imports',
+    'As `ImportAccount` makes it, in the namespace that is imported into. The right to make contents is cluster-wide, as that of `directCut` is, and held by the same admission policy.',
+    accessTable(importAccess()),
+    '## The account of clones on a schedule',
+    'As `ScheduledClone` makes it, in the namespace of the clones: give them one of their own, since this account may read its Secrets, whose names it knows. The right on contents is given only where the backups are of another namespace.',
+    accessTable(cloneAccess({ workload: true, elsewhere: true })),
   ]);
 }
 

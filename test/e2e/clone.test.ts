@@ -1,18 +1,22 @@
 /** Running copies beside the original: of each engine that has them, and what keeps them apart from it. */
+import { Chart, Testing } from 'cdk8s';
 import { createConnection } from 'mysql2/promise';
 import pg from 'pg';
+import { BackupSchedule, Registry, ScheduledClone } from 'stillpoint';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { CloneResult } from '../../runner/commands/clone';
 import { type BackupRecord, LABELS } from '../../src/contract';
 import { succeeded, takeBackup } from './harness/backup';
 import { type Anything, apply, create, KINDS, list, patch, read, remove } from './harness/cluster';
 import { openGate } from './harness/gate';
+import { jobEnd, nthPod, podEnd, startBackup } from './harness/job';
 import { startMySql } from './harness/mysql';
 import { makeNamespace, type TestNamespace, uniqueName } from './harness/namespace';
 import { applyMySqlPolicy, applyPolicy, applyRedisPolicy, type TestPolicy } from './harness/policy';
 import { SUPERUSER_PASSWORD, startPostgres, type TestPostgres } from './harness/postgres';
 import { connectRedis, infoOf, startRedis } from './harness/redis';
 import { type Answer, startStillpoint, stillpoint } from './harness/stillpoint';
+import { thisRun } from './harness/this-run';
 import { eventually } from './harness/wait';
 
 const ROWS = 2345;
@@ -228,6 +232,34 @@ describe('a clone beside the original', () => {
     });
     expect(await madeOf('caught', shop.name)).toEqual([]);
     await remove(CLONE_KINDS.service, 'greedy', shop.name);
+  });
+});
+
+describe('clones on a schedule', () => {
+  test('are made by an account of their own, and each replaces the one before', async () => {
+    const chart = new Chart(Testing.app(), 'staging', { namespace: staging.name });
+    const schedule = BackupSchedule.cron('0 0 31 2 *');
+    const { cronJobName } = new ScheduledClone(chart, 'morning', {
+      ...{ database: 'orders-db', databaseNamespace: shop.name, schedule, image: thisRun.image },
+      scripts: { 'names.sql': "UPDATE ledger SET name = 'masked';" },
+      registry: Registry.fromNamespace(thisRun.registry, 0),
+    });
+    await apply(chart.toJson());
+    const run = async (): Promise<string> => {
+      const job = await startBackup({ name: cronJobName, namespace: staging.name });
+      const end = podEnd(await nthPod(job), staging.name, 240);
+      expect(await jobEnd(job), JSON.stringify((await end).log)).toBe('Complete');
+      const lead = (await read(CLONE_KINDS.service, 'morning', staging.name))?.spec.selector[LABELS.clone];
+      // The generation of a Job's clone is of the Job, so that its second pod goes on with it.
+      expect(lead).toBe(`morning-${job.uid.slice(0, 8)}`);
+      return lead;
+    };
+    const first = await run();
+    const second = await run();
+    const masked = "SELECT count(*)::int AS rows, count(*) FILTER (WHERE name = 'masked')::int AS masked FROM ledger";
+    expect(await ask(second, staging.name, masked)).toEqual({ rows: ROWS, masked: ROWS });
+    expect(await madeOf(first, staging.name)).toEqual([]);
+    await stillpoint('clone', '--undo', 'morning', '--to-namespace', staging.name);
   });
 });
 

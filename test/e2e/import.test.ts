@@ -7,16 +7,20 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { Chart, Testing } from 'cdk8s';
+import { ImportAccount, Registry } from 'stillpoint';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { parse, stringify } from 'yaml';
+import { SNAPSHOT_CONTENTS, type VolumeSnapshotContent } from '../../runner/snapshots/objects';
 import { type BackupRecord, type ExportedBackup, LABELS } from '../../src/contract';
 import { succeeded, takeBackup } from './harness/backup';
-import { type Anything, create, KINDS, list, read } from './harness/cluster';
+import { type Anything, apply, create, KINDS, list, read } from './harness/cluster';
 import { makeNamespace, type TestNamespace, uniqueName } from './harness/namespace';
 import { applyPolicy } from './harness/policy';
 import { startOnClaims, startPostgres } from './harness/postgres';
 import { type Answer, stillpoint, stillpointAlone, stillpointOf } from './harness/stillpoint';
 import { thisRun } from './harness/this-run';
+import { clientAs } from './kube/account';
 
 const ROWS = 4321;
 const PGDATA_VOLUME = '/var/lib/postgresql/data';
@@ -312,6 +316,74 @@ describe('a bare handle', () => {
     });
   });
 });
+
+describe('an account for imports', () => {
+  test('imports into its own namespace, removes what failed, and is held to that', async () => {
+    const chart = new Chart(Testing.app(), 'importer', { namespace: elsewhere.name });
+    const { accountName } = new ImportAccount(chart, 'orders', { registry: Registry.fromNamespace(thisRun.registry) });
+    await apply(chart.toJson());
+    await using account = await clientAs(elsewhere.name, accountName);
+    const as = ['--kubeconfig', account.kubeconfig, '-n', elsewhere.name];
+    const answer = await stillpoint(
+      'import',
+      at('signed.yaml'),
+      '--verify-key',
+      at('key.pub'),
+      '--database',
+      'held',
+      ...as,
+    );
+    expect(answer, answer.stderr).toMatchObject({ exitCode: 0 });
+    const bare = ['--driver', 'disk.test', '--database', 'lost', '--engine', 'postgres', '--mount-path', PGDATA_VOLUME];
+    const failed = await stillpoint('import', '--handle', 'no-such', ...bare, ...as);
+    expect(failed).toMatchObject({ exitCode: 7, stderr: expect.stringContaining('nothing of it is left') });
+    expect(await imported('lost')).toEqual([]);
+    const elsewhereStill = await stillpoint(
+      'import',
+      at('signed.yaml'),
+      ...as.slice(0, 2),
+      '-n',
+      origin.namespace.name,
+    );
+    expect(elsewhereStill).toMatchObject({ exitCode: 3 });
+
+    const [, content] = await imported('held');
+    const [theirs] = (await list(KINDS.snapshotContent)).filter(
+      ({ spec }) => spec.volumeSnapshotRef.namespace === origin.namespace.name,
+    );
+    const held = /the account of a policy may/;
+    const forbidden: readonly [string, () => Promise<unknown>][] = [
+      [
+        'another content is not its own to delete',
+        () => account.client.delete(SNAPSHOT_CONTENTS, { name: theirs?.metadata?.name ?? '' }),
+      ],
+      [
+        'one that deletes',
+        () => account.client.rehearse(SNAPSHOT_CONTENTS, likeness(content, { deletionPolicy: 'Delete' })),
+      ],
+      [
+        'one for another namespace',
+        () =>
+          account.client.rehearse(
+            SNAPSHOT_CONTENTS,
+            likeness(content, { volumeSnapshotRef: { namespace: origin.namespace.name, name: 'x' } }),
+          ),
+      ],
+    ];
+    for (const [what, attempt] of forbidden) await expect(attempt(), what).rejects.toThrow(held);
+    await account.client.rehearse(SNAPSHOT_CONTENTS, likeness(content, {}));
+  });
+});
+
+/** A content as the one that was made, under another name and with something else in its spec. */
+function likeness(content: Anything | undefined, spec: object): VolumeSnapshotContent {
+  const { volumeSnapshotRef: ref, ...rest } = content?.spec ?? {};
+  const { labels, annotations } = content?.metadata ?? {};
+  return {
+    metadata: { name: `${content?.metadata?.name}-2`, labels, annotations },
+    spec: { ...rest, volumeSnapshotRef: { namespace: ref.namespace, name: `${ref.name}-2` }, ...spec },
+  } as VolumeSnapshotContent;
+}
 
 describe('deleting an imported backup', () => {
   test('leaves the data to the cluster that took it', async () => {

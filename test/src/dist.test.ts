@@ -50,6 +50,7 @@ describe('dist/', () => {
       'billing-db-backup-release-42',
       'catalogue-db-backup',
       'ledger-db-backup',
+      'orders-clone',
       'orders-copy-prepare',
       'orders-db-backup',
       'sessions-db-backup',
