@@ -33,6 +33,8 @@ export interface CloneAccess {
 
 /** A namespace of a cluster. */
 export interface CloneSite {
+  /** How far an earlier run of this very clone came; undefined when there was none. */
+  stage(plan: ClonePlan, signal: AbortSignal): Promise<CloneStage | undefined>;
   /**
    * Names that are taken, what would take the clone for the original, the scripts, rights: before anything is made.
    * Throws clone-exists, clone-not-isolated and the like; answers with warnings.

@@ -34,7 +34,7 @@ export interface CloneResult {
   readonly namespace: string;
   readonly backup: { readonly namespace: string; readonly database: string; readonly id: string };
   readonly claims: readonly { readonly volume: string; readonly claim: string; readonly mountPath: string }[];
-  readonly prepared: PreparedFiles;
+  readonly prepared?: PreparedFiles | undefined;
   readonly server?: CloneAccess | undefined;
   /** The clones that it has replaced. */
   readonly replaced: readonly string[];
@@ -53,6 +53,13 @@ export async function clone(context: CloneContext, options: CloneOptions): Promi
   const plan = planClone(record, wishes);
   const copy = await copyStep(context, plan);
   say(`clone ${plan.name}: backup ${recordPath(record)} of ${record.times.started}`);
+
+  // A Job's first pod may have come as far as this, and ended before what its clone replaces was gone.
+  if (plan.series !== undefined && (await clones.stage(plan, signal)) === 'ready') {
+    say(`clone ${plan.name} is ready already`);
+    await site.finish(plan.restore);
+    return resultOf(plan, await replaceStep(context, plan));
+  }
 
   // 3. Every check comes before anything is made.
   for (const { message } of await clones.check(plan, signal)) say(`warning: ${message}`);
@@ -80,7 +87,7 @@ export async function clone(context: CloneContext, options: CloneOptions): Promi
 
     // 9. The clone that it replaces goes last.
     const replaced = await replaceStep(context, plan);
-    return resultOf(plan, prepared, server, replaced);
+    return { ...resultOf(plan, replaced), prepared, server };
   } catch (thrown) {
     throw withRemains(clones, plan, asStillpointError(thrown));
   }
@@ -155,20 +162,13 @@ async function replaceStep({ clones, say, signal }: CloneContext, plan: ClonePla
   return older;
 }
 
-function resultOf(
-  { name, restore }: ClonePlan,
-  prepared: PreparedFiles,
-  server: CloneAccess | undefined,
-  replaced: readonly string[],
-): CloneResult {
+function resultOf({ name, restore }: ClonePlan, replaced: readonly string[]): CloneResult {
   const { record, namespace, volumes } = restore;
   return {
     clone: name,
     namespace,
     backup: { namespace: record.namespace, database: record.database, id: record.id },
     claims: volumes.map(({ name: volume, claim, mountPath }) => ({ volume, claim, mountPath })),
-    prepared,
-    server,
     replaced,
   };
 }

@@ -54,6 +54,12 @@ export class KubernetesCloneSite implements CloneSite {
     this.#clock = clock;
   }
 
+  async stage(plan: ClonePlan, signal: AbortSignal): Promise<CloneStage | undefined> {
+    const ref = { name: cloneNames(plan.name).book, namespace: plan.restore.namespace };
+    const book = await this.#client.get(CONFIG_MAPS, ref, signal);
+    return book !== undefined && isOwnClone(book, plan) ? stageOf(book) : undefined;
+  }
+
   async check(plan: ClonePlan, signal: AbortSignal): Promise<readonly Finding[]> {
     const { namespace } = plan.restore;
     const { book, login, networkPolicy, service, workload } = cloneNames(plan.name);

@@ -72,7 +72,7 @@ export async function undoOne(
   const volumes = await undoRestore(waiting, namespace, name, {
     // With the StatefulSet its pod goes, which is on the claims.
     first: async () => {
-      for (const each of before) await remove(waiting, each);
+      for (const each of before) await removeOne(waiting, each);
     },
     isOwn: ({ metadata: { labels = {} } }) =>
       Object.entries(cloneSelector(name)).every(([label, value]) => labels[label] === value),
@@ -96,6 +96,14 @@ export async function undoSeries(
     kept.push(...undone.kept);
   }
   const { before } = await findClone(waiting.client, namespace, labels);
-  for (const each of before) await remove(waiting, each);
+  for (const each of before) await removeOne(waiting, each);
   return { removed: [...removed, ...before.map(nameOfFound)], kept };
+}
+
+/** A Secret goes at once, and to see it go takes the right to watch all of them. */
+async function removeOne(waiting: Waiting, found: Found): Promise<void> {
+  const { kind, object } = found;
+  if (kind.plural !== SECRETS.plural) return await remove(waiting, found);
+  const { name, namespace, uid } = object.metadata;
+  await waiting.client.delete(kind, { name, namespace }, { uid }, waiting.signal);
 }
