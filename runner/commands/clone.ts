@@ -7,6 +7,7 @@ import { asStillpointError, StillpointError } from '../errors';
 import { findRecord } from '../find-record';
 import { recordPath } from '../output/records';
 import type { RecordFilter, Registry } from '../ports';
+import { memberPlans } from '../restore/members';
 import { assertRestorable, assertStartable } from '../restore/restorable';
 import { type RestoreSite, SOCKET_DIRECTORY } from '../restore/site';
 
@@ -34,7 +35,8 @@ export interface CloneResult {
   readonly namespace: string;
   readonly backup: { readonly namespace: string; readonly database: string; readonly id: string };
   readonly claims: readonly { readonly volume: string; readonly claim: string; readonly mountPath: string }[];
-  readonly prepared?: PreparedFiles | undefined;
+  /** Of each of its servers. */
+  readonly prepared?: readonly PreparedFiles[] | undefined;
   readonly server?: CloneAccess | undefined;
   /** The clones that it has replaced. */
   readonly replaced: readonly string[];
@@ -63,7 +65,10 @@ export async function clone(context: CloneContext, options: CloneOptions): Promi
 
   // 3. Every check comes before anything is made.
   for (const { message } of await clones.check(plan, signal)) say(`warning: ${message}`);
-  for (const { message } of await site.check(plan.restore, signal)) say(`warning: ${message}`);
+  const parts = memberPlans(plan.restore);
+  for (const part of parts) {
+    for (const { message } of await site.check(part, signal)) say(`warning: ${message}`);
+  }
 
   try {
     // 4. What tells of the clone is there before anything of it is.
@@ -71,15 +76,18 @@ export async function clone(context: CloneContext, options: CloneOptions): Promi
 
     // 5. Volumes, and files that reach out to nobody (safety rule 13).
     for (const { claim, name } of plan.restore.volumes) say(`making claim ${claim} from volume ${name}`);
-    await site.makeVolumes(plan.restore, signal);
-    const prepared = await site.prepare(plan.restore, signal);
-    for (const done of prepared.done) say(`prepared: ${done}`);
+    for (const part of parts) await site.makeVolumes(part, signal);
+    const prepared: PreparedFiles[] = [];
+    for (const part of parts) prepared.push(await site.prepare(part, signal));
+    for (const done of prepared.flatMap((each) => each.done)) say(`prepared: ${done}`);
+    const [files] = prepared;
 
     // 6. A server that nobody else reaches: it is what the record says, and the scripts run on it.
-    if (copy !== undefined) await closedStep(context, plan, prepared, stage);
+    if (copy !== undefined && files !== undefined) await closedStep(context, plan, files, stage);
 
     // 7. The server that lasts.
-    const server = plan.workload && copy !== undefined ? await openStep(context, plan, prepared, copy) : undefined;
+    const opened = plan.workload && copy !== undefined && files !== undefined;
+    const server = opened ? await openStep(context, plan, files, copy) : undefined;
 
     // 8. It is a clone from here on; what only served the making goes.
     await clones.advance(plan, 'ready', signal);
@@ -99,6 +107,13 @@ async function copyStep(
   { restore: { record }, workload, scripts }: ClonePlan,
 ): Promise<EngineCopy | undefined> {
   if (!workload && scripts === undefined) return undefined;
+  if (record.members !== undefined) {
+    throw new StillpointError(
+      'clone-unsupported',
+      `backup ${recordPath(record)} is of several servers, and a clone runs one`,
+      { hint: 'leave --workload and --scripts out: the claims of all are made' },
+    );
+  }
   assertStartable(record);
   const { name, restore } = await engineOf(record);
   if (restore.copy !== undefined) return restore.copy;

@@ -82,7 +82,7 @@ function withDataStep(stored: StoredRecord, withData: boolean | undefined): Stor
 }
 
 async function confirmStep({ confirm }: DeleteContext, found: readonly StoredRecord[], yes: boolean): Promise<void> {
-  const lines = found.map(({ record }) => `${recordPath(record)}, ${fate(record)}`);
+  const lines = found.map(({ record }) => `${recordPath(record)} ${fate(record)}`);
   const what = lines.length === 1 ? `backup ${lines[0]}` : `these backups:\n  ${lines.join('\n  ')}\n`;
   if (yes || (await confirm(`delete ${what}${lines.length === 1 ? '? ' : ''}This cannot be undone.`))) return;
   const paths = found.map(({ record }) => recordPath(record)).join(', ');
@@ -176,7 +176,7 @@ function lastGood(registry: Registry, record: BackupRecord): StillpointError {
 
 function fate(record: BackupRecord): string {
   if (ownsData(record)) return `with ${contents(record)}`;
-  return `and ${contents(record)} left to the cluster that took it (--with-data deletes that too)`;
+  return `without ${contents(record)} of the cluster that took it (--with-data deletes that too)`;
 }
 
 function contents({ cuts, leftovers }: BackupRecord): string {

@@ -92,20 +92,33 @@ export function planImport(document: ExportedBackup, wishes: ImportWishes, facts
     }),
     exportedAt: exported.at,
   });
-  const runnerImage = wishes.image ?? (trusted ? theirs.runnerImage : undefined);
-  const serverImage = wishes.serverImage ?? (trusted ? theirs.workload?.image : undefined);
-  const { image: _, ...workload } = theirs.workload ?? {};
+  const images = {
+    runner: wishes.image ?? (trusted ? theirs.runnerImage : undefined),
+    server: wishes.serverImage,
+    trusted,
+  };
   return planned(
-    {
-      ...record,
-      ...defined({ runnerImage }),
-      workload: { ...workload, ...defined({ image: serverImage }) },
-    },
+    withImages(record, images),
     document.snapshots.map((snapshot) => ({
       ...snapshot,
       known: theirs.cuts.find(({ volume }) => volume === snapshot.volume),
     })),
   );
+}
+
+/** What restores run: as named, else as the file says where it is trusted. */
+function withImages(
+  { workload, members, ...record }: BackupRecord,
+  images: { readonly runner: string | undefined; readonly server: string | undefined; readonly trusted: boolean },
+): BackupRecord {
+  const run = <T extends { readonly image?: string | undefined }>({ image, ...rest }: T): Omit<T, 'image'> => {
+    return { ...rest, ...defined({ image: images.server ?? (images.trusted ? image : undefined) }) };
+  };
+  const each = members?.map((member) => ({
+    ...member,
+    ...(member.workload === undefined ? {} : { workload: run(member.workload) }),
+  }));
+  return { ...record, workload: run(workload ?? {}), ...defined({ runnerImage: images.runner, members: each }) };
 }
 
 /** Plans the import of a bare handle: of one volume, and without any proof. */
@@ -157,6 +170,7 @@ type TakenOver = Omit<
 function takenOver(theirs: BackupRecord): TakenOver {
   const { engine, flavour, serverVersion, serverIdentity, clusterUid, policy, trigger, mode, layout } = theirs;
   const { times, freezeWindowMs, budgetSeconds, freezes, position, proof, volumes, artifacts, settings } = theirs;
+  const { members, spreadMs } = theirs;
   return {
     ...{ engine, policy, trigger, mode, times, budgetSeconds, volumes },
     ...defined({
@@ -170,7 +184,7 @@ function takenOver(theirs: BackupRecord): TakenOver {
       position,
       proof,
     }),
-    ...defined({ artifacts, settings, warnings: theirs.warnings }),
+    ...defined({ artifacts, settings, members, spreadMs, warnings: theirs.warnings, workload: theirs.workload }),
   };
 }
 

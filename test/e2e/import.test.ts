@@ -390,7 +390,7 @@ describe('deleting an imported backup', () => {
     const deleted = await there('delete', 'orders-db/latest', '--yes');
     expect(deleted, deleted.stderr).toMatchObject({
       exitCode: 0,
-      stdout: expect.stringMatching(/1 snapshot left to the cluster that took it/),
+      stdout: expect.stringMatching(/deleted, without 1 snapshot of the cluster that took it/),
     });
     expect(await imported('orders-db')).toEqual([]);
     const again = await importSigned();
