@@ -11,13 +11,14 @@ import {
 } from '../../src/contract';
 import { timeLimit } from '../abort';
 import type { Plan } from '../engine';
-import { asStillpointError, StillpointError } from '../errors';
+import { asStillpointError, type StillpointError } from '../errors';
 import { changedFacts, type FrozenOutcome, plannedSnapshots, runFrozen } from '../frozen';
 import type { ArmedGuard, EventReason, StoredRecord } from '../ports';
 import { coverageFindings, type Preflight, preflight, refuseOnErrors, traceServer } from '../preflight';
 import { cutRecord, failedRecord, freezingRecord, succeededRecord, undoneRecord } from '../record';
 import { BackupTurn } from '../slot';
 import type { BackupContext } from './backup-context';
+import { changed, failedInTheMiddle, freezeLeft, notReady, planMissing } from './backup-errors';
 import { openRecord } from './open-record';
 import { sweep } from './sweep';
 import { isNotUndone, type NotUndone, undoHeld } from './undo-held';
@@ -221,14 +222,7 @@ class Backup {
     const { store, clock, config, signal, log } = this.#context;
     const { record } = this.#stored;
     const seconds = config.spec.readyTimeoutSeconds ?? JOB_DEFAULTS.readyTimeoutSeconds;
-    using limit = timeLimit(
-      clock,
-      seconds * 1000,
-      () =>
-        new StillpointError('ready-timeout', `the snapshots of backup ${record.id} were not ready after ${seconds} s`, {
-          hint: 'the cuts were made in time; if the storage is only slow to upload them, raise readyTimeoutSeconds',
-        }),
-    );
+    using limit = timeLimit(clock, seconds * 1000, () => notReady(record, seconds));
     log.info({ step: 'ready' }, 'step begins');
     const cuts = await store.ready(record.cuts, AbortSignal.any([limit.signal, signal]));
     await this.#update(succeededRecord(record, cuts, clock.now()));
@@ -273,30 +267,6 @@ class Backup {
   }
 }
 
-/** Exit code 3 says that nothing was touched: not any more, whatever it is that came in between. */
-function failedInTheMiddle(error: StillpointError): StillpointError {
-  const { code, message, hint, exitCode } = error;
-  if (exitCode !== 3) return error;
-  return new StillpointError(code, message, { cause: error, exitCode: 4, ...(hint === undefined ? {} : { hint }) });
-}
-
 function budgetMs({ spec }: BackupContext['config']): number {
   return (spec.budgetSeconds ?? JOB_DEFAULTS.budgetSeconds) * 1000;
-}
-
-function freezeLeft({ record, error }: NotUndone): StillpointError {
-  return new StillpointError('freeze-left', `what backup ${record.id} holds could not be undone: ${error.message}`, {
-    cause: error,
-    ...(error.hint === undefined ? {} : { hint: error.hint }),
-  });
-}
-
-function changed(message: string): StillpointError {
-  return new StillpointError('server-changed', message, {
-    hint: 'a failover or a restart happened meanwhile: run the backup again',
-  });
-}
-
-function planMissing(): never {
-  throw new StillpointError('internal', 'the checks found no error, but made no plan');
 }
