@@ -4,6 +4,7 @@
  */
 import { CommanderError } from 'commander';
 import { buildProgram } from './cli';
+import { complete, wordsToComplete } from './cli/completion';
 import { systemClock } from './clock';
 import { asStillpointError, type ExitCode, StillpointError } from './errors';
 import { createLog, type LogFormat } from './log';
@@ -30,8 +31,14 @@ async function main(): Promise<ExitCode> {
     colours: process.stdout.isTTY === true && process.stdout.hasColors(),
     confirm: ask,
   };
-  const program = buildProgram(RUNNER_VERSION, makeHandlers(world, terminal), print);
+  const handlers = makeHandlers(world, terminal);
+  const program = buildProgram(RUNNER_VERSION, handlers, print);
   try {
+    const words = wordsToComplete(process.argv);
+    if (words !== undefined) {
+      print(await complete(program, words, handlers));
+      return 0;
+    }
     await program.parseAsync(process.argv);
     return 0;
   } catch (thrown) {

@@ -125,7 +125,8 @@ export class KubeClient {
       const path = selectionPath(kind, selection, { limit: `${PAGE_SIZE}`, ...more });
       const page: ListPage<T> = await this.#call('list', kind, selection, { method: 'GET', path, ...how });
       next = page.metadata.continue || undefined;
-      yield { items: page.items, resourceVersion: page.metadata.resourceVersion };
+      // An empty list of metadata has null for its items.
+      yield { items: page.items ?? [], resourceVersion: page.metadata.resourceVersion };
     } while (next !== undefined);
   }
 
@@ -270,6 +271,6 @@ export class KubeClient {
 type Call = Parameters<KubeCalls['json']>[1];
 
 interface ListPage<T> {
-  readonly items: readonly T[];
+  readonly items: readonly T[] | null;
   readonly metadata: { readonly continue?: string; readonly resourceVersion: string };
 }

@@ -1,5 +1,14 @@
 /** Starts a policy's backup at once, as `kubectl create job --from=cronjob/…` does. */
-import { type BackupId, backupId, COMPONENTS, JOB_INDEX, JOB_INDEX_LABEL, LABELS, MOUNTS } from '../../src/contract';
+import {
+  type BackupId,
+  backupId,
+  COMPONENTS,
+  JOB_INDEX,
+  JOB_INDEX_LABEL,
+  type JobConfig,
+  LABELS,
+  MOUNTS,
+} from '../../src/contract';
 import { parseConfig } from '../config';
 import { StillpointError } from '../errors';
 import type { Clock } from '../ports';
@@ -61,7 +70,7 @@ export async function startJob(client: KubeClient, policy: JobRequest, clock: Cl
     uid: created.metadata.uid ?? '',
     backup: backupId(new Date(created.metadata.creationTimestamp ?? clock.now())),
     database: jobTemplate.metadata?.labels?.[LABELS.database],
-    registry: await registryOf(client, namespace, jobTemplate.spec),
+    registry: (await configOfJob(client, namespace, jobTemplate.spec))?.spec.registry.namespace,
   };
 }
 
@@ -79,18 +88,18 @@ async function createOnce(client: KubeClient, job: Omit<Job, 'apiVersion' | 'kin
   }
 }
 
-/** Where the policy says that its records are. Whoever may not read its ConfigMap says it on the command line. */
-async function registryOf(
+/** What a policy's Jobs are told. Whoever may not read its ConfigMap, or finds none that fits, says it on the command line. */
+export async function configOfJob(
   client: KubeClient,
   namespace: string,
   { template }: Job['spec'],
-): Promise<string | undefined> {
+): Promise<JobConfig | undefined> {
   const volumes = (template.spec.volumes ?? []) as readonly { readonly configMap?: { readonly name?: string } }[];
   const name = volumes.find(({ configMap }) => configMap !== undefined)?.configMap?.name;
   if (name === undefined) return undefined;
   try {
     const text = (await client.get(CONFIG_MAPS, { namespace, name }))?.data?.[MOUNTS.configFile];
-    return text === undefined ? undefined : parseConfig(text, `${namespace}/${name}`).spec.registry.namespace;
+    return text === undefined ? undefined : parseConfig(text, `${namespace}/${name}`);
   } catch (thrown) {
     if (thrown instanceof StillpointError) return undefined;
     throw thrown;

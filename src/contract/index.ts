@@ -6,6 +6,7 @@ export * from './engines';
 export * from './job-config';
 export * from './labels';
 export * from './names';
+export * from './next-run';
 export * from './record';
 export type { Infer, JsonSchema, Schema } from './schema';
 export * from './validate';

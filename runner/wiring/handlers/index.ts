@@ -3,6 +3,7 @@ import type { Handlers } from '../../cli';
 import type { World } from '../world';
 import { backupHandlers } from './backup';
 import { checkHandlers } from './checks';
+import { completionHandlers } from './completion';
 import { recordHandlers } from './records';
 import { removalHandlers } from './removal';
 import { restoreHandlers } from './restore';
@@ -16,5 +17,6 @@ export function makeHandlers(world: World, terminal: Terminal): Handlers {
     ...restoreHandlers(world),
     ...removalHandlers(world, terminal),
     ...checkHandlers(world, terminal),
+    ...completionHandlers(world),
   };
 }

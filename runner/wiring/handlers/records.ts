@@ -1,7 +1,8 @@
-/** `list`, `describe` and `wait`. */
+/** `list`, `status`, `describe` and `wait`. */
 import type { RecordHandlers } from '../../cli/records';
 import { describe } from '../../commands/describe';
 import { list } from '../../commands/list';
+import { status } from '../../commands/status';
 import { wait } from '../../commands/wait';
 import { instantOf, type Moment } from '../../output/duration';
 import type { World } from '../world';
@@ -22,9 +23,15 @@ export function recordHandlers(world: World, { print, note, colours }: Terminal)
       return '';
     },
 
+    async status(database, { maxAge: maxAgeMs, output, headers, ...options }) {
+      const { where, ...records } = await recordsOf(options, world);
+      await status({ ...records, clock, print, note }, { ...where, database, maxAgeMs, output, headers, colours });
+      return '';
+    },
+
     async describe(name, options) {
-      const { registry, where } = await recordsOf(options, world);
-      return await describe({ registry, clock }, name, { ...where, output: options.output });
+      const { where, ...records } = await recordsOf(options, world);
+      return await describe({ ...records, clock }, name, { ...where, output: options.output, colours });
     },
 
     async wait(name, options) {

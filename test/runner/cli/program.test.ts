@@ -1,8 +1,8 @@
 /** What the command line refuses before anything is asked of a cluster. */
 import { afterEach, describe, expect, test, vi } from 'vitest';
-import { buildProgram, type Handlers } from '../../runner/cli';
-import type { ListCommandOptions } from '../../runner/cli/records';
-import { ENGINE_NAMES } from '../../src/contract';
+import { buildProgram, type Handlers } from '../../../runner/cli';
+import type { ListCommandOptions } from '../../../runner/cli/records';
+import { ENGINE_NAMES } from '../../../src/contract';
 
 afterEach(() => void vi.unstubAllEnvs());
 
