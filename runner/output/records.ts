@@ -27,6 +27,7 @@ export function describeRecord(record: BackupRecord, now: Date): string {
       record.volumes.map((volume) => `${volume.name} (${volume.role})   claim ${volume.claim}${at(volume.mountPath)}`),
     ),
     section('Snapshots', record.cuts.map(describeCut)),
+    section('Members', (record.members ?? []).map(describeMember)),
     map('Position', record.position),
     record.proof === undefined ? '' : `Proof:\n${fields(proof(record.proof), '  ')}`,
     section('Warnings', record.warnings ?? []),
@@ -54,6 +55,9 @@ function identity(record: BackupRecord): [string, string][] {
     ['Status', record.phase],
     ['Layout', record.layout ?? ''],
     ['Held', `${heldText(record)}, of a budget of ${record.budgetSeconds} s`],
+    ...(record.spreadMs === undefined
+      ? []
+      : [['Spread', `${shortTime(record.spreadMs)} from the first cut seen to the last`] as [string, string]]),
   ];
 }
 
@@ -89,6 +93,14 @@ function describeCut(cut: BackupRecord['cuts'][number]): string {
   return `${cut.snapshot}   volume ${cut.volume}${size}   ${seen}${ready}${handle}`;
 }
 
+/** Of several servers each: what it is, for how long it was held, where its log stood. */
+function describeMember(member: NonNullable<BackupRecord['members']>[number]): string {
+  const { name, engine, flavour, serverVersion, freezeWindowMs, freezes, position } = member;
+  const server = `${flavour ?? engine} ${serverVersion ?? ''}`.trim();
+  const text = heldText({ freezes, freezeWindowMs });
+  return `${name}   ${server}   held ${text}   ${entries(position)}`.trimEnd();
+}
+
 function map(title: string, values: Readonly<Record<string, string>> | undefined): string {
   const known = Object.entries(values ?? {});
   return known.length === 0 ? '' : `${title}:\n${fields(known, '  ')}`;
@@ -109,7 +121,7 @@ function at(path: string | undefined): string {
 }
 
 /** What stood still and for how long: `862 ms (log-recycling)`; where nothing did, that. */
-export function heldText({ freezes, freezeWindowMs }: BackupRecord): string {
+export function heldText({ freezes, freezeWindowMs }: Pick<BackupRecord, 'freezes' | 'freezeWindowMs'>): string {
   if (freezeWindowMs === undefined) return 'none';
   return freezes === 'nothing' || freezes === undefined ? 'nothing' : `${shortTime(freezeWindowMs)} (${freezes})`;
 }
