@@ -91,6 +91,9 @@ export const ERRORS = {
   interrupted: failed('The runner was told to stop.'),
   'directory-unusable': refused('A folder for local backups cannot be read or written.'),
   'backup-not-found': { exitCode: 5, retryable: false, means: 'There is no such backup.' },
+  'policy-idle': refused(
+    'A policy takes no backup by itself: it is suspended, or its schedule never comes. A warning.',
+  ),
   'database-not-found': { exitCode: 5, retryable: false, means: 'There is no policy and no backup of this database.' },
   'backup-overdue': {
     exitCode: 9,

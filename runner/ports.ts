@@ -6,8 +6,8 @@ import type {
   BackupRecord,
   Cut,
   Held,
-  JobConfig,
   Phase,
+  PolicyConfig,
   RecordedVolume,
   VolumeSelection,
 } from '../src/contract';
@@ -214,7 +214,7 @@ export interface PastEvent {
 export interface Schedules {
   list(where: Pick<RecordFilter, 'namespace' | 'database'>): Promise<readonly Schedule[]>;
   /** What a policy's Jobs are told; undefined for who may not read it. */
-  configOf(schedule: Schedule): Promise<JobConfig | undefined>;
+  configOf(schedule: Schedule): Promise<PolicyConfig | undefined>;
   /** The Events of a policy's backups, oldest first; none for who may not read them. */
   events(schedule: Schedule): Promise<readonly PastEvent[]>;
 }

@@ -5,9 +5,9 @@ import {
   COMPONENTS,
   JOB_INDEX,
   JOB_INDEX_LABEL,
-  type JobConfig,
   LABELS,
   MOUNTS,
+  type PolicyConfig,
 } from '../../src/contract';
 import { parseConfig } from '../config';
 import { StillpointError } from '../errors';
@@ -42,6 +42,8 @@ export interface JobRequest {
   readonly name: string;
   /** The runner's arguments; those of the CronJob when left out. */
   readonly args?: readonly string[] | undefined;
+  /** With other arguments: whether what it does may need the policy's guard. */
+  readonly mayNeedGuard?: boolean | undefined;
 }
 
 /** Makes a Job of a policy's CronJob. Throws policy-not-found. */
@@ -62,7 +64,7 @@ export async function startJob(client: KubeClient, policy: JobRequest, clock: Cl
         { apiVersion: 'batch/v1', kind: 'CronJob', name: cronJob.metadata.name, uid: cronJob.metadata.uid ?? '' },
       ],
     },
-    spec: policy.args === undefined ? jobTemplate.spec : once(jobTemplate.spec, policy.args),
+    spec: policy.args === undefined ? jobTemplate.spec : once(jobTemplate.spec, policy.args, policy.mayNeedGuard),
   });
   return {
     name,
@@ -93,7 +95,7 @@ export async function configOfJob(
   client: KubeClient,
   namespace: string,
   { template }: Job['spec'],
-): Promise<JobConfig | undefined> {
+): Promise<PolicyConfig | undefined> {
   const volumes = (template.spec.volumes ?? []) as readonly { readonly configMap?: { readonly name?: string } }[];
   const name = volumes.find(({ configMap }) => configMap !== undefined)?.configMap?.name;
   if (name === undefined) return undefined;
@@ -130,16 +132,12 @@ async function findPolicy(client: KubeClient, { namespace, name }: JobRequest): 
 }
 
 /** The same pod with other arguments, tried once; one that freezes nothing needs no guard. */
-function once(spec: Job['spec'], args: readonly string[]): Job['spec'] {
+function once(spec: Job['spec'], args: readonly string[], mayNeedGuard = false): Job['spec'] {
   const containers = spec.template.spec.containers.map((container) => ({ ...container, args: [...args] }));
+  const template = { ...spec.template, spec: { ...spec.template.spec, containers } };
+  if (mayNeedGuard && spec.completionMode === 'Indexed') return { ...spec, backoffLimitPerIndex: 0, template };
   const { completionMode: _, backoffLimitPerIndex: __, successPolicy: ___, ...plain } = spec;
-  return {
-    ...plain,
-    completions: 1,
-    parallelism: 1,
-    backoffLimit: 0,
-    template: { ...spec.template, spec: { ...spec.template.spec, containers } },
-  };
+  return { ...plain, completions: 1, parallelism: 1, backoffLimit: 0, template };
 }
 
 /**
@@ -190,6 +188,7 @@ export async function endOfJob(waiting: Waiting, job: StartedJob): Promise<JobEn
   const { namespace, name, uid } = job;
   try {
     return await until(waiting, PODS, { namespace, labels: { 'batch.kubernetes.io/controller-uid': uid } }, (pod) => {
+      if (isGuard(pod)) return undefined;
       const reason = stuckOn(pod);
       if (reason !== undefined) {
         throw new StillpointError('wait-impossible', `job ${namespace}/${name} cannot start: ${reason}`);

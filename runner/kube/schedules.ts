@@ -1,5 +1,5 @@
 /** Policies as the cluster runs them. */
-import { COMPONENTS, type JobConfig, LABELS } from '../../src/contract';
+import { COMPONENTS, LABELS, type PolicyConfig } from '../../src/contract';
 import type { PastEvent, RecordFilter, Schedule, Schedules } from '../ports';
 import type { KubeClient } from './client';
 import { isForbidden } from './errors';
@@ -28,7 +28,7 @@ export class KubernetesSchedules implements Schedules {
     });
   }
 
-  async configOf(schedule: Schedule): Promise<JobConfig | undefined> {
+  async configOf(schedule: Schedule): Promise<PolicyConfig | undefined> {
     const { namespace, policy: name } = schedule;
     const cronJob = this.#cronJobs.get(schedule) ?? (await this.#client.get(CRON_JOBS, { namespace, name }));
     return cronJob && (await configOfJob(this.#client, namespace, cronJob.spec.jobTemplate.spec));

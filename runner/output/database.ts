@@ -1,6 +1,6 @@
 /** One database in full, as people and scripts read it. Pure. */
 import { stringify } from 'yaml';
-import { type BackupRecord, backupIdTime, JOB_DEFAULTS, type JobConfig } from '../../src/contract';
+import { type BackupRecord, backupIdTime, JOB_DEFAULTS, membersOf, type PolicyConfig } from '../../src/contract';
 import { type DatabaseState, healthOf, nextOf } from '../overview';
 import type { PastEvent, RecordSummary, Schedule } from '../ports';
 import { age } from './duration';
@@ -23,7 +23,7 @@ export interface DatabaseDetails {
 export interface PolicyDetails {
   readonly schedule: Schedule;
   /** Undefined for who may not read it. */
-  readonly config: JobConfig | undefined;
+  readonly config: PolicyConfig | undefined;
 }
 
 export interface DatabaseStyle extends Pick<TableStyle, 'colours'> {
@@ -66,10 +66,7 @@ function identity({ state, lastGood, lastFailed, policies }: DatabaseDetails, no
   return [
     ['Name', database],
     ['Namespace', namespace],
-    [
-      'Engine',
-      `${last?.flavour ?? engine ?? policies[0]?.config?.spec.engine ?? ''} ${last?.serverVersion ?? ''}`.trim(),
-    ],
+    ['Engine', `${last?.flavour ?? engine ?? engineOf(policies[0]?.config)} ${last?.serverVersion ?? ''}`.trim()],
     ['Server', server(lastGood, policies)],
     ['Status', healthOf(state, now)],
     ['Last good', lastGood === undefined ? 'never' : goodText(lastGood, now)],
@@ -83,7 +80,7 @@ function identity({ state, lastGood, lastFailed, policies }: DatabaseDetails, no
 
 function server(lastGood: BackupRecord | undefined, policies: readonly PolicyDetails[]): string {
   const { workload } = lastGood ?? {};
-  const hosts = policies.flatMap(({ config }) => (config === undefined ? [] : [hostOf(config)]));
+  const hosts = policies.flatMap(({ config }) => (config === undefined ? [] : hostsOf(config)));
   const parts = [
     ...new Set(hosts),
     ...(workload?.pod === undefined ? [] : [`pod ${workload.pod}`]),
@@ -93,8 +90,13 @@ function server(lastGood: BackupRecord | undefined, policies: readonly PolicyDet
   return parts.join(', ');
 }
 
-function hostOf({ spec: { connection } }: JobConfig): string {
-  return `host ${connection.host}:${connection.port}`;
+function hostsOf(config: PolicyConfig): readonly string[] {
+  return membersOf(config).map(({ config: { connection } }) => `host ${connection.host}:${connection.port}`);
+}
+
+function engineOf(config: PolicyConfig | undefined): string {
+  const engines = config === undefined ? [] : membersOf(config).map((member) => member.config.engine);
+  return [...new Set(engines)].join(', ');
 }
 
 function goodText(record: BackupRecord, now: Date): string {

@@ -5,6 +5,7 @@ import {
   COMPONENTS,
   ENGINE_NAMES,
   FINALIZER,
+  GROUP,
   LABELS,
   MANAGED_BY,
   PHASES,
@@ -74,12 +75,14 @@ export function recordIn(object: ConfigMap): BackupRecord {
 export function summaryOf(object: KubeObject): RecordSummary | undefined {
   const { labels = {} } = object.metadata;
   const { [LABELS.namespace]: namespace, [LABELS.database]: database, [LABELS.backup]: id } = labels;
-  const engine = ENGINE_NAMES.find((name) => name === labels[LABELS.engine]);
+  const engine = ENGINES.find((name) => name === labels[LABELS.engine]);
   const phase = PHASES.find((name) => name === labels[LABELS.phase]);
   const trigger = TRIGGERS.find((name) => name === labels[LABELS.trigger]);
   if (!namespace || !database || !id || !engine || !phase || !trigger) return undefined;
   return { namespace, database, id, engine, phase: isOnItsWayOut(object, phase) ? 'deleting' : phase, trigger };
 }
+
+const ENGINES: readonly BackupRecord['engine'][] = [...ENGINE_NAMES, GROUP];
 
 function isOnItsWayOut({ metadata }: KubeObject, phase: Phase): boolean {
   return metadata.deletionTimestamp !== undefined && ENDED.includes(phase);

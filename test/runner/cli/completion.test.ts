@@ -32,7 +32,7 @@ describe('completion', () => {
     ['list --eng', '--engine :4'],
     ['ls --eng', '--engine :4'],
     ['doctor --res', ':4'],
-    ['list --engine ', `${ENGINE_NAMES.join(' ')} :4`],
+    ['list --engine ', `${ENGINE_NAMES.join(' ')} group :4`],
     ['list --engine=my', '--engine=mysql :4'],
     ['list -o j', 'json :4'],
     ['wait --for=su', '--for=succeeded :4'],
