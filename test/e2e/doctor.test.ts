@@ -2,7 +2,7 @@
 import { BackupVolume, type RedisBackupProps } from 'stillpoint';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { PolicyFinding } from '../../runner/output/findings';
-import { apply, KINDS, list, remove } from './harness/cluster';
+import { KINDS, list } from './harness/cluster';
 import { makeNamespace, type TestNamespace } from './harness/namespace';
 import { applyRedisPolicy, type PolicyOptionsOf, type TestPolicy } from './harness/policy';
 import { recordsOf, snapshotsLeft } from './harness/records';
@@ -69,22 +69,6 @@ test('a rehearsal freezes, proves and lets go, with the guard, and leaves no bac
   const path = `${namespace.name}/rehearsed/${record?.id}`;
   expect(await stillpoint('delete', path, '--yes')).toMatchObject({ exitCode: 0 });
   expect(await recordsOf(policy)).toEqual([]);
-});
-
-test('a rehearsal keeps away while a backup is at work', async () => {
-  await policyOf('busy');
-  const lease = {
-    ...KINDS.lease,
-    metadata: { name: 'stillpoint-busy', namespace: namespace.name },
-    spec: { holderIdentity: 'somebody', leaseDurationSeconds: 3600, renewTime: '2026-01-01T00:00:00.000000Z' },
-  };
-  await apply([lease]);
-  const before = await pauses();
-  const answer = await doctor('busy', '--rehearse', '--yes');
-  await remove(KINDS.lease, 'stillpoint-busy', namespace.name);
-  expect(answer.exitCode, answer.stdout).toBe(6);
-  expect(answer.stdout).toMatch(/^error +backup-in-progress +freeze of/);
-  expect(await pauses()).toBe(before);
 });
 
 test('all policies of a namespace are looked at, the worst first, each finding with its remedy', async () => {
