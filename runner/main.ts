@@ -16,6 +16,10 @@ import type { World } from './wiring/world';
 const inPod = process.env.KUBERNETES_SERVICE_HOST !== undefined;
 const logFormat: LogFormat = inPod ? 'json' : 'text';
 
+// Whoever reads (head) may have had enough: what is at work, a backup even, is not broken off for that.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error;
+});
 process.exitCode = await main();
 // Idle connections to the API server may still be open; what was printed has to be out first.
 process.stdout.write('', () => process.exit());

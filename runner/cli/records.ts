@@ -121,7 +121,7 @@ A database without a policy counts for --max-age only when it is named.\n${examp
     .addOption(timeout('30m'))
     .addHelpText(
       'after',
-      `\nlatest is here the newest backup of any state.\n${examples(['stillpoint wait latest -n shop', 'stillpoint wait shop/orders-db/20261121020000 --for cut'])}`,
+      `\nlatest is here the newest backup of any state: after stillpoint backup, the one that was begun. ready and succeeded are\nthe same: every snapshot can be restored from. It ends at once with 4 when what is waited for can no longer come.\n${examples(['stillpoint wait latest -n shop', 'stillpoint wait shop/orders-db/20261121020000 --for cut'])}`,
     )
     .action(handle((backup: string, options: WaitCommandOptions) => handlers.wait(backup, options)));
 }
