@@ -8,6 +8,8 @@ export * from './databases/mysql';
 export * from './databases/postgres';
 export * from './databases/redis';
 export * from './databases/redis-sentinel';
+export * from './in-place-access';
+export * from './pre-deployment';
 export * from './registry';
 export * from './restore';
 export type { RunnerPodProps } from './runner-pod';

@@ -7,6 +7,7 @@ import {
   FINALIZER,
   GROUP,
   LABELS,
+  labelValue,
   MANAGED_BY,
   PHASES,
   type Phase,
@@ -45,6 +46,7 @@ export function labelsOf(record: BackupRecord): Record<string, string> {
     ...identityOf(record),
     [LABELS.phase]: record.phase,
     [LABELS.trigger]: record.trigger,
+    ...(record.revision === undefined ? {} : { [LABELS.revision]: labelValue(record.revision) }),
     ...(record.held === undefined ? {} : { [LABELS.held]: `${mayHold(record)}` }),
   };
 }
