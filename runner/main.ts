@@ -30,6 +30,7 @@ async function main(): Promise<ExitCode> {
   const print = (text: string): void => void process.stdout.write(text);
   const terminal: Terminal = {
     print,
+    printed: (text) => new Promise((resolve) => void process.stdout.write(text, () => resolve())),
     note: (text) => void process.stderr.write(`${text}\n`),
     // Knows NO_COLOR, FORCE_COLOR and terminals that have none.
     colours: process.stdout.isTTY === true && process.stdout.hasColors(),

@@ -96,8 +96,8 @@ async function listed(command: string, registry: string, words: readonly string[
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   let lines = 0;
-  child.stdout.on('data', (chunk: Buffer) => {
-    for (const byte of chunk) lines += byte === 10 ? 1 : 0;
+  child.stdout.setEncoding('utf8').on('data', (chunk: string) => {
+    lines += chunk.split('\n').length - 1;
   });
   const ended = once(child, 'close');
   let peak = 0;

@@ -9,7 +9,7 @@ import type { World } from '../world';
 import { recordsOf } from './context';
 import type { Terminal } from './terminal';
 
-export function recordHandlers(world: World, { print, note, colours }: Terminal): RecordHandlers {
+export function recordHandlers(world: World, { print, printed, note, colours }: Terminal): RecordHandlers {
   const { clock, signal } = world;
   const instant = (moment: Moment | undefined): Date | undefined => moment && instantOf(moment, clock.now());
   return {
@@ -18,7 +18,7 @@ export function recordHandlers(world: World, { print, note, colours }: Terminal)
       const chosen = { ...where, database, selector, engine, phases, since: instant(since), until: instant(until) };
       // Page by page: ten thousand records are printed, not gathered.
       for await (const text of list({ registry, clock, note }, { ...chosen, sortBy, output, headers, colours })) {
-        print(text);
+        await printed(text);
       }
       return '';
     },
