@@ -209,9 +209,15 @@ export interface Job extends KubeObject {
 export interface CronJob extends KubeObject {
   readonly spec: {
     readonly schedule: string;
+    readonly timeZone?: string;
     readonly suspend?: boolean;
     readonly jobTemplate: { readonly metadata?: Partial<ObjectMeta>; readonly spec: Job['spec'] };
     readonly [more: string]: unknown;
+  };
+  readonly status?: {
+    readonly lastScheduleTime?: string;
+    readonly lastSuccessfulTime?: string;
+    readonly active?: readonly object[];
   };
 }
 
@@ -230,6 +236,7 @@ export interface KubeEvent extends KubeObject {
   readonly reason: string;
   readonly message: string;
   readonly type: string;
+  readonly lastTimestamp?: string | null;
   readonly [more: string]: unknown;
 }
 

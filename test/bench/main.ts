@@ -23,6 +23,7 @@ const ON_A_CLUSTER: Readonly<Record<string, () => Promise<Bench>>> = {
   cluster: () => import('./cluster'),
   cuts: () => import('./cuts'),
   freezes: () => import('./freezes'),
+  list: () => import('./list'),
 };
 
 const BENCHES = { ...LOCAL, ...(process.env.KUBECONFIG === undefined ? {} : ON_A_CLUSTER) };
