@@ -2,11 +2,13 @@
  * All that can be known before anything is touched (safety rule 2). `backup` stops at the first error in it, `doctor`
  * prints it.
  */
-import type { JobConfig, VolumeSelection } from '../src/contract';
+import { JOB_DEFAULTS, type JobConfig, type VolumeSelection } from '../src/contract';
 import { checkCoverage, withMounts } from './coverage';
 import type { Engine, EngineSession, Plan, PlanRequest, Target } from './engine';
 import { StillpointError } from './errors';
+import { operatorFindings } from './operators';
 import type { CutRequest, Finding, Guards, Log, Platform, ServerPlace, SnapshotStore, Volume } from './ports';
+import { probeFindings } from './probes';
 
 export interface PreflightContext {
   readonly config: JobConfig;
@@ -53,6 +55,7 @@ export async function preflight(context: PreflightContext, id: string): Promise<
       ...(await access),
       ...serverFindings,
       ...guardFindings(plan, context),
+      ...surroundingFindings(plan, place, config),
       ...(await store.check(mounted, cutsHow(plan))),
     ];
     return {
@@ -160,6 +163,16 @@ function guardFindings(plan: Plan | undefined, { guards, config }: PreflightCont
       message: `what this backup holds at ${members} outlives its session, and this run has no guard that could undo it`,
       hint: 'take it by a Job of its policy (stillpoint backup, kubectl create job --from=cronjob/…), synthesised anew if it is of an earlier version',
     },
+  ];
+}
+
+/** Whether somebody around the server may not bear what a plan holds: an operator, a probe. */
+function surroundingFindings(plan: Plan | undefined, place: ServerPlace, { spec }: JobConfig): readonly Finding[] {
+  if (plan === undefined) return [];
+  const { name, operator, probes = [] } = place;
+  return [
+    ...operatorFindings(operator, plan, name),
+    ...probeFindings(probes, plan, spec.budgetSeconds ?? JOB_DEFAULTS.budgetSeconds, name),
   ];
 }
 
