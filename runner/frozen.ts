@@ -72,6 +72,7 @@ class FrozenRun {
   readonly #cuts: Cut[] = [];
   #window: Window | undefined;
   #turned = false;
+  #prepared: Disposable | undefined;
   #before: Observation | undefined;
   #proof: Proof | undefined;
   #firstAskedAt: Date | undefined;
@@ -97,10 +98,18 @@ class FrozenRun {
     if (!this.#turned && this.#mayHold(step)) {
       this.#turned = true;
       await this.#context.beforeFreeze?.(this.#context.signal);
+      await this.#prepare();
     }
     if (step.kind === 'act') await this.#act(step);
     else await this.#cut(step);
     log.info({ step: stepName(step), ms: Math.round(clock.monotonic() - started) }, 'step done');
+  }
+
+  /** The last thing before the freeze: what is prepared must not grow old. */
+  async #prepare(): Promise<void> {
+    const { store, request, signal } = this.#context;
+    const first = this.#plan.steps.find((step) => step.kind === 'cut');
+    this.#prepared = await store.prepare?.({ ...request, how: first?.how ?? 'individually' }, signal);
   }
 
   /** What outlives its session may be changed by any step; else only a freeze or a cut holds anything up. */
@@ -214,6 +223,7 @@ class FrozenRun {
 
   end(): void {
     this.#window?.[Symbol.dispose]();
+    this.#prepared?.[Symbol.dispose]();
   }
 
   /** The budget begins when the freeze has taken hold; without a freeze, when the first snapshot is asked for. */
