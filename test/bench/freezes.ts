@@ -140,9 +140,9 @@ function theirRows(
   samples: readonly FreezeSample[],
   ours: readonly BenchRow[],
 ): readonly BenchRow[] {
-  const line = `${engine.title}, ${storage.name}`;
+  const line = `${engine.title}, ${storage.name}: ${way.name}`;
   const at = (column: string): Place => ({ table: 'other ways', line, column });
-  const name = `freezes: ${line}, another way: ${way.name}`;
+  const name = `freezes: ${engine.title}, ${storage.name}, another way: ${way.name}`;
   const windows = samples.map((each) => each.windowMs);
   const stalls = samples.map((each) => each.stallMs);
   // Ours in its default mode, on the same server and storage, in the same run.
@@ -151,11 +151,11 @@ function theirRows(
     const base = ours.find(({ place }) => place?.line === own && place.column === `freeze window, ${how}`)?.value;
     if (base === undefined || base <= 0) return [];
     const value = Math.round((median(windows) / base) * 10) / 10;
-    return [{ name: `${name}: times ours, ${how}`, value, unit: '×', place: at(`${way.name}: × ours, ${how}`) }];
+    return [{ name: `${name}: times ours, ${how}`, value, unit: '×', place: at(`× ours, ${how}`) }];
   });
   return [
-    { ...timesRow(`${name}: held`, windows), place: at(`${way.name}: held`) },
-    timesRow(`${name}: longest commit`, stalls),
+    { ...timesRow(`${name}: held`, windows), place: at('held') },
+    { ...timesRow(`${name}: longest commit`, stalls), place: at('longest commit') },
     ...ratios,
   ];
 }
