@@ -28,6 +28,8 @@ export interface FrozenContext {
   readonly budgetMs: number;
   /** Waited for once, right before the first step that may hold anything up: a wait here keeps nobody waiting. */
   readonly beforeFreeze?: ((signal: AbortSignal) => Promise<void>) | undefined;
+  /** The longest that {@link beforeFreeze} may take: a session that is told how long to live has to outlive that. */
+  readonly waitMs?: number | undefined;
   readonly clock: Clock;
   readonly log: Log;
   /** Ends everything: SIGTERM, a lost Lease, a lost session, a lost guard. */
@@ -127,8 +129,14 @@ class FrozenRun {
       FREEZE_LIMIT_MS,
       () => new StillpointError('freeze-timeout', `step ${step.name} did not end within ${FREEZE_LIMIT_MS / 1000} s`),
     );
-    await this.#within(limit, (within) => step.run({ ...within, remainingMs: () => this.#context.budgetMs }));
+    await this.#within(limit, (within) => step.run({ ...within, remainingMs: () => this.#ahead() }));
     if (step.freezes === true) this.#openWindow();
+  }
+
+  /** What a step before the window may count on: the budget, and as long as its turn has not come the wait for that. */
+  #ahead(): number {
+    const { budgetMs, waitMs = 0 } = this.#context;
+    return this.#turned ? budgetMs : budgetMs + waitMs;
   }
 
   async #cut(step: Extract<PlanStep, { kind: 'cut' }>): Promise<void> {

@@ -160,6 +160,22 @@ describe('the executor of plans', () => {
     expect(events).toEqual(['thaw']);
   });
 
+  it('gives what comes before its turn the time to wait for that, and the freeze its budget', async () => {
+    const { events, context } = scene();
+    const told: Record<string, number> = {};
+    const tell = (name: string, freezes = false): PlanStep => ({
+      kind: 'act',
+      name,
+      freezes,
+      run: async ({ remainingMs }) => {
+        told[name] = remainingMs();
+      },
+    });
+    const steps = [tell('prepare'), tell('freeze', true), tell('held'), ...plan(events).steps.slice(1)];
+    await runFrozen(plan(events, { steps }), { ...context, beforeFreeze: async () => undefined, waitMs: 600_000 });
+    expect(told).toEqual({ prepare: 605_000, freeze: 5_000, held: 5_000 });
+  });
+
   it('freezes nothing when its turn does not come', async () => {
     const { events, context } = scene();
     const busy = new StillpointError('controller-busy', 'others are at it');

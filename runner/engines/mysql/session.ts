@@ -9,12 +9,15 @@ import { Connection, configuredEndpoint, type Row } from './connection';
 import { readIdentity, readOwnIdentity, readPaths, readServer, type ServerFacts } from './facts';
 import { planBackup } from './plan';
 
+/** As long as nothing is held: longer than any backup waits for its turn, or for its storage. */
+const UNARMED_SECONDS = 86_400;
+
 /**
  * Settings of our own session. A lock that does not come must not queue the world up (safety rule 4): the server's own
  * default is a day or a year. The network timeouts end a session whose client is gone in the middle of a packet.
  */
 const SESSION_SETTINGS =
-  `SET SESSION lock_wait_timeout = ${JOB_DEFAULTS.lockTimeoutSeconds}, ` +
+  `SET SESSION wait_timeout = ${UNARMED_SECONDS}, lock_wait_timeout = ${JOB_DEFAULTS.lockTimeoutSeconds}, ` +
   "net_read_timeout = 10, net_write_timeout = 10, autocommit = 1, time_zone = '+00:00'";
 
 /**
@@ -22,9 +25,6 @@ const SESSION_SETTINGS =
  * the 5 s of safety rule 8.
  */
 const SERVER_GRACE_SECONDS = 2;
-
-/** Between statements that hold nothing: longer than any backup waits for its storage. */
-const UNARMED_SECONDS = 86_400;
 
 /** Opens the session: direct to its server, with the settings that end it when the runner is gone. */
 export async function openSession(target: Target, _log: Log, signal: AbortSignal): Promise<MySqlSession> {
