@@ -50,7 +50,7 @@ export async function startSmallServers(namespace: string, count: number): Promi
 /** The policy of one of them: writes wait from the beginning of its dump until the cut is seen, and no guard is needed. */
 export function applyManyPolicy(
   { service, port, namespace }: SmallServer,
-  { name, directCut }: { readonly name: string; readonly directCut: boolean },
+  { name, directCut, slots }: { readonly name: string; readonly directCut: boolean; readonly slots: number },
 ): Promise<TestPolicy> {
   const server = { name: service, namespace, credentials: 'many', volumes: [BackupVolume.fromServerPod('data')] };
   return applyPolicyOf(RedisBackup, server, {
@@ -60,7 +60,7 @@ export function applyManyPolicy(
     mode: RedisMode.RDB_PAUSED,
     directCut,
     deadline: DEADLINE,
-    registry: Registry.fromNamespace(thisRun.registry, 1),
+    registry: Registry.fromNamespace(thisRun.registry, slots),
   });
 }
 

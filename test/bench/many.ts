@@ -1,7 +1,7 @@
 /**
  * Many databases that are due in the same minute, against the snapshot controller's production defaults: how long is the one
  * held that is held longest, how long does the last one wait, and is everything done in the end? `many:40` takes 40 of them;
- * `many:direct` cuts directly. It keeps the controller busy for minutes: nothing else on the cluster is to take snapshots.
+ * `many:direct` cuts directly, `many:direct-without-turns` shows what turns are for. It keeps the controller busy for minutes: nothing else on the cluster is to take snapshots.
  */
 import type { BackupRecord } from '../../src/contract';
 import { KINDS, list } from '../e2e/harness/cluster';
@@ -25,23 +25,40 @@ const AT_A_TIME = 20;
 /** None waits for more than its own turn and its own cut: longer than this, something else was waited for. */
 const TARGET_MS = 1_000;
 
+interface Way {
+  readonly name: string;
+  readonly directCut: boolean;
+  readonly slots: number;
+}
+
+/** The last ones show what turns are for: by their names alone. */
+const WAYS: readonly Way[] = [
+  { name: 'plain', directCut: false, slots: 1 },
+  { name: 'direct', directCut: true, slots: 1 },
+  { name: 'plain-without-turns', directCut: false, slots: 0 },
+  { name: 'direct-without-turns', directCut: true, slots: 0 },
+];
+
 const LIMIT_SECONDS = 3_600;
 
 export async function bench({ parts }: BenchOptions): Promise<BenchRow[]> {
   const count = parts.map(Number).find((part) => part > 0) ?? DATABASES;
-  const ways = parts.includes('direct') ? [true] : parts.includes('plain') ? [false] : [false, true];
+  const named = WAYS.filter(({ name }) => parts.includes(name));
+  const ways = named.length > 0 ? named : WAYS.filter(({ slots }) => slots > 0);
   await using _run = await prepareRun();
   await using namespace = await makeNamespace('many');
   const servers = await startSmallServers(namespace.name, count);
   const rows: BenchRow[] = [];
-  for (const directCut of ways) rows.push(...(await allAtOnce(servers, directCut)));
+  for (const way of ways) rows.push(...(await allAtOnce(servers, way)));
   return rows;
 }
 
-async function allAtOnce(servers: readonly SmallServer[], directCut: boolean): Promise<readonly BenchRow[]> {
-  const way = directCut ? 'direct' : 'plain';
+async function allAtOnce(
+  servers: readonly SmallServer[],
+  { name: way, directCut, slots }: Way,
+): Promise<readonly BenchRow[]> {
   const policies = await inBatches(servers, (server, index) =>
-    applyManyPolicy(server, { name: `${way}-${index}`, directCut }),
+    applyManyPolicy(server, { name: `${way}-${index}`, directCut, slots }),
   );
   const began = Date.now();
   await inBatches(policies, (policy) => startBackup(policy));
