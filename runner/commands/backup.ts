@@ -11,13 +11,17 @@ import {
 } from '../../src/contract';
 import { timeLimit } from '../abort';
 import type { Plan } from '../engine';
-import { asStillpointError, StillpointError } from '../errors';
+import { asStillpointError, type StillpointError } from '../errors';
 import { changedFacts, type FrozenOutcome, plannedSnapshots, runFrozen } from '../frozen';
+import { engineOfAll, versionsOf } from '../member';
+import { factsOf } from '../merge-plans';
 import type { ArmedGuard, EventReason, StoredRecord } from '../ports';
-import { coverageFindings, type Preflight, preflight, refuseOnErrors, traceServer } from '../preflight';
+import { type Preflight, preflight, refuseOnErrors } from '../preflight';
 import { cutRecord, failedRecord, freezingRecord, succeededRecord, undoneRecord } from '../record';
 import { BackupTurn } from '../slot';
+import { coverageFindings, traceServer } from '../trace';
 import type { BackupContext } from './backup-context';
+import { changed, failedInTheMiddle, freezeLeft, notReady, planMissing } from './backup-errors';
 import { openRecord } from './open-record';
 import { sweep } from './sweep';
 import { isNotUndone, type NotUndone, undoHeld } from './undo-held';
@@ -92,16 +96,16 @@ class Backup {
         this.#turn.end(this.#stored.record.plannedSnapshots?.length ?? 0);
       });
       await this.#recheckStep(found, outcome);
-      await this.#cutStep(outcome);
+      await this.#cutStep(found, outcome);
     } finally {
       await found[Symbol.asyncDispose]();
     }
   }
 
   async #checkStep(): Promise<Preflight> {
-    const { log, run, readTarget } = this.#context;
+    const { log, run } = this.#context;
     log.info({ step: 'check' }, 'step begins');
-    const found = await preflight({ ...this.#context, target: await readTarget() }, run.id);
+    const found = await preflight(this.#context, run.id);
     for (const { severity, code, subject, message } of found.findings) {
       if (severity !== 'ok') log.warn({ code, subject }, message);
     }
@@ -111,7 +115,10 @@ class Backup {
       await found[Symbol.asyncDispose]();
       throw error;
     }
-    log.info({ step: 'check', server: found.session.server.version, place: found.place.name }, 'step done');
+    for (const { name, session, place } of found.members) {
+      const member = name === '' ? {} : { member: name };
+      log.info({ step: 'check', ...member, server: session.server.version, place: place.name }, 'step done');
+    }
     return found;
   }
 
@@ -147,8 +154,9 @@ class Backup {
   }
 
   async #freezeStep(found: Preflight, plan: Plan, guard: ArmedGuard | undefined): Promise<FrozenOutcome> {
-    const { run, config, store, clock, log, signal, namespace } = this.#context;
-    const { database, engine } = config.spec;
+    const { run, config, sources, store, clock, log, signal, namespace } = this.#context;
+    const { database } = config.spec;
+    const lost = found.members.map(({ session }) => session.lost);
     return await runFrozen(plan, {
       store,
       volumes: found.volumes,
@@ -159,7 +167,7 @@ class Backup {
       waitMs: (config.spec.deadlineSeconds ?? JOB_DEFAULTS.readyTimeoutSeconds) * 1000,
       clock,
       log,
-      signal: AbortSignal.any([signal, found.session.lost, ...(guard === undefined ? [] : [guard.lost])]),
+      signal: AbortSignal.any([signal, ...lost, ...(guard === undefined ? [] : [guard.lost])]),
       onThawed: () => this.#thawed(plan, guard),
       request: {
         id: run.id,
@@ -167,7 +175,7 @@ class Backup {
         labels: {
           [LABELS.managedBy]: MANAGED_BY,
           [LABELS.component]: COMPONENTS.snapshot,
-          [LABELS.engine]: engine,
+          [LABELS.engine]: engineOfAll(sources),
           [LABELS.database]: database,
           [LABELS.namespace]: namespace,
           [LABELS.backup]: run.id,
@@ -175,7 +183,7 @@ class Backup {
         annotations: {
           [ANNOTATIONS.jobUid]: run.owner.jobUid,
           ...(run.owner.pod === undefined ? {} : { [ANNOTATIONS.pod]: run.owner.pod }),
-          [ANNOTATIONS.serverVersion]: found.session.server.version,
+          [ANNOTATIONS.serverVersion]: versionsOf(found.members),
           [ANNOTATIONS.layout]: plan.layout,
         },
       },
@@ -196,40 +204,38 @@ class Backup {
     }
   }
 
-  async #cutStep(outcome: FrozenOutcome): Promise<void> {
-    this.#cut = this.#undone(cutRecord(this.#stored.record, outcome));
+  async #cutStep(found: Preflight, outcome: FrozenOutcome): Promise<void> {
+    this.#cut = this.#undone(cutRecord(this.#stored.record, outcome, found));
     await this.#update(this.#cut);
   }
 
-  async #recheck({ session, place, volumes }: Preflight, outcome: FrozenOutcome): Promise<void> {
-    const { platform, config, signal } = this.#context;
-    const now = await traceServer(platform, session, config);
-    if (now.uid !== place.uid) {
-      throw changed(
-        `the server ran in ${place.name} (${place.uid}) before the first cut, in ${now.name} (${now.uid}) after`,
-      );
+  async #recheck({ members }: Preflight, outcome: FrozenOutcome): Promise<void> {
+    const { platform, signal } = this.#context;
+    for (const member of members) {
+      const { name, session, place, volumes, source } = member;
+      const now = await traceServer(platform, session, source.config);
+      if (now.uid !== place.uid) {
+        throw changed(
+          `the server ran in ${place.name} (${place.uid}) before the first cut, in ${now.name} (${now.uid}) after`,
+        );
+      }
+      refuseOnErrors(await coverageFindings(session, now, volumes, source.config));
+      const answering = await session.whoAnswers(signal);
+      const { facts } = outcome.proof.after;
+      const proven = name === '' ? facts : factsOf(name, facts);
+      const expected = Object.fromEntries(Object.keys(answering).map((fact) => [fact, proven[fact] ?? 'unknown']));
+      const differences = changedFacts(expected, answering);
+      if (differences.length === 0) continue;
+      const { host } = source.config.connection;
+      throw changed(`host ${host} leads to another server now: ${differences.join(' and ')}`);
     }
-    refuseOnErrors(await coverageFindings(session, now, volumes, config));
-    const answering = await session.whoAnswers(signal);
-    const proven = outcome.proof.after.facts;
-    const expected = Object.fromEntries(Object.keys(answering).map((name) => [name, proven[name] ?? 'unknown']));
-    const differences = changedFacts(expected, answering);
-    if (differences.length === 0) return;
-    throw changed(`host ${config.spec.connection.host} leads to another server now: ${differences.join(' and ')}`);
   }
 
   async #readyStep(): Promise<void> {
     const { store, clock, config, signal, log } = this.#context;
     const { record } = this.#stored;
     const seconds = config.spec.readyTimeoutSeconds ?? JOB_DEFAULTS.readyTimeoutSeconds;
-    using limit = timeLimit(
-      clock,
-      seconds * 1000,
-      () =>
-        new StillpointError('ready-timeout', `the snapshots of backup ${record.id} were not ready after ${seconds} s`, {
-          hint: 'the cuts were made in time; if the storage is only slow to upload them, raise readyTimeoutSeconds',
-        }),
-    );
+    using limit = timeLimit(clock, seconds * 1000, () => notReady(record, seconds));
     log.info({ step: 'ready' }, 'step begins');
     const cuts = await store.ready(record.cuts, AbortSignal.any([limit.signal, signal]));
     await this.#update(succeededRecord(record, cuts, clock.now()));
@@ -274,30 +280,6 @@ class Backup {
   }
 }
 
-/** Exit code 3 says that nothing was touched: not any more, whatever it is that came in between. */
-function failedInTheMiddle(error: StillpointError): StillpointError {
-  const { code, message, hint, exitCode } = error;
-  if (exitCode !== 3) return error;
-  return new StillpointError(code, message, { cause: error, exitCode: 4, ...(hint === undefined ? {} : { hint }) });
-}
-
 function budgetMs({ spec }: BackupContext['config']): number {
   return (spec.budgetSeconds ?? JOB_DEFAULTS.budgetSeconds) * 1000;
-}
-
-function freezeLeft({ record, error }: NotUndone): StillpointError {
-  return new StillpointError('freeze-left', `what backup ${record.id} holds could not be undone: ${error.message}`, {
-    cause: error,
-    ...(error.hint === undefined ? {} : { hint: error.hint }),
-  });
-}
-
-function changed(message: string): StillpointError {
-  return new StillpointError('server-changed', message, {
-    hint: 'a failover or a restart happened meanwhile: run the backup again',
-  });
-}
-
-function planMissing(): never {
-  throw new StillpointError('internal', 'the checks found no error, but made no plan');
 }

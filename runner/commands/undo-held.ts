@@ -3,10 +3,10 @@
  * has usually done it long before (safety rule 8); then it is only written down who did.
  */
 import { isIP } from 'node:net';
-import type { BackupRecord, Held, HeldUndone, JobConfig } from '../../src/contract';
+import type { BackupRecord, Held, HeldUndone, PolicyConfig } from '../../src/contract';
 import { orAborted, timeLimit } from '../abort';
-import type { Engine, Target } from '../engine';
 import { asStillpointError, StillpointError } from '../errors';
+import { type MemberSource, sourceOf } from '../member';
 import type { Clock, GuardReport, Guards, Log, Platform, Registry, StoredRecord } from '../ports';
 import { undoneRecord } from '../record';
 
@@ -14,11 +14,10 @@ import { undoneRecord } from '../record';
 const UNDO_LIMIT_MS = 30_000;
 
 export interface UndoHeldContext {
-  readonly config: JobConfig;
+  readonly config: PolicyConfig;
   /** The database's namespace. */
   readonly namespace: string;
-  readonly engine: Engine;
-  readonly readTarget: () => Promise<Target>;
+  readonly sources: readonly MemberSource[];
   readonly platform: Platform;
   readonly registry: Registry;
   readonly guards?: Guards | undefined;
@@ -80,8 +79,7 @@ export async function undoHeldOf(
 
 async function undo(context: UndoHeldContext, record: BackupRecord, by: HeldUndone['by']): Promise<HeldUndone> {
   const report = await reportOn(context, record);
-  const target = await context.readTarget();
-  const found = await Promise.all((record.held ?? []).map((held) => undoAt(context, held, target)));
+  const found = await Promise.all((record.held ?? []).map((held) => undoAt(context, held)));
   const done = found.flatMap((each) => each.done);
   const byGuard = report !== undefined && !found.some(({ wasHeld }) => wasHeld);
   return {
@@ -107,8 +105,10 @@ interface UndoneAt {
 }
 
 /** At one server. A server that is gone has taken along what was held at it: neither a lock nor a setting outlives its process. */
-async function undoAt(context: UndoHeldContext, held: Held, target: Target): Promise<UndoneAt> {
-  const { engine, clock, log, signal } = context;
+async function undoAt(context: UndoHeldContext, held: Held): Promise<UndoneAt> {
+  const { sources, clock, log, signal } = context;
+  const { engine, readTarget } = sourceOf(sources, held);
+  const target = await readTarget();
   if (engine.guard === undefined) throw new StillpointError('internal', `the engine ${engine.name} undoes nothing`);
   using limit = timeLimit(
     clock,

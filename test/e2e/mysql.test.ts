@@ -10,7 +10,7 @@ import { LedgerWriter } from '../ledger/writer';
 import { QuietLog } from '../support/quiet-log';
 import { attemptBackup } from './harness/backup';
 import { KINDS, remove } from './harness/cluster';
-import { misbehave } from './harness/disk';
+import { misbehavingClass } from './harness/disk';
 import { nthPod, startBackup, type TestJob } from './harness/job';
 import { MYSQL_BACKUP_PASSWORD, startMySql, type TestMySql } from './harness/mysql';
 import { makeNamespace, type TestNamespace } from './harness/namespace';
@@ -132,10 +132,12 @@ describe.each(['mariadb:11.8', 'mysql:9'] as const)('%s', (image) => {
     /** Brings a backup to where every commit waits for a cut that does not come, and says when that began. */
     async function frozenBackup(
       ledger: LedgerWriter,
+      className: string,
     ): Promise<{ job: TestJob; policy: TestPolicy; runner: RunnerProcess }> {
       const policy = await applyMySqlPolicy(server, {
         name: 'lost',
         database: 'lost',
+        className,
         budget: Duration.seconds(BUDGET_SECONDS),
       });
       const job = await startBackup(policy);
@@ -156,11 +158,11 @@ describe.each(['mariadb:11.8', 'mysql:9'] as const)('%s', (image) => {
         },
       },
     ])('rule 8: $how, and writes go on within the budget and 5 s, and there is no backup', async ({ lose }) => {
-      await using _ = await misbehave({ cutDelayMs: 25_000 });
+      await using late = await misbehavingClass({ cutDelayMs: 25_000 });
       const ledger = await startLedger();
       await ledger.more(50);
       const from = Date.now();
-      const { job, policy, runner } = await frozenBackup(ledger);
+      const { job, policy, runner } = await frozenBackup(ledger, late.name);
       await lose(runner);
       await ledger.more(20);
       const stall = ledger.longestStallMs(from);

@@ -7,6 +7,7 @@ import { type GuardContext, guard } from '../../runner/commands/guard';
 import type { Engine, GuardSession } from '../../runner/engine';
 import { StillpointError } from '../../runner/errors';
 import type { GuardAnswer, GuardOrder, GuardPost } from '../../runner/ports';
+import type { MemberConfig } from '../../src/contract';
 import { FakeClock } from '../support/fake-clock';
 import { QuietLog } from '../support/quiet-log';
 
@@ -77,10 +78,12 @@ class Scene {
         scene.#closed = true;
       },
     };
+    const target = { connection: { host: 'db', port: 1, usernameFile: '' }, username: '' };
     const engine: Partial<Engine> = { name: 'postgres', guard: { open: async () => scene.#open() } };
     return {
-      engine: engine as Engine,
-      readTarget: async () => ({ connection: { host: 'db', port: 1, usernameFile: '' }, username: '' }) as never,
+      sources: [
+        { name: '', engine: engine as Engine, config: {} as MemberConfig, readTarget: async () => target as never },
+      ],
       post,
       events: { emit: async (_, __, message) => void scene.said.push(message) },
       clock: this.clock,
@@ -121,6 +124,7 @@ class Scene {
 }
 
 const unreachable = new StillpointError('server-unreachable', 'no connection');
+const interrupted = new StillpointError('interrupted', 'the runner was told to stop by SIGTERM');
 
 describe('a guard', () => {
   it('connects and arms before anything is held, and leaves alone what the runner lets go in time', async () => {
@@ -169,10 +173,11 @@ describe('a guard', () => {
     expect(scene.answers.slice(1)).toMatchObject([{ done: [] }, { done: ['unlocked db:1'] }]);
   });
 
-  it('rule 8: undoes when it is told to stop itself, and leaves', async () => {
+  it('rule 8: undoes when it is told to stop itself, and leaves as one that the Job has to replace', async () => {
     const scene = new Scene();
-    scene.at(1_000, { held: true }).at(2_000, () => scene.stop.abort());
-    expect(await scene.run()).toEqual(['armed', 'acted']);
+    scene.at(1_000, { held: true }).at(2_000, () => scene.stop.abort(interrupted));
+    await expect(scene.run()).rejects.toBe(interrupted);
+    expect(scene.answers.map(({ state }) => state)).toEqual(['armed', 'acted']);
     expect(scene.undoneAt).toEqual([2_000]);
   });
 
@@ -209,8 +214,9 @@ describe('a guard', () => {
   it('leaves after a while what it cannot undo: the record says so to a later run', async () => {
     const scene = new Scene();
     scene.fail = { undo: unreachable };
-    scene.at(1_000, { held: true }).at(2_000, () => scene.stop.abort());
-    expect(await scene.run()).toEqual(['armed']);
+    scene.at(1_000, { held: true }).at(2_000, () => scene.stop.abort(interrupted));
+    await expect(scene.run()).rejects.toBe(interrupted);
+    expect(scene.answers.map(({ state }) => state)).toEqual(['armed']);
     expect(scene.clock.monotonic()).toBeLessThan(40_000);
   });
 
@@ -239,7 +245,10 @@ describe('a guard', () => {
 
   it('of an engine that needs none is refused', async () => {
     const scene = new Scene();
-    const none = guard({ engine: { name: 'postgres' }, signal: scene.stop.signal } as unknown as GuardContext);
+    const none = guard({
+      sources: [{ engine: { name: 'postgres' } }],
+      signal: scene.stop.signal,
+    } as unknown as GuardContext);
     await expect(none).rejects.toMatchObject({ code: 'config-invalid' });
   });
 });

@@ -3,9 +3,11 @@ import { JOB_DEFAULTS } from '../../../src/contract';
 import type { PlanRequest } from '../../engine';
 import type { ErrorCode } from '../../errors';
 import type { Finding } from '../../ports';
+import { type ClusterView, clusterProblem } from './cluster';
 import type { ServerFacts } from './facts';
-import { modeOf, requestProblems } from './layout';
+import { modeOf, requestProblems, roleWanted } from './layout';
 import { atWork } from './persistence';
+import { grantHint } from './rights';
 import type { RedisSession } from './session';
 import { readState, type ServerState } from './state';
 import { SUPPORTED } from './versions';
@@ -13,6 +15,8 @@ import { SUPPORTED } from './versions';
 /** What the checks look at: pure data, so that each rule below is a function of it. */
 export interface CheckInput {
   readonly server: ServerFacts;
+  /** Undefined where the server is no node of a cluster. */
+  readonly cluster?: ClusterView | undefined;
   readonly state: ServerState;
   readonly request: PlanRequest;
   /** The user's name, for the remedies. */
@@ -21,13 +25,13 @@ export interface CheckInput {
 
 /** Runs every check of a session against a request. */
 export async function checkSession(session: RedisSession, request: PlanRequest): Promise<readonly Finding[]> {
-  const { server, target } = session;
+  const { server, target, cluster: view } = session;
   if (!server.dialect.supported) return [unsupported(server)];
   const wrong = requestProblems(request);
   if (wrong.length > 0) return wrong;
   const seconds = target.connection.connectTimeoutSeconds ?? JOB_DEFAULTS.connectTimeoutSeconds;
   const state = await readState(session, AbortSignal.timeout(seconds * 1000));
-  return checkServer({ server, state, request, user: target.username });
+  return checkServer({ server, cluster: view, state, request, user: target.username });
 }
 
 /** Every rule, in the order in which a person would want to read them. */
@@ -35,6 +39,7 @@ export function checkServer(input: CheckInput): readonly Finding[] {
   const found = [
     ...rights(input),
     ...membership(input),
+    ...cluster(input),
     ...loading(input),
     ...persistence(input),
     ...lastWrites(input),
@@ -63,27 +68,56 @@ function* rights({ state, user }: CheckInput): Generator<Finding> {
     'privilege-missing',
     `user ${user}`,
     `user ${user} lacks the ${missingRights.length === 1 ? 'right' : 'rights'} ${missingRights.join(' ')}`,
-    `as an administrator: ACL SETUSER ${user} ${missingRights.join(' ')}; a managed server may not have the command at all`,
+    grantHint(user, missingRights),
   );
 }
 
-function* membership({ server }: CheckInput): Generator<Finding> {
-  if (server.clustered) {
+function* membership({ server, state: { info }, request }: CheckInput): Generator<Finding> {
+  const { primary } = server;
+  const wanted = roleWanted(request.options);
+  if (wanted === 'master' && primary !== undefined) {
     yield error(
       'server-unsafe',
       'server',
-      'the server is a node of a cluster, which this version does not back up: one node has only its part of the keys',
-      'back up a server that is no node of a cluster',
+      `the server is a replica of ${primary.host}:${primary.port}, and may have older data than one expects`,
+      'let host lead to the master, or say that a replica is to be backed up: role replica (RedisRole.REPLICA)',
     );
   }
-  if (server.role === 'slave') {
+  if (wanted === 'replica' && primary === undefined) {
     yield error(
       'server-unsafe',
       'server',
-      'the server is a replica: what its primary sends does not wait for a pause of writes',
-      'let host lead to the primary',
+      'the server is a master, and a replica is to be backed up: writes of clients would wait',
+      'let host lead to a replica, or leave out role replica',
     );
   }
+  if (wanted === 'replica' && primary !== undefined) yield* link(primary, info);
+}
+
+/** A replica that does not hear from its primary has whatever it had when it last did. */
+function* link({ host, port }: NonNullable<ServerFacts['primary']>, info: ServerState['info']): Generator<Finding> {
+  const { master_link_status: status, master_sync_in_progress: syncing } = info;
+  if (status === 'up' && syncing !== '1') return;
+  yield error(
+    'member-unsuitable',
+    'server',
+    syncing === '1'
+      ? `the replica is being given all the data of ${host}:${port}`
+      : `the link of the replica to ${host}:${port} is ${status ?? 'unknown'}`,
+    'wait until INFO replication has master_link_status up; the log of the replica says what is in the way',
+  );
+}
+
+function* cluster({ cluster: view, state }: CheckInput): Generator<Finding> {
+  if (view === undefined || state.clusterInfo === undefined) return;
+  const problem = clusterProblem(view, state.clusterInfo);
+  if (problem === undefined) return;
+  yield error(
+    'server-unsafe',
+    'cluster',
+    `the cluster cannot be backed up now: ${problem}`,
+    'wait until every slot has its master and none is being moved: redis-cli --cluster check',
+  );
 }
 
 function* loading({ state: { info } }: CheckInput): Generator<Finding> {

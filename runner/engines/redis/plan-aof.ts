@@ -10,7 +10,8 @@ import { cutsTogether } from './layout';
 import { letGo } from './let-go';
 import { Pause } from './pause';
 import { waitUntilIdle } from './persistence';
-import { type Position, positionOf, writesOf } from './position';
+import { type Position, placeInCluster, positionOf, writesOf } from './position';
+import { catchUp, type Lag } from './replica';
 import type { Info } from './replies';
 import type { RedisSession } from './session';
 import { change, OURS, settingsBefore, undoOf } from './settings';
@@ -26,19 +27,21 @@ export class AppendOnlyPlan implements Plan {
   readonly #undo: Held['undo'];
   #changed = false;
   #position: Position = {};
+  #lag: Lag = { position: {}, warnings: [] };
 
   constructor(
     private readonly session: RedisSession,
     request: PlanRequest,
   ) {
     const { endpoint, server } = session;
-    this.layout = cutsTogether(request) ? 'group' : request.volumes.length > 1 ? 'locked' : 'atomic';
+    this.layout = cutsTogether(request) ? 'group' : 'atomic';
     this.#pause = new Pause(session);
-    this.#undo = undoOf(server.settings, server.identity.runId ?? '');
+    this.#undo = undoOf(server.settings, server.identity.runId ?? '', session.target.connection.sentinel !== undefined);
     const { host, port } = endpoint;
     this.held =
       Object.keys(this.#undo).length === 0 ? [] : [{ member: `${host}:${port}`, host, port, undo: this.#undo }];
     this.steps = [
+      { kind: 'act', name: 'wait for rewrites', run: (within) => this.#waitForRewrites(within) },
       { kind: 'act', name: 'hold off rewrites', run: (within) => this.#holdOffRewrites(within) },
       { kind: 'act', name: 'pause writes', freezes: true, run: (within) => this.#pause.begin(within) },
       { kind: 'act', name: 'sync the append-only file', run: (within) => this.#sync(within) },
@@ -53,11 +56,9 @@ export class AppendOnlyPlan implements Plan {
   /** No write went in between, no rewrite began, the settings are ours still, and writes wait. */
   readonly observe = async (within: StepContext): Promise<Readonly<Record<string, string>>> => {
     const info = await this.session.info(within);
-    const { offset = '', aofBytes = '' } = writesOf(info);
     return {
       ...(await this.session.observe(within, info)),
-      offset,
-      aofBytes,
+      ...writesOf(info),
       rewrites: `${info.aof_rewrites ?? ''} done, ${info.aof_rewrite_in_progress ?? ''} at work`,
       ...(await this.#settingFacts(within)),
       ...(await this.#pause.fact(within)),
@@ -75,15 +76,25 @@ export class AppendOnlyPlan implements Plan {
   };
 
   readonly results = (): PlanResults => ({
-    position: { mode: 'aof', exact: 'true', ...this.#position },
+    position: {
+      mode: 'aof',
+      exact: 'true',
+      ...this.#position,
+      ...this.#lag.position,
+      ...placeInCluster(this.session.node),
+    },
     artifacts: {},
-    warnings: [],
+    warnings: this.#lag.warnings,
   });
 
-  async #holdOffRewrites(within: StepContext): Promise<void> {
+  /** One that is at work may take long, and the guard's deadline begins with the first setting that is ours. */
+  async #waitForRewrites(within: StepContext): Promise<void> {
     await this.#pause.prepare(within);
-    // One that is at work may take long, and the guard's deadline begins with the first setting that is ours.
+    this.#lag = await catchUp(this.session, within);
     await waitUntilIdle(() => this.session.info(within), within.signal);
+  }
+
+  async #holdOffRewrites(within: StepContext): Promise<void> {
     this.#changed = true;
     const { appendfsync: _, ...settings } = this.#ourSettings();
     await change(this.session.within(within), settings);

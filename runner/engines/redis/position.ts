@@ -1,4 +1,5 @@
 /** Where a server's data stands, out of INFO. Pure. */
+import type { ClusterMaster } from './cluster';
 import { type Info, keysOf } from './replies';
 import type { Dialect } from './versions';
 
@@ -20,6 +21,9 @@ export function positionOf(info: Info, dialect: Dialect, withFiles: boolean): Po
   const { master_replid: replid = '', aof_current_size: bytes, aof_base_size: base } = info;
   return {
     ...(offsetCounts(info, dialect) ? { replid, offset: offsetOf(info) } : {}),
+    ...(info.role === 'slave'
+      ? { primary: `${info.master_host}:${info.master_port}`, received: info.slave_read_repl_offset ?? '' }
+      : {}),
     keys: keysOf(info),
     ...(withFiles && bytes !== undefined ? { aofBytes: bytes, aofBaseBytes: base ?? '' } : {}),
   };
@@ -34,13 +38,27 @@ export function aofBytesAs(recorded: Position, copy: Info): number {
   return Number(all) - (recorded.aofBaseBytes === '0' ? Number(base) : 0);
 }
 
-/** What changes with every write, whatever is on: the offset, the changes since the last dump, the append-only files. */
+/** Which part of a cluster's keys this is: the slots, whose they were, and by which of the cluster's decisions. */
+export function placeInCluster(node: ClusterMaster | undefined): Position {
+  return node === undefined ? {} : { node: node.id, slots: node.slots, configEpoch: node.configEpoch };
+}
+
+/**
+ * What changes with every write, whatever is on: the changes since the last dump, the append-only files. Not the offset: a
+ * primary's pings to its replicas move it, and no pause holds those up [tried: Redis 8.0, Valkey 8.1].
+ */
 export function writesOf(info: Info): Readonly<Record<string, string>> {
   return {
-    offset: offsetOf(info),
     changes: info.rdb_changes_since_last_save ?? '',
     ...(info.aof_enabled === '1' ? { aofBytes: info.aof_current_size ?? '' } : {}),
   };
+}
+
+/** Where a server's data stood between two looks: without an offset where pings have moved that in between. */
+export function positionBetween(before: Info, after: Info, dialect: Dialect): Position {
+  const { replid, offset, ...rest } = positionOf(before, dialect, false);
+  const known = replid !== undefined && offset !== undefined && offsetOf(after) === offset;
+  return known ? { replid, offset, ...rest } : rest;
 }
 
 /** A replica's own place in what its primary sends; a primary's in what it has sent. */
