@@ -3,6 +3,7 @@
  * held that is held longest, how long does the last one wait, and is everything done in the end? `many:40` takes 40 of them;
  * `many:direct` cuts directly, `many:direct-without-turns` shows what turns are for. It keeps the controller busy for minutes: nothing else on the cluster is to take snapshots.
  */
+import { setTimeout as pause } from 'node:timers/promises';
 import type { BackupRecord } from '../../src/contract';
 import { KINDS, list } from '../e2e/harness/cluster';
 import { startBackup } from '../e2e/harness/job';
@@ -41,6 +42,9 @@ const WAYS: readonly Way[] = [
 
 const LIMIT_SECONDS = 3_600;
 
+/** A list of 200 Jobs is a megabyte: what looks must not be what is measured. */
+const LOOK_MS = 3_000;
+
 export async function bench({ parts }: BenchOptions): Promise<BenchRow[]> {
   const count = parts.map(Number).find((part) => part > 0) ?? DATABASES;
   const named = WAYS.filter(({ name }) => parts.includes(name));
@@ -75,6 +79,7 @@ async function allEnded(policies: readonly TestPolicy[], way: string): Promise<v
   await eventually(
     `the Jobs of ${policies.length} policies have ended`,
     async () => {
+      await pause(LOOK_MS);
       const jobs = (await list(KINDS.job, namespace)).filter(({ metadata }) =>
         (metadata?.ownerReferences ?? []).some(({ name }) => names.has(name)),
       );
