@@ -16,7 +16,7 @@ import type { Run } from './ports';
 import type { Preflight } from './preflight';
 import { recordedMembers, sharedFacts, spreadOf, withOutcome } from './record-members';
 
-export { mayHold, UNFINISHED } from '../src/contract';
+export { mayHold, ownsData, UNFINISHED } from '../src/contract';
 
 /** The record of a backup of which nothing is held any more. */
 export function undoneRecord(record: BackupRecord, undone: HeldUndone): BackupRecord {
@@ -45,6 +45,7 @@ export function pendingRecord(
     clusterUid: about.clusterUid,
     policy: config.metadata.name,
     trigger: config.spec.trigger ?? run.trigger,
+    ...(config.spec.revision === undefined ? {} : { revision: config.spec.revision }),
     mode: 'snapshot',
     owner: run.owner,
     phase: 'pending',

@@ -1,5 +1,5 @@
 /** What speaks against the deletion of one backup (safety rule 10). Pure. */
-import { isProtected, isVerified } from '../src/contract';
+import { type BackupRecord, isProtected, isVerified, ownsData } from '../src/contract';
 import { StillpointError } from './errors';
 import { recordPath } from './output/records';
 import type { StoredRecord } from './ports';
@@ -35,9 +35,12 @@ export function refuseDeletion(
   if (dependant !== undefined) {
     refuse(`is needed by backup ${dependant.record.id}`, `delete that one first: ${recordPath(dependant.record)}`);
   }
-  if (record.phase !== 'succeeded') return;
+  // One that was imported and stays in the storage can be imported again.
+  if (record.phase !== 'succeeded' || !ownsData(record)) return;
   const allTheSame = howElse === undefined ? '' : `; or, to be rid of it all the same:\n    ${howElse}`;
-  const good = others.filter((other) => other.record.phase === 'succeeded');
+  // What another cluster can delete any day does not stand in for a backup of our own.
+  const standsIn = (other: BackupRecord): boolean => record.imported !== undefined || ownsData(other);
+  const good = others.filter((other) => other.record.phase === 'succeeded' && standsIn(other.record));
   if (good.length === 0) {
     refuse('is the last good one of its database', `take another one first${allTheSame}`);
   }

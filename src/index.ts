@@ -7,6 +7,10 @@ export * from './databases/mongodb';
 export * from './databases/mysql';
 export * from './databases/postgres';
 export * from './databases/redis';
+export * from './databases/redis-sentinel';
+export * from './import-account';
+export * from './in-place-access';
+export * from './pre-deployment';
 export * from './registry';
 export * from './restore';
 export type { RetentionProps } from './retention';
@@ -18,5 +22,6 @@ export type {
   WeeklyScheduleOptions,
 } from './schedule';
 export { BackupSchedule, Weekday } from './schedule';
+export * from './scheduled-clone';
 export * from './snapshot-class';
 export * from './volumes';

@@ -17,7 +17,7 @@ import {
   type Retention,
   validate,
 } from './contract';
-import { type Cron, firesAt, parseCron } from './cron';
+import { type Cron, firesAt, parseCron } from './contract/cron';
 import { invalid } from './invalid';
 import type { PolicyNames } from './job-config';
 import { labelsOf } from './objects';

@@ -4,7 +4,7 @@ import { findRecord } from '../find-record';
 import { newestFirst } from '../listing';
 import { recordPath } from '../output/records';
 import type { Clock, Locks, RecordFilter, Registry, Remover, StoredRecord, Uses } from '../ports';
-import { UNFINISHED } from '../record';
+import { ownsData, UNFINISHED } from '../record';
 import { commit, type Look, mark, pathOf, withdraw } from '../removal';
 import { refuseDeletion } from '../rule-ten';
 
@@ -26,6 +26,8 @@ export interface DeleteOptions extends RecordFilter {
   readonly yes: boolean;
   /** Only say what would be deleted. */
   readonly dryRun?: boolean | undefined;
+  /** Of imported backups: delete what the storage holds too, although another cluster has taken it. */
+  readonly withData?: boolean | undefined;
 }
 
 /**
@@ -43,7 +45,7 @@ export async function* deleteBackups(
   await using leases = new AsyncDisposableStack();
   for (const stored of found) await runnerGoneStep(context, stored, leases);
   if (options.dryRun === true) {
-    yield* found.map(({ record }) => `backup ${recordPath(record)} would be deleted, with ${contents(record)}\n`);
+    yield* found.map(({ record }) => `backup ${recordPath(record)} would be deleted, ${fate(record)}\n`);
     return;
   }
   await confirmStep(context, found, options.yes);
@@ -51,7 +53,7 @@ export async function* deleteBackups(
   for (const stored of found) {
     try {
       await removeBackup(context, await markStep(context, stored, look));
-      yield `backup ${recordPath(stored.record)} deleted, with ${contents(stored.record)}\n`;
+      yield `backup ${recordPath(stored.record)} deleted, ${fate(stored.record)}\n`;
     } catch (thrown) {
       failures.push(asStillpointError(thrown));
     }
@@ -63,18 +65,30 @@ export async function* deleteBackups(
 async function findStep(
   { registry }: DeleteContext,
   names: readonly string[],
-  filter: RecordFilter,
+  { withData, ...filter }: DeleteOptions,
 ): Promise<readonly StoredRecord[]> {
   const found = new Map<string, StoredRecord>();
   for (const name of names) {
-    const stored = await findRecord(registry, name, filter);
+    const stored = withDataStep(await findRecord(registry, name, filter), withData);
     found.set(recordPath(stored.record), stored);
   }
   return [...found.values()].sort((one, other) => newestFirst(one.record, other.record));
 }
 
+/** From here on what the storage holds of an imported backup is ours, if its deletion was asked for. */
+function withDataStep(stored: StoredRecord, withData: boolean | undefined): StoredRecord {
+  const { record } = stored;
+  if (withData !== true) return stored;
+  if (record.imported === undefined) {
+    throw new StillpointError('usage-invalid', `backup ${recordPath(record)} was not imported`, {
+      hint: 'leave --with-data out: what the storage holds of it is deleted anyway',
+    });
+  }
+  return { ...stored, record: { ...record, imported: { ...record.imported, ownsData: true } } };
+}
+
 async function confirmStep({ confirm }: DeleteContext, found: readonly StoredRecord[], yes: boolean): Promise<void> {
-  const lines = found.map(({ record }) => `${recordPath(record)} with ${contents(record)}`);
+  const lines = found.map(({ record }) => `${recordPath(record)} ${fate(record)}`);
   const what = lines.length === 1 ? `backup ${lines[0]}` : `these backups:\n  ${lines.join('\n  ')}\n`;
   if (yes || (await confirm(`delete ${what}${lines.length === 1 ? '? ' : ''}This cannot be undone.`))) return;
   const paths = found.map(({ record }) => recordPath(record)).join(', ');
@@ -169,6 +183,11 @@ function changed({ record }: StoredRecord): never {
   throw new StillpointError('record-conflict', `backup ${recordPath(record)} was changed by somebody else meanwhile`, {
     hint: 'look at it again: stillpoint describe',
   });
+}
+
+function fate(record: BackupRecord): string {
+  if (ownsData(record)) return `with ${contents(record)}`;
+  return `without ${contents(record)} of the cluster that took it (--with-data deletes that too)`;
 }
 
 function contents({ cuts, leftovers }: BackupRecord): string {

@@ -26,6 +26,7 @@ export type OwnRule =
   | 'needed'
   | 'in-use'
   | 'no-retention'
+  | 'imported'
   | 'newest'
   | 'recent'
   | 'unfinished'
@@ -103,6 +104,7 @@ function judgePolicy<C extends Candidate>(
     const { record, usedBy = [] } = candidate;
     if (candidate.removalBegun === true) remove('begun', 'its removal has begun');
     else if (candidate.deletionAsked === true) askedFor(record, keep, remove);
+    else if (record.imported !== undefined) keep('imported', 'it was imported: it stays until somebody deletes it');
     else if (candidate.marked === true) keep('marked', 'somebody else is about to remove it');
     else if (record.phase !== 'succeeded') notGood(candidate, candidate === newestFirst[0], policy, now, keep, remove);
     else if (policy === undefined) keep('no-retention', `nothing says what is kept of policy ${record.policy}`);
@@ -171,8 +173,12 @@ function keepNeeded<C extends Candidate>(group: readonly C[], drafts: ReadonlyMa
   }
 }
 
-/** Good is what can be restored, and what nobody is about to remove. */
+/**
+ * Good is what can be restored, and what nobody is about to remove. One that was imported counts for no policy here: what it
+ * stands for may be another cluster's to delete.
+ */
 function isGood({ record, deletionAsked, removalBegun, marked }: Candidate): boolean {
+  if (record.imported !== undefined) return false;
   return record.phase === 'succeeded' && deletionAsked !== true && removalBegun !== true && marked !== true;
 }
 

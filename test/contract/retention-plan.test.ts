@@ -28,6 +28,9 @@ function rulesOf(candidates: readonly Candidate[], policies: readonly Policy[] =
 }
 
 const LAST_ONE = [policyOf({ keepLast: 1 })];
+const imported = { at: '2026-11-01T00:00:00.000Z', from: {}, ownsData: false } as unknown as NonNullable<
+  BackupRecord['imported']
+>;
 const held = [{ member: 'main', what: 'fsyncLock', facts: {} }] as unknown as BackupRecord['held'];
 
 const CASES: readonly [what: string, candidates: readonly Candidate[], rules: readonly string[]][] = [
@@ -123,6 +126,11 @@ const CASES: readonly [what: string, candidates: readonly Candidate[], rules: re
     'of a policy that nothing is known of all is kept',
     [daysAgo(0, { policy: 'gone' }), failedDaysAgo(30, { policy: 'gone' }), daysAgo(1), daysAgo(2)],
     ['no-retention last-good', 'no-retention', 'keepLast last-good', 'gone: keepLast'],
+  ],
+  [
+    'what was imported counts for no policy here, and stays',
+    [daysAgo(0, { imported }), daysAgo(1), daysAgo(2)],
+    ['imported', 'keepLast last-good', 'gone: keepLast'],
   ],
   [
     'a retention of another database or namespace says nothing',

@@ -47,6 +47,15 @@ const CASES: readonly [
   ],
   ['a snapshot of somebody else', [], { snapshots: [{ path: 'volumesnapshot/mine', uid: 'x' }], contents: [] }, []],
   [
+    'the content of another database, whose name begins alike',
+    [],
+    {
+      snapshots: [{ path: 'volumesnapshot/x', uid: 'x', backup: { id, database: `${database}-2`, jobUid: 'x' } }],
+      contents: [{ ...content, of: { name: `${database}-2-data-${id}`, uid: 'x' } }],
+    },
+    [],
+  ],
+  [
     'one of another database, whose name begins alike',
     [],
     { snapshots: [], contents: [{ ...content, of: { name: `${database}-2-${id}x`, uid: 'x' } }] },
