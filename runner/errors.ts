@@ -129,6 +129,18 @@ export const ERRORS = {
     retryable: true,
     means: 'The clone could not be made, or its server did not come up.',
   },
+  'in-place-unsuitable': refused('The workload or the backup is of a kind that is not restored in place.'),
+  'workload-contested': refused(
+    'Something else sets the replicas of the workload: a restore in place would be undone in the middle.',
+  ),
+  'restore-declined': refused('Nobody said yes to what the restore would replace.'),
+  'in-place-stopped': {
+    exitCode: 7,
+    retryable: true,
+    means:
+      'A restore in place stopped on its way. Nothing is lost: the same command goes on with it, --undo goes back.',
+  },
+  'workload-not-found': { exitCode: 5, retryable: false, means: 'The workload of the backup is not there.' },
   'delete-refused': refused('The backup may not be deleted, or is not ours.'),
   'delete-incomplete': {
     exitCode: 4,

@@ -9,6 +9,8 @@ export * from './databases/postgres';
 export * from './databases/redis';
 export * from './databases/redis-sentinel';
 export * from './import-account';
+export * from './in-place-access';
+export * from './pre-deployment';
 export * from './registry';
 export * from './restore';
 export type { RunnerPodProps } from './runner-pod';

@@ -9,6 +9,7 @@ import {
   DEFAULT_SLOTS,
   FINALIZER,
   importAccess,
+  inPlaceAccess,
   LABELS,
   prepareAccess,
   prunerAccess,
@@ -71,19 +72,22 @@ function accessPage(): string {
     '## The account of clones on a schedule',
     'As `ScheduledClone` makes it, in the namespace of the clones: give them one of their own, since this account may read its Secrets, whose names it knows. The right on contents is given only where the backups are of another namespace.',
     accessTable(cloneAccess({ workload: true, elsewhere: true })),
+    '## People who restore in place',
+    '`InPlaceAccess` gives these rights to a group of people; no Job has them. PersistentVolumes have no namespace: who may change them can give any volume of the cluster to another claim.',
+    accessTable(inPlaceAccess(), 'can be left out'),
   ]);
 }
 
 const PLACES = { database: "the database's namespace", registry: 'the registry', cluster: 'the cluster' } as const;
 
-function accessTable(needs: readonly AccessNeed[]): string {
+function accessTable(needs: readonly AccessNeed[], without = 'can be left out: `clusterAccess: false`'): string {
   return table(
     ['where', 'what', 'verbs', 'why'],
     needs.map(({ scope, apiGroup, resource, verbs, names, why, optional }) => [
       PLACES[scope],
       `\`${resource}\`${apiGroup === '' ? '' : ` (\`${apiGroup}\`)`}${names === undefined ? '' : `: only ${names.map((name) => `\`${name}\``).join(', ')}`}`,
       verbs.join(', '),
-      `${why}${optional === true ? ' (can be left out: `clusterAccess: false`)' : ''}`,
+      `${why}${optional === true ? ` (${without})` : ''}`,
     ]),
   );
 }

@@ -1,5 +1,6 @@
 /** PostgreSQL. */
 import type { Engine } from '../../engine';
+import { attach, inPlace } from './attach';
 import { copy } from './copy';
 import { prepare } from './prepare';
 import { openSession } from './session';
@@ -12,5 +13,5 @@ export const engine: Engine = {
   capabilities: { freezeOutlivesSession: false, needsOffline: false, hasServer: true },
   defaultPort: 5432,
   open: openSession,
-  restore: { withoutRecord: true, prepare, server: serverCommand, inspect, copy },
+  restore: { withoutRecord: true, prepare, attach, inPlace, server: serverCommand, inspect, copy },
 };

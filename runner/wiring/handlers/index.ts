@@ -15,7 +15,7 @@ export function makeHandlers(world: World, terminal: Terminal): Handlers {
   return {
     ...backupHandlers(world),
     ...recordHandlers(world, terminal),
-    ...restoreHandlers(world),
+    ...restoreHandlers(world, terminal),
     ...cloneHandlers(world),
     ...travelHandlers(world),
     ...removalHandlers(world, terminal),
