@@ -57,7 +57,8 @@ async function twoBackups(
   return { place, older, newer: await addBackup(place, '2026-10-02T02:00:00Z') };
 }
 
-function pruneHere(): Promise<PruneResult> {
+/** A prune of one database alone, in this process. */
+function pruneHere(database: string): Promise<PruneResult> {
   const { client } = base;
   const world = { clock: systemClock, log };
   return prune(
@@ -69,7 +70,7 @@ function pruneHere(): Promise<PruneResult> {
       remover: new KubernetesRemover(client, world),
       holder: randomUUID(),
     },
-    { namespace: space.name },
+    { namespace: space.name, database },
   );
 }
 
@@ -94,7 +95,7 @@ const commitOf =
 
 test('two prunes at once do what one does, and neither fails', async () => {
   const { place } = await twoBackups('two-prunes');
-  const results = await Promise.all([pruneHere(), pruneHere()]);
+  const results = await Promise.all([pruneHere('two-prunes'), pruneHere('two-prunes')]);
   for (const { left } of results) expect(left).toEqual([]);
   expect(results.flatMap(({ removed }) => removed).length).toBeGreaterThanOrEqual(1);
   expect(await good(place)).toEqual(['20261002020000']);
@@ -105,7 +106,7 @@ test('rule 10: a prune in the midst of a deletion counts what is about to go as 
   const held = gate.hold(commitOf(newer));
   const deletion = stillpoint('delete', recordPath(newer.record), '--yes');
   const commit = await held;
-  expect((await pruneHere()).removed).toEqual([]);
+  expect((await pruneHere('delete-and-prune')).removed).toEqual([]);
   expect(await good(place)).toEqual(['20261002020000', '20261001020000']);
   commit.allow();
   // The prune took the mark for that of somebody who has crashed: then the deletion has to be asked for again.
@@ -117,7 +118,7 @@ test('rule 10: a prune in the midst of a deletion counts what is about to go as 
 test('rule 10: a deletion in the midst of a prune is refused: the other one is about to go', async () => {
   const { place, older, newer } = await twoBackups('prune-and-delete');
   const held = gate.hold(commitOf(older));
-  const pruning = pruneHere();
+  const pruning = pruneHere('prune-and-delete');
   const commit = await held;
   expect(await stillpoint('delete', recordPath(newer.record), '--yes')).toMatchObject({
     exitCode: 3,
@@ -131,7 +132,7 @@ test('rule 10: a deletion in the midst of a prune is refused: the other one is a
 test('a restore that begins in the midst of a prune keeps its backup', async () => {
   const { place, older } = await twoBackups('restore-in-prune');
   const held = gate.hold(commitOf(older));
-  const pruning = pruneHere();
+  const pruning = pruneHere('restore-in-prune');
   const commit = await held;
   {
     const uses = new KubernetesUses(base.client, { namespace: thisRun.registry, clock: systemClock, log });
@@ -143,7 +144,7 @@ test('a restore that begins in the midst of a prune keeps its backup', async () 
   }
   const { metadata } = (await read(KINDS.configMap, objectName(older), thisRun.registry)) ?? {};
   expect(Object.keys(metadata?.annotations ?? {}).filter((key) => key.startsWith(ANNOTATIONS.use))).toEqual([]);
-  expect((await pruneHere()).removed).toEqual([recordPath(older.record)]);
+  expect((await pruneHere('restore-in-prune')).removed).toEqual([recordPath(older.record)]);
 });
 
 test('rule 10: what is being restored is neither pruned nor deleted, until its restore ends or is killed', async () => {
@@ -153,19 +154,20 @@ test('rule 10: what is being restored is neither pruned nor deleted, until its r
     return resource === 'configmaps' && operation === 'CREATE' && namespace === space.name;
   });
   const restore = startStillpoint('restore', name, '--claim', 'copy');
-  const journal = await held;
+  const ended = restore.answer.then(({ stderr }) => Promise.reject(new Error(stderr)));
+  const journal = await Promise.race([held, ended]);
   expect((await stillpoint('prune', '--dry-run', '-n', space.name)).stdout).toMatch(
     /20261001020000 .* keep +in-use: in use by restore copy/,
   );
   // Both look on until the restore has renewed its mark.
-  const [pruned, deleted] = await Promise.all([pruneHere(), stillpoint('delete', name, '--yes')]);
+  const [pruned, deleted] = await Promise.all([pruneHere('in-use'), stillpoint('delete', name, '--yes')]);
   expect(pruned.removed).toEqual([]);
   expect(deleted).toMatchObject({ exitCode: 6, stderr: expect.stringContaining('is in use by restore copy') });
   expect(await good(place)).toHaveLength(2);
   restore.kill();
   await restore.answer;
   journal.refuse();
-  expect((await pruneHere()).removed).toEqual([name]);
+  expect((await pruneHere('in-use')).removed).toEqual([name]);
   expect(await good(place)).toEqual(['20261002020000']);
 });
 
@@ -181,10 +183,12 @@ test('what is deleted with kubectl while it is in use goes when it is not', asyn
       namespace: thisRun.registry,
     },
   );
-  expect((await pruneHere()).removed).toEqual([]);
+  expect((await pruneHere('asked-in-use')).removed).toEqual([]);
   expect(await snapshotsOnStorage()).toContain(older.record.cuts[0]?.handle);
   expect(use.lost.aborted).toBe(false);
   await kept.disposeAsync();
-  await eventually('it is removed', async () => (await pruneHere()).removed.includes(recordPath(older.record)));
+  await eventually('it is removed', async () =>
+    (await pruneHere('asked-in-use')).removed.includes(recordPath(older.record)),
+  );
   expect(await snapshotsOnStorage()).not.toContain(older.record.cuts[0]?.handle);
 });

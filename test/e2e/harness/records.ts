@@ -1,6 +1,6 @@
 /** The registry and the snapshots, as they are in the cluster. */
 import { parse } from 'yaml';
-import { type BackupRecord, fits, LABELS, RECORD, validate } from '../../../src/contract';
+import { type BackupRecord, COMPONENTS, fits, LABELS, RECORD, validate } from '../../../src/contract';
 import { type Anything, KINDS, list } from './cluster';
 import type { TestJob } from './job';
 import type { TestPolicy } from './policy';
@@ -8,7 +8,7 @@ import { thisRun } from './this-run';
 
 /** All records of a policy's database, oldest first. Each has to fit the schema. */
 export async function recordsOf(policy: TestPolicy): Promise<readonly BackupRecord[]> {
-  const selector = `${LABELS.namespace}=${policy.namespace},${LABELS.database}=${policy.database}`;
+  const selector = `${LABELS.component}=${COMPONENTS.record},${LABELS.namespace}=${policy.namespace},${LABELS.database}=${policy.database}`;
   const objects = await list(KINDS.configMap, thisRun.registry, selector);
   return objects.map(recordIn).sort((a, b) => (a.id < b.id ? -1 : 1));
 }
