@@ -33,6 +33,11 @@ export interface Member {
 /** A label's value has at most so many characters, and a volume's name is one. */
 const VOLUME_NAME_MAX = 63;
 
+/** How people know the server of a member: by the host of its policy. */
+export function hostOf({ connection }: Pick<MemberConfig, 'connection'>): string {
+  return connection?.host ?? 'no host';
+}
+
 /** The name of a member's volume in the backup: that of the policy where there is one member. Throws config-invalid. */
 export function volumeName(volume: string, member: string): string {
   const name = member === '' ? volume : `${volume}-${member}`;
@@ -54,6 +59,7 @@ export function engineOfAll(sources: readonly MemberSource[]): BackupRecord['eng
 /** The versions of all servers, for the snapshots' annotation. */
 export function versionsOf(members: readonly Member[]): string {
   return members
+    .filter(({ source }) => source.engine.capabilities.hasServer)
     .map(({ name, session }) => (name === '' ? session.server.version : `${name} ${session.server.version}`))
     .join(', ');
 }

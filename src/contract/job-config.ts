@@ -90,7 +90,7 @@ export const VOLUME = object({
 /** What a policy says of one database: how it is reached, what its files lie on, how it is held. */
 const MEMBER = {
   engine: oneOf(ENGINE_NAMES),
-  connection: CONNECTION,
+  connection: optional(CONNECTION),
   volumes: array(VOLUME, { minItems: 1 }),
   ignoreClaims: optional(array(name)),
   layout: optional(
@@ -191,4 +191,10 @@ export type Trigger = NonNullable<JobConfig['spec']['trigger']>;
 export function membersOf({ spec }: PolicyConfig): readonly { readonly name: string; readonly config: MemberConfig }[] {
   if (!('members' in spec)) return [{ name: '', config: spec }];
   return spec.members.map(({ name: member, ...config }) => ({ name: member, config }));
+}
+
+/** The same policy, asked for for another reason. */
+export function withTrigger(config: PolicyConfig, trigger: Trigger): PolicyConfig {
+  if (config.kind === GROUP_CONFIG_KIND) return { ...config, spec: { ...config.spec, trigger } };
+  return { ...config, spec: { ...config.spec, trigger } };
 }

@@ -1,9 +1,10 @@
 import type { Construct } from 'constructs';
-import type { DatabaseBackupProps } from '../backup-props';
+import type { DatabaseBackupProps, DatabaseProps } from '../backup-props';
 import { DatabaseBackup } from '../database-backup';
+import { DatabaseMember } from '../group-member';
 import { invalid } from '../invalid';
 import type { EngineDefinition } from '../job-config';
-import { VolumeRole } from '../volumes';
+import { type BackupVolume, VolumeRole } from '../volumes';
 
 /** What a copy of a Redis or Valkey server is made of, and what waits meanwhile. */
 export enum RedisMode {
@@ -56,7 +57,7 @@ export class RedisBackup extends DatabaseBackup {
 
   /** @internal */
   protected override _engine(props: RedisBackupProps): EngineDefinition {
-    this.checkVolumes(props);
+    checkVolumes(this, props.volumes);
     const together = props.groupSnapshotClass !== undefined && props.volumes.length > 1;
     if (!together && props.snapshotClass === undefined) {
       throw invalid(
@@ -74,15 +75,38 @@ export class RedisBackup extends DatabaseBackup {
       guarded: props.mode === undefined || props.mode === RedisMode.AOF,
     };
   }
+}
 
-  private checkVolumes({ volumes }: RedisBackupProps): void {
-    const of = (role: VolumeRole): number => volumes.filter((volume) => volume.role === role).length;
-    if (of(VolumeRole.DATA) !== 1 || of(VolumeRole.LOG) > 1 || of(VolumeRole.TABLESPACE) > 0) {
-      throw invalid(
-        this,
-        `has the volumes ${volumes.map(({ name, role }) => `${name} (${role})`).join(', ')}, and a server has one folder dir and at most one volume of its append-only files`,
-        'name one volume without a role, and that of appenddirname, where it has one, with VolumeRole.LOG',
-      );
-    }
+function checkVolumes(construct: Construct, volumes: readonly BackupVolume[]): void {
+  const of = (role: VolumeRole): number => volumes.filter((volume) => volume.role === role).length;
+  if (of(VolumeRole.DATA) !== 1 || of(VolumeRole.LOG) > 1 || of(VolumeRole.TABLESPACE) > 0) {
+    throw invalid(
+      construct,
+      `has the volumes ${volumes.map(({ name, role }) => `${name} (${role})`).join(', ')}, and a server has one folder dir and at most one volume of its append-only files`,
+      'name one volume without a role, and that of appenddirname, where it has one, with VolumeRole.LOG',
+    );
+  }
+}
+
+/**
+ * A Redis or Valkey server in a group, or a cluster of them with all its masters: writes are paused until all members are cut.
+ * What the copy is made of, the server itself decides: its append-only file where it has one, else a dump.
+ */
+export class RedisMember extends DatabaseMember {
+  private readonly volumes: BackupVolume[];
+
+  constructor(name: string, props: DatabaseProps) {
+    super(name, props);
+    this.volumes = props.volumes;
+  }
+
+  /** @internal */
+  protected override _check(group: Construct): void {
+    checkVolumes(group, this.volumes);
+  }
+
+  /** @internal */
+  protected override _engine(): EngineDefinition {
+    return { engine: 'redis', defaultPort: 6379, layout: 'auto', options: {}, guarded: true };
   }
 }
