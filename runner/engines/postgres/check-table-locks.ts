@@ -5,6 +5,7 @@ import type { Finding } from '../../ports';
 import type { ServerFacts } from './facts';
 import { openTableLocks, releaseAll } from './plan-locked';
 import type { PostgresSession } from './session';
+import type { NotLockable } from './table-locks';
 
 /** Looks at every database of the session's server, as the user who will lock. */
 export async function checkTableLocks(session: PostgresSession): Promise<readonly Finding[]> {
@@ -29,7 +30,7 @@ export async function checkTableLocks(session: PostgresSession): Promise<readonl
 }
 
 function lacks(
-  tables: readonly string[],
+  tables: readonly NotLockable[],
   database: string,
   user: string,
   { major }: Pick<ServerFacts['dialect'], 'major'>,
@@ -42,8 +43,10 @@ function lacks(
       severity: 'error',
       code: 'privilege-missing',
       subject: `user ${user}`,
-      message: `user ${user} may not lock table ${first}${others} of database ${database}`,
-      hint: lockRole(user, major),
+      message: `user ${user} may not lock table ${first.name}${others} of database ${database}`,
+      hint: first.seen
+        ? lockRole(user, major)
+        : `as a superuser in database ${database}: GRANT USAGE ON SCHEMA ${first.schema} TO "${user}"`,
     },
   ];
 }

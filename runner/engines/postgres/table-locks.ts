@@ -8,16 +8,19 @@ import type { Connection } from './connection';
 
 /** Temporary tables are their session's alone; the catalogues are the server's. */
 const TABLES = `
-  SELECT c.oid::text AS oid, format('%I.%I', n.nspname, c.relname) AS name
+  SELECT c.oid::text AS oid, format('%I.%I', n.nspname, c.relname) AS name, n.oid AS "schemaOid", quote_ident(n.nspname) AS schema
     FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
    WHERE c.relkind IN ('r', 'p') AND c.relpersistence <> 't'
      AND n.nspname NOT IN ('pg_catalog', 'information_schema') AND n.nspname !~ '^pg_toast'
    ORDER BY c.oid`;
 
-/** What LOCK TABLE … IN SHARE MODE asks for; pg_maintain has MAINTAIN, from 17. */
+/** What LOCK TABLE … IN SHARE MODE asks for; pg_maintain has MAINTAIN, from 17. A schema has to let one find its tables, too. */
 const NOT_LOCKABLE = (maintain: boolean): string => `
-  SELECT t.name FROM (${TABLES}) AS t
-   WHERE NOT has_table_privilege(t.oid::oid, 'UPDATE, DELETE, TRUNCATE${maintain ? ', MAINTAIN' : ''}')`;
+  SELECT name, schema, seen::text FROM (
+    SELECT t.*, has_schema_privilege(t."schemaOid", 'USAGE') AS seen,
+           has_table_privilege(t.oid::oid, 'UPDATE, DELETE, TRUNCATE${maintain ? ', MAINTAIN' : ''}') AS lockable
+      FROM (${TABLES}) AS t) AS looked
+   WHERE NOT (seen AND lockable) ORDER BY seen, name`;
 
 const HELD = `
   SELECT count(*)::text AS tables, pg_backend_pid()::text AS pid
@@ -48,6 +51,14 @@ const SERVER_GRACE_MS = 2_000;
 /** Lets time pass, unless the signal ends it. */
 export type Pause = (ms: number, signal: AbortSignal) => Promise<void>;
 
+/** A table that the user may not lock. */
+export interface NotLockable {
+  readonly name: string;
+  readonly schema: string;
+  /** Whether the user may use the schema at all. */
+  readonly seen: boolean;
+}
+
 /** The tables of one database. */
 export class TableLocks {
   #tables = 0;
@@ -62,15 +73,11 @@ export class TableLocks {
     return this.connection.lost;
   }
 
-  /** Tables that the user may not lock. */
-  async notLockable(maintain: boolean, signal?: AbortSignal): Promise<readonly string[]> {
-    const rows = await this.connection.rows(
-      `looking at the rights in ${this.database}`,
-      NOT_LOCKABLE(maintain),
-      [],
-      signal,
-    );
-    return rows.map(({ name }) => name ?? '');
+  /** Tables that the user may not lock, those first whose schema it may not look into. */
+  async notLockable(maintain: boolean, signal?: AbortSignal): Promise<readonly NotLockable[]> {
+    const what = `looking at the rights in ${this.database}`;
+    const rows = await this.connection.rows(what, NOT_LOCKABLE(maintain), [], signal);
+    return rows.map(({ name, schema, seen }) => ({ name: name ?? '', schema: schema ?? '', seen: seen === 'true' }));
   }
 
   /** Takes all locks, or none: each attempt is a short one. Throws freeze-timeout. */
