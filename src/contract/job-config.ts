@@ -17,6 +17,9 @@ export const MOUNTS = {
   tls: '/var/run/secrets/stillpoint/tls',
 } as const;
 
+/** What starts backups. */
+export const TRIGGERS = ['scheduled', 'manual', 'pre-deployment'] as const;
+
 /** The values that hold where the job config says nothing. */
 export const JOB_DEFAULTS = {
   budgetSeconds: 30,
@@ -140,7 +143,7 @@ const POLICY = {
   guardTimeoutSeconds: optional(
     integer({ minimum: 1, maximum: 3600, description: 'How long to wait for the guard before the freeze.' }),
   ),
-  trigger: optional(oneOf(['scheduled', 'manual', 'pre-deployment'])),
+  trigger: optional(oneOf(TRIGGERS)),
   registry: object({ namespace: optional(label), directory: optional(path) }),
   clusterScope: optional(
     boolean(

@@ -1,4 +1,5 @@
 import { ENGINE_NAMES, GROUP } from './engines';
+import { TRIGGERS } from './job-config';
 import { BACKUP_ID_PATTERN } from './names';
 import {
   anything,
@@ -171,7 +172,7 @@ export const RECORD = object(
       string({ description: 'The UID of the namespace kube-system: which Kubernetes cluster this was.' }),
     ),
     policy: string(),
-    trigger: oneOf(['scheduled', 'manual', 'pre-deployment']),
+    trigger: oneOf(TRIGGERS),
     mode: oneOf(['snapshot', 'dump', 'native']),
     layout: optional(
       string({ description: 'How the volumes became one consistent copy: atomic, backup-mode, group, locked.' }),
