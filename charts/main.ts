@@ -7,10 +7,11 @@ import { ordersRestore } from './orders-restore';
 import { ordersWal } from './orders-wal';
 import { registry } from './registry';
 import { sessions } from './sessions';
+import { shop } from './shop';
 
 const app = new App();
 // What a cluster has once comes first, so that `kubectl apply -f dist/` works on a cluster that has nothing yet.
 const cluster = registry(app);
-for (const chart of [orders, ordersWal, ordersGroup, ordersRestore, accounts, catalogue, sessions])
+for (const chart of [orders, ordersWal, ordersGroup, ordersRestore, accounts, catalogue, sessions, shop])
   chart(app).addDependency(cluster);
 app.synth();

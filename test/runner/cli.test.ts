@@ -2,7 +2,7 @@
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { buildProgram, type Handlers } from '../../runner/cli';
 import type { ListCommandOptions } from '../../runner/cli/records';
-import { ENGINE_NAMES } from '../../src/contract';
+import { ENGINE_NAMES, GROUP } from '../../src/contract';
 
 afterEach(() => void vi.unstubAllEnvs());
 
@@ -37,5 +37,7 @@ describe('the registry', () => {
 });
 
 test('an engine that there is not is refused, with those that there are', async () => {
-  await expect(parsed('list', '--engine', 'oracle')).rejects.toThrow(`Allowed choices are ${ENGINE_NAMES.join(', ')}`);
+  await expect(parsed('list', '--engine', 'oracle')).rejects.toThrow(
+    `Allowed choices are ${[...ENGINE_NAMES, GROUP].join(', ')}`,
+  );
 });
