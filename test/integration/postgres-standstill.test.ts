@@ -2,6 +2,8 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { EngineSession, Plan, PlanRequest } from '../../runner/engine';
 import { engine } from '../../runner/engines/postgres';
+import type { PostgresSession } from '../../runner/engines/postgres/session';
+import { TableLocks } from '../../runner/engines/postgres/table-locks';
 import { QuietLog } from '../support/quiet-log';
 import { BACKUP_USER, type PostgresFixture, postgresFixture } from './postgres-fixture';
 
@@ -136,6 +138,16 @@ describe.each([14, 18] as const)('a standstill of PostgreSQL %i', (version) => {
     expect(longest).toBeGreaterThan(300);
     expect(longest).toBeLessThan(1_500);
   }, 30_000);
+
+  it('rule 6: notices that its transaction has ended, although its session has not', async () => {
+    const connection = await (session as PostgresSession).openIn('postgres', never);
+    const locks = new TableLocks('postgres', connection, async () => undefined);
+    await locks.take(within);
+    expect(await locks.fact(within)).toMatch(/holds 3 tables/);
+    await connection.rows('ending it', 'ROLLBACK');
+    await expect(locks.fact(within)).rejects.toMatchObject({ code: 'proof-failed' });
+    await locks.release(within);
+  });
 
   it('rule 6: notices that a session which held locks is gone, and that the locks are', async () => {
     await freeze();
