@@ -44,13 +44,24 @@ export async function readTarget({ connection, engine, engineOptions }: MemberCo
       },
     );
   }
-  const { usernameFile, passwordFile, tls } = connection;
+  const { usernameFile, passwordFile, tls, sentinel } = connection;
   return {
     connection,
     username: await readSecret(usernameFile, 'user name'),
     password: passwordFile === undefined ? undefined : await readSecret(passwordFile, 'password'),
     tls: tls === undefined ? undefined : await readTls(tls),
+    ...(sentinel === undefined ? {} : { sentinel: await readSentinelLogin(sentinel) }),
     options: engineOptions,
+  };
+}
+
+async function readSentinelLogin({
+  usernameFile,
+  passwordFile,
+}: NonNullable<Connection['sentinel']>): Promise<NonNullable<Target['sentinel']>> {
+  return {
+    username: usernameFile === undefined ? '' : await readSecret(usernameFile, 'user name at the sentinels'),
+    password: passwordFile === undefined ? undefined : await readSecret(passwordFile, 'password at the sentinels'),
   };
 }
 

@@ -208,6 +208,6 @@ export abstract class DatabaseBackup extends BackupPolicy {
 
   /** @internal */
   protected override _secrets(props: DatabaseBackupProps): readonly MountedVolume[] {
-    return connectionVolumes(props);
+    return connectionVolumes(props, this._engine(props).sentinel);
   }
 }

@@ -1,7 +1,7 @@
 import type { Construct } from 'constructs';
 import { stringify } from 'yaml';
 import type { BackupPolicyProps, DatabaseBackupProps, DatabaseProps } from './backup-props';
-import { connectionOf } from './connection';
+import { connectionOf, type SentinelProps } from './connection';
 import {
   API_VERSION,
   DEFAULT_SLOTS,
@@ -33,6 +33,8 @@ export interface EngineDefinition {
   readonly connectTo?: string;
   readonly layout: NonNullable<JobConfig['spec']['layout']>;
   readonly options: Readonly<Record<string, string>>;
+  /** Who says which server is meant, where the host alone does not. */
+  readonly sentinel?: SentinelProps;
   /** Whether something of a backup outlives its session, so that its Job needs a guard. */
   readonly guarded?: boolean;
 }
@@ -129,7 +131,7 @@ export function groupConfigOf(
 export function databaseOf(props: DatabaseProps, engine: EngineDefinition): MemberConfig {
   return {
     engine: engine.engine,
-    connection: connectionOf(props, engine.defaultPort, engine.connectTo),
+    connection: connectionOf(props, engine),
     volumes: props.volumes.map((volume) => volume._toConfig()),
     ...(props.ignoreClaims === undefined ? {} : { ignoreClaims: props.ignoreClaims }),
     layout: engine.layout,

@@ -53,6 +53,7 @@ describe('dist/', () => {
       'orders-copy-prepare',
       'orders-db-backup',
       'sessions-db-backup',
+      'shop-backup',
       'stillpoint-pruner',
     ]);
   });

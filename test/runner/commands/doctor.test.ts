@@ -18,6 +18,7 @@ const context = {
     {
       name: '',
       config: { volumes: [] },
+      engine: { capabilities: { hasServer: true } },
       readTarget: async () => {
         throw new StillpointError('credentials-unreadable', 'no Secret');
       },
