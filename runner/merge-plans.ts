@@ -83,7 +83,8 @@ class Merged implements MergedPlan {
     this.#clock = clock;
     this.#members = members.map((member) => ({ member, parts: partsOf(member), begun: false }));
     const plans = members.map(({ plan }) => plan);
-    this.layout = commonOf(plans.map(({ layout }) => layout)) ?? 'group';
+    // Not `group`: that is one group snapshot. Each member's own stands with it in the record.
+    this.layout = commonOf(plans.map(({ layout }) => layout)) ?? 'mixed';
     this.freezes = commonOf(plans.map(({ freezes }) => freezes).filter((each) => each !== 'nothing')) ?? 'writes';
     this.statement = `every member was held from before the first cut until after the last; ${statements(members)}`;
     this.held = members.flatMap(({ of = '', plan: { held = [] } }) =>
