@@ -5,6 +5,7 @@
 import { type BackupRecord, GROUP, type Held, type MemberConfig } from '../src/contract';
 import type { Engine, EngineSession, Plan, PlanRequest, Target } from './engine';
 import { StillpointError } from './errors';
+import { named } from './merge-plans';
 import type { ServerPlace, Volume } from './ports';
 
 /** What a policy says of one of its databases, and what reaches it. */
@@ -32,6 +33,16 @@ export interface Member {
 
 /** A label's value has at most so many characters, and a volume's name is one. */
 const VOLUME_NAME_MAX = 63;
+
+/** Aborts when the session of a member is lost; where there are several, with an error that says whose. */
+export function lostOf({ name, session }: Pick<Member, 'name' | 'session'>): AbortSignal {
+  if (name === '') return session.lost;
+  const lost = new AbortController();
+  const lose = (): void => lost.abort(named(name, session.lost.reason));
+  if (session.lost.aborted) lose();
+  else session.lost.addEventListener('abort', lose, { once: true });
+  return lost.signal;
+}
 
 /** How people know the server of a member: by the host of its policy. */
 export function hostOf({ connection }: Pick<MemberConfig, 'connection'>): string {

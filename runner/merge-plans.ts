@@ -224,7 +224,7 @@ async function settled<T>(work: readonly Promise<T>[]): Promise<readonly T[]> {
 }
 
 /** The error with the member's name in front: in a group one has to know whose it is. */
-function named(name: string, thrown: unknown): StillpointError {
+export function named(name: string, thrown: unknown): StillpointError {
   const { code, message, hint, exitCode } = asStillpointError(thrown);
   const rest = hint === undefined ? { exitCode } : { exitCode, hint };
   return new StillpointError(code, `${name}: ${message}`, { ...rest, cause: thrown });

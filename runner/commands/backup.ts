@@ -13,7 +13,7 @@ import { timeLimit } from '../abort';
 import type { Plan } from '../engine';
 import { asStillpointError, type StillpointError } from '../errors';
 import { changedFacts, type FrozenOutcome, plannedSnapshots, runFrozen } from '../frozen';
-import { engineOfAll, hostOf, versionsOf } from '../member';
+import { engineOfAll, hostOf, lostOf, versionsOf } from '../member';
 import { factsOf } from '../merge-plans';
 import type { ArmedGuard, EventReason, StoredRecord } from '../ports';
 import { type Preflight, preflight, refuseOnErrors } from '../preflight';
@@ -156,7 +156,7 @@ class Backup {
   async #freezeStep(found: Preflight, plan: Plan, guard: ArmedGuard | undefined): Promise<FrozenOutcome> {
     const { run, config, sources, store, clock, log, signal, namespace } = this.#context;
     const { database } = config.spec;
-    const lost = found.members.map(({ session }) => session.lost);
+    const lost = found.members.map(lostOf);
     return await runFrozen(plan, {
       store,
       volumes: found.volumes,

@@ -3,13 +3,13 @@ import { parse, stringify } from 'yaml';
 import {
   type BackupRecord,
   COMPONENTS,
-  ENGINE_NAMES,
   FINALIZER,
   LABELS,
   MANAGED_BY,
   PHASES,
   type Phase,
   RECORD,
+  RECORDED_ENGINES,
   recordName,
   TRIGGERS,
   validate,
@@ -74,7 +74,7 @@ export function recordIn(object: ConfigMap): BackupRecord {
 export function summaryOf(object: KubeObject): RecordSummary | undefined {
   const { labels = {} } = object.metadata;
   const { [LABELS.namespace]: namespace, [LABELS.database]: database, [LABELS.backup]: id } = labels;
-  const engine = ENGINE_NAMES.find((name) => name === labels[LABELS.engine]);
+  const engine = RECORDED_ENGINES.find((name) => name === labels[LABELS.engine]);
   const phase = PHASES.find((name) => name === labels[LABELS.phase]);
   const trigger = TRIGGERS.find((name) => name === labels[LABELS.trigger]);
   if (!namespace || !database || !id || !engine || !phase || !trigger) return undefined;

@@ -9,3 +9,6 @@ export type EngineName = (typeof ENGINE_NAMES)[number];
 
 /** What records have in place of an engine's name where several databases were backed up together. */
 export const GROUP = 'group';
+
+/** What a record may be of. */
+export const RECORDED_ENGINES = [...ENGINE_NAMES, GROUP] as const;
