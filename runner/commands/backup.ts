@@ -13,7 +13,7 @@ import { timeLimit } from '../abort';
 import type { Plan } from '../engine';
 import { asStillpointError, type StillpointError } from '../errors';
 import { changedFacts, type FrozenOutcome, plannedSnapshots, runFrozen } from '../frozen';
-import { engineOfAll, versionsOf } from '../member';
+import { engineOfAll, hostOf, lostOf, versionsOf } from '../member';
 import { factsOf } from '../merge-plans';
 import type { ArmedGuard, EventReason, StoredRecord } from '../ports';
 import { type Preflight, preflight, refuseOnErrors } from '../preflight';
@@ -157,7 +157,7 @@ class Backup {
   async #freezeStep(found: Preflight, plan: Plan, guard: ArmedGuard | undefined): Promise<FrozenOutcome> {
     const { run, config, sources, store, clock, log, signal, namespace } = this.#context;
     const { database } = config.spec;
-    const lost = found.members.map(({ session }) => session.lost);
+    const lost = found.members.map(lostOf);
     return await runFrozen(plan, {
       store,
       volumes: found.volumes,
@@ -212,8 +212,8 @@ class Backup {
 
   async #recheck({ members }: Preflight, outcome: FrozenOutcome): Promise<void> {
     const { platform, signal } = this.#context;
-    for (const member of members) {
-      const { name, session, place, volumes, source } = member;
+    for (const { name, session, place, volumes, source } of members) {
+      if (!source.engine.capabilities.hasServer) continue;
       const now = await traceServer(platform, session, source.config);
       if (now.uid !== place.uid) {
         throw changed(
@@ -227,8 +227,7 @@ class Backup {
       const expected = Object.fromEntries(Object.keys(answering).map((fact) => [fact, proven[fact] ?? 'unknown']));
       const differences = changedFacts(expected, answering);
       if (differences.length === 0) continue;
-      const { host } = source.config.connection;
-      throw changed(`host ${host} leads to another server now: ${differences.join(' and ')}`);
+      throw changed(`host ${hostOf(source.config)} leads to another server now: ${differences.join(' and ')}`);
     }
   }
 

@@ -64,7 +64,9 @@ async function databaseFindings(context: DoctorContext): Promise<readonly Findin
 
 function reached(subject: string, { name, source, session, place, plan }: Member): Finding {
   const { flavour, version } = session.server;
-  const there = `${flavour ?? source.engine.name} ${version} in ${place.name}`;
+  const there = source.engine.capabilities.hasServer
+    ? `${flavour ?? source.engine.name} ${version} in ${place.name}`
+    : 'plain volumes, without a server';
   const planned = plan === undefined ? '' : `: layout ${plan.layout}, holds still: ${plan.freezes}`;
   return {
     severity: 'ok',

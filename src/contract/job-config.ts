@@ -109,7 +109,7 @@ export const VOLUME = object({
 /** What a policy says of one database: how it is reached, what its files lie on, how it is held. */
 const MEMBER = {
   engine: oneOf(ENGINE_NAMES),
-  connection: CONNECTION,
+  connection: optional(CONNECTION),
   volumes: array(VOLUME, { minItems: 1 }),
   ignoreClaims: optional(array(name)),
   layout: optional(
@@ -211,4 +211,11 @@ export type Trigger = NonNullable<JobConfig['spec']['trigger']>;
 export function membersOf({ spec }: PolicyConfig): readonly { readonly name: string; readonly config: MemberConfig }[] {
   if (!('members' in spec)) return [{ name: '', config: spec }];
   return spec.members.map(({ name: member, ...config }) => ({ name: member, config }));
+}
+
+/** The same policy, asked for for another reason: before a deployment, with what is deployed. */
+export function withTrigger(config: PolicyConfig, trigger: Trigger, revision?: string): PolicyConfig {
+  const asked = { trigger, ...(revision === undefined ? {} : { revision }) };
+  if (config.kind === GROUP_CONFIG_KIND) return { ...config, spec: { ...config.spec, ...asked } };
+  return { ...config, spec: { ...config.spec, ...asked } };
 }

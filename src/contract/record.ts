@@ -1,4 +1,4 @@
-import { ENGINE_NAMES, GROUP } from './engines';
+import { ENGINE_NAMES, RECORDED_ENGINES } from './engines';
 import { TRIGGERS } from './job-config';
 import { BACKUP_ID_PATTERN } from './names';
 import {
@@ -168,7 +168,7 @@ export const RECORD = object(
     id: string({ pattern: BACKUP_ID_PATTERN }),
     namespace: string({ description: "The database's namespace." }),
     database: string(),
-    engine: oneOf([...ENGINE_NAMES, GROUP], 'The kind of database; `group` where there are several.'),
+    engine: oneOf(RECORDED_ENGINES, 'The kind of database; `group` where there are several.'),
     flavour: optional(string()),
     serverVersion: optional(string()),
     serverIdentity: optional(

@@ -37,7 +37,7 @@ describe('the job config', () => {
         code: 'config-invalid',
         exitCode: 2,
         message: expect.stringMatching(
-          /apiVersion must be one of.*metadata\.name must match.*spec\.engine must be one of.*spec\.volumes|spec\.connection/s,
+          /apiVersion must be one of.*metadata\.name must match.*spec\.volumes is missing.*spec\.engine must be one of/s,
         ),
       }),
     );

@@ -13,7 +13,8 @@ export const OPTIONS = {
 } as const;
 
 /** The layout of a request: what it says, or for `auto` the one that holds least and is safe. */
-export function chooseLayout({ layout, volumes, atomicStore, groupClass }: PlanRequest): Layout {
+export function chooseLayout({ layout, volumes, atomicStore, groupClass, standstill }: PlanRequest): Layout {
+  if (standstill === true) return volumes.length === 1 ? 'atomic' : 'group';
   if (layout !== 'auto') return layout;
   if (volumes.length === 1 && atomicStore) return 'atomic';
   return groupClass && atomicStore ? 'group' : 'backup-mode';
@@ -51,6 +52,13 @@ function* layoutProblems(request: PlanRequest): Generator<Finding> {
   const { volumes, atomicStore, groupClass } = request;
   const layout = chooseLayout(request);
   const names = volumes.map(({ name }) => name).join(', ');
+  if (request.standstill === true && request.layout === 'backup-mode') {
+    yield problem(
+      'config-invalid',
+      'in backup mode PostgreSQL goes on writing, and several servers are to be of one instant',
+      'leave the layout out',
+    );
+  }
   if (layout === 'atomic' && volumes.length > 1) {
     yield problem(
       'volume-mismatch',
@@ -68,8 +76,10 @@ function* layoutProblems(request: PlanRequest): Generator<Finding> {
   if (layout === 'group' && !groupClass) {
     yield problem(
       'config-invalid',
-      'layout group needs a class of group snapshots, and the policy names none',
-      'set groupClassName, or take layout backup-mode',
+      `${request.standstill === true ? `a server with several volumes (${names}) that is cut together with others` : 'layout group'} needs a class of group snapshots, and the policy names none`,
+      request.standstill === true
+        ? 'set groupClassName, put it on one volume, or back it up by a policy of its own'
+        : 'set groupClassName, or take layout backup-mode',
     );
   }
   if (layout === 'backup-mode' && !atomicStore && byRole(volumes).log.length === 0) {
