@@ -13,7 +13,7 @@ import { guardLeaseName } from '../../src/contract';
 import { LedgerWriter } from '../ledger/writer';
 import { eventsOn, KINDS, list, patch, read, remove } from './harness/cluster';
 import { openGate } from './harness/gate';
-import { GUARDED, type GuardedServer } from './harness/guarded';
+import { GUARDED, type HeldServer } from './harness/held';
 import { nthGuard, nthPod, startBackup, type TestJob } from './harness/job';
 import { makeNamespace, type TestNamespace } from './harness/namespace';
 import { recordsOf } from './harness/records';
@@ -39,7 +39,7 @@ const allowed = process.env.E2E_POWER_OFF === '1' && existsSync(resolve(tools, '
 
 describe.runIf(allowed).each(GUARDED)('$title', (engine) => {
   let namespace: TestNamespace;
-  let server: GuardedServer;
+  let server: HeldServer;
 
   beforeAll(async () => {
     namespace = await makeNamespace(`node-${engine.name}`);
