@@ -19,6 +19,7 @@ import { cutRecord, failedRecord, freezingRecord, succeededRecord, undoneRecord 
 import { BackupTurn } from '../slot';
 import type { BackupContext } from './backup-context';
 import { changed, failedInTheMiddle, freezeLeft, notReady, planMissing } from './backup-errors';
+import { claimServer, holdsOthersUp } from './one-server';
 import { openRecord } from './open-record';
 import { sweep } from './sweep';
 import { isNotUndone, type NotUndone, undoHeld } from './undo-held';
@@ -119,8 +120,12 @@ class Backup {
   /** The names of what is going to be made are on record before any of it is: a later run knows what to undo. */
   async #announceStep(found: Preflight, plan: Plan): Promise<void> {
     const { store, run, config } = this.#context;
+    const { record } = this.#stored;
     const names = plannedSnapshots(plan, store, found.volumes, { id: run.id, database: config.spec.database });
-    await this.#update(freezingRecord(this.#stored.record, found, plan, names));
+    const announce = (): Promise<void> => this.#update(freezingRecord(record, found, plan, names));
+    if (!holdsOthersUp(plan)) return await announce();
+    const hold = { record, podUid: found.place.uid };
+    await claimServer(this.#context, hold, { announce, withdraw: () => this.#update(record) });
   }
 
   /** Somebody else is connected and ready to undo what outlives this session, before there is anything of it (safety rule 8). */

@@ -1,13 +1,11 @@
 /** Undoes at once what a runner that is gone has left in force at a database, without waiting for the next backup. */
 import { leaseName } from '../../src/contract';
 import { asStillpointError } from '../errors';
-import type { Finding, Lease, Locks, Runners, StoredRecord } from '../ports';
+import type { Finding, Lease, Locks, StoredRecord } from '../ports';
 import { heldRecords, isNotUndone, type NotUndone, type UndoHeldContext, type Undone, undoHeldOf } from './undo-held';
 
 export interface HealContext extends UndoHeldContext {
   readonly locks: Locks;
-  /** Undefined where no runner can be looked at. */
-  readonly runners?: Runners | undefined;
   /** Who takes the database's Lease. */
   readonly holder: string;
 }

@@ -7,8 +7,9 @@ import type { BackupRecord, Held, HeldUndone, JobConfig } from '../../src/contra
 import { orAborted, timeLimit } from '../abort';
 import type { Engine, Target } from '../engine';
 import { asStillpointError, StillpointError } from '../errors';
-import type { Clock, GuardReport, Guards, Log, Platform, Registry, StoredRecord } from '../ports';
+import type { Clock, GuardReport, Guards, Log, Platform, Registry, Runners, StoredRecord } from '../ports';
 import { undoneRecord } from '../record';
+import { untilOthersEnd } from './one-server';
 
 /** How long one server may take. */
 const UNDO_LIMIT_MS = 30_000;
@@ -22,6 +23,8 @@ export interface UndoHeldContext {
   readonly platform: Platform;
   readonly registry: Registry;
   readonly guards?: Guards | undefined;
+  /** Undefined where runners of other runs cannot be looked at. */
+  readonly runners?: Runners | undefined;
   readonly clock: Clock;
   readonly log: Log;
   readonly signal: AbortSignal;
@@ -67,6 +70,8 @@ export async function undoHeldOf(
   const { registry, log } = context;
   const { record } = stored;
   try {
+    // Another policy of the same server may hold it now: that would be undone as well.
+    await untilOthersEnd(context, { record, podUid: record.workload?.podUid });
     const undone = await undo(context, record, by);
     const said = undone.done.length === 0 ? 'nothing was held any more' : undone.done.join('; ');
     log.warn({ id: record.id, by: undone.by }, `what backup ${record.id} held is undone: ${said}`);

@@ -179,7 +179,7 @@ describe('heal', () => {
       ...contextOf(scene),
       taken: 0,
       holder: 'me',
-      runners: { isGone: async () => scene.gone === true },
+      runners: { isGone: async () => scene.gone === true, haveEnded: async () => scene.gone === true },
       locks: {
         acquire: async () => {
           context.taken++;
