@@ -1,6 +1,9 @@
 import { defineConfig } from 'vitest/config';
 
-/** The tests on a real cluster: KUBECONFIG says which. One file after the other: the cluster is shared. */
+/**
+ * The tests on a real cluster: KUBECONFIG says which. Each file has namespaces of its own; E2E_WORKERS files run at once,
+ * since most of their time they wait for freezes, cuts and pods.
+ */
 export default defineConfig({
   resolve: { alias: { stillpoint: new URL('./src/index.ts', import.meta.url).pathname } },
   test: {
@@ -12,7 +15,7 @@ export default defineConfig({
       : { reporters: ['default', 'json'], outputFile: { json: process.env.TEST_REPORT } }),
     include: ['test/e2e/**/*.test.ts'],
     globalSetup: ['test/e2e/setup.ts'],
-    fileParallelism: false,
+    maxWorkers: Number(process.env.E2E_WORKERS ?? 3),
     testTimeout: 300_000,
     hookTimeout: 600_000,
   },

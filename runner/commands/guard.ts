@@ -1,7 +1,7 @@
 /** The other pod of a backup's Job: undoes what outlives the session of a runner that is gone (safety rule 8). */
 import { type EngineName } from '../../src/contract';
 import type { Engine, Target } from '../engine';
-import { StillpointError } from '../errors';
+import { asStillpointError, StillpointError } from '../errors';
 import { watchOver } from '../guard-watch';
 import type { Clock, Events, GuardPost, Log } from '../ports';
 
@@ -28,7 +28,9 @@ export async function guard(context: GuardContext): Promise<void> {
       if (order === undefined) await post.pause(IDLE_MS);
       else await watchOver(order, { ...context, guard: engineGuard, target: await context.readTarget() });
     }
-    log.info({}, signal.aborted ? 'told to stop: nothing is held' : 'the Job needs no guard any more');
+    // Not as one whose work is done: the Job makes another one in its place, for what its runner may still begin.
+    if (!post.ended) throw asStillpointError(signal.reason);
+    log.info({}, 'the Job needs no guard any more');
   } finally {
     await post.close();
   }

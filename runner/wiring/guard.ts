@@ -1,6 +1,6 @@
 /** The guard of a backup's Job: the same pod as the runner's, with another index. */
 import type { JobConfig } from '../../src/contract';
-import type { GlobalOptions } from '../cli';
+import type { GlobalOptions } from '../cli/options';
 import { guard } from '../commands/guard';
 import { readTarget } from '../config';
 import { StillpointError } from '../errors';

@@ -1,7 +1,7 @@
 /** What a person starts from a terminal and a policy's own pod does: backups, and doctor's checks. */
 import { MOUNTS } from '../../src/contract';
 import { timeLimit } from '../abort';
-import type { BackupCommandOptions } from '../cli';
+import type { BackupCommandOptions } from '../cli/backup';
 import { formatFindings, unpackFindings } from '../commands/doctor';
 import { recordedError, StillpointError } from '../errors';
 import { findRecord } from '../find-record';

@@ -1,7 +1,7 @@
 /** With a cluster: the ports on the Kubernetes API. */
 import { randomUUID } from 'node:crypto';
 import { accessRequestOf, backupAccess, backupId, JOB_DEFAULTS, type JobConfig } from '../../src/contract';
-import type { GlobalOptions } from '../cli';
+import type { GlobalOptions } from '../cli/options';
 import type { BackupContext } from '../commands/backup';
 import { readTarget } from '../config';
 import { connectKube, type KubeClient } from '../kube/client';

@@ -1,7 +1,7 @@
 /** `stillpoint restore`: into claims of a cluster, or into folders. */
 import { resolve } from 'node:path';
 import { timeLimit } from '../abort';
-import type { RestoreCommandOptions } from '../cli';
+import type { RestoreCommandOptions } from '../cli/restore';
 import { type RestoreContext, type RestoreOptions, restore } from '../commands/restore';
 import { undoRestore } from '../commands/undo-restore';
 import { StillpointError } from '../errors';

@@ -9,12 +9,10 @@ import { resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { Duration } from 'cdk8s';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
-import { guardLeaseName } from '../../src/contract';
 import { LedgerWriter } from '../ledger/writer';
-import { eventsOn, KINDS, list, patch, read, remove } from './harness/cluster';
-import { openGate } from './harness/gate';
+import { type Anything, core, eventsOn, KINDS, list, patch, read, remove } from './harness/cluster';
 import { GUARDED, type HeldServer } from './harness/held';
-import { nthGuard, nthPod, startBackup, type TestJob } from './harness/job';
+import { isGuard, nthGuard, nthPod, podsOf, startBackup, type TestJob } from './harness/job';
 import { makeNamespace, type TestNamespace } from './harness/namespace';
 import { recordsOf } from './harness/records';
 import { eventually } from './harness/wait';
@@ -29,6 +27,13 @@ const [KEPT, LOST] = ['node-1', 'node-2'] as const;
 
 const cordon = (node: string, unschedulable: boolean): Promise<void> =>
   patch(NODE, node, '', { spec: { unschedulable } });
+
+/** Does for one pod what the scheduler does. */
+const bind = async ({ metadata }: Anything, node: string): Promise<void> => {
+  const { name = '', namespace = '' } = metadata ?? {};
+  const target = { apiVersion: 'v1', kind: 'Node', name: node };
+  await core().createNamespacedPodBinding({ name, namespace, body: { metadata: { name }, target } });
+};
 
 const isReady = async (node: string): Promise<boolean> => {
   const conditions: readonly { type: string; status: string }[] = (await read(NODE, node))?.status?.conditions ?? [];
@@ -60,30 +65,22 @@ describe.runIf(allowed).each(GUARDED)('$title', (engine) => {
     String((await read(KINDS.pod, pod, namespace.name))?.spec.nodeName);
 
   /** A backup whose runner is on the one node, and its guard on the other, where the server is. */
-  async function startApart(policy: Parameters<typeof startBackup>[0], database: string): Promise<TestJob> {
-    await using gate = await openGate(namespace.name);
-    // Held until the pods are where they have to be: the runner asks for its guard only after that.
-    const first = gate.hold(({ resource, name }) => resource === 'leases' && name === guardLeaseName(database));
-    await cordon(KEPT, true);
-    const job = await startBackup(policy);
-    const runner = await nthPod(job);
-    const guard = await nthGuard(job);
-    await cordon(KEPT, false);
-    await cordon(LOST, true);
-    const write = await first;
-    await remove(KINDS.pod, guard, namespace.name, 0);
-    write.allow();
-    const next = await eventually(
-      'the guard is on the other node',
-      async () => {
-        const name = await nthGuard(job);
-        return name !== guard && (await nodeOf(name)) === KEPT ? name : undefined;
-      },
-      { seconds: 80 },
-    );
-    await cordon(LOST, false);
-    expect([await nodeOf(runner), await nodeOf(next)]).toEqual([LOST, KEPT]);
-    return job;
+  async function startApart(policy: Parameters<typeof startBackup>[0]): Promise<TestJob> {
+    // Neither node takes new pods: both wait until they are told where to go.
+    for (const node of [KEPT, LOST]) await cordon(node, true);
+    try {
+      const job = await startBackup(policy);
+      const waiting = await eventually('the Job has its two pods', async () => {
+        const pods = await podsOf(job);
+        return pods.length === 2 ? pods : undefined;
+      });
+      for (const pod of waiting) await bind(pod, isGuard(pod) ? KEPT : LOST);
+      const placed = [await nodeOf(await nthPod(job)), await nodeOf(await nthGuard(job))];
+      expect(placed).toEqual([LOST, KEPT]);
+      return job;
+    } finally {
+      for (const node of [KEPT, LOST]) await cordon(node, false);
+    }
   }
 
   test('rule 8: the node of the runner is switched off, and writes go on within the budget and 60 s', async () => {
@@ -95,7 +92,7 @@ describe.runIf(allowed).each(GUARDED)('$title', (engine) => {
     const ledger = await LedgerWriter.start({ connect: server.connect, now: Date.now });
     onTestFinished(() => ledger.stop().catch(() => undefined));
     await ledger.more(50);
-    const job = await startApart(policy, policy.database);
+    const job = await startApart(policy);
     const from = Date.now();
     await eventually('a snapshot is asked for', async () => (await list(KINDS.snapshot, namespace.name)).length > 0, {
       seconds: 120,

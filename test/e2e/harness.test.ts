@@ -1,17 +1,17 @@
 /** What the other tests lean on: a harness that is wrong would make them pass for nothing. */
 import { describe, expect, test } from 'vitest';
 import { apply, KINDS, read } from './harness/cluster';
-import { followDriverLog, goDurationMs, misbehave } from './harness/disk';
+import { followDriverLog, goDurationMs, misbehavingClass } from './harness/disk';
 import { openGate } from './harness/gate';
 import { makeNamespace } from './harness/namespace';
 import { startPostgres } from './harness/postgres';
 import { snapshotsLeft } from './harness/records';
 import { eventually } from './harness/wait';
 
-const snapshot = (name: string, namespace: string, claim: string): object => ({
+const snapshot = (name: string, namespace: string, claim: string, className: string): object => ({
   ...KINDS.snapshot,
   metadata: { name, namespace },
-  spec: { volumeSnapshotClassName: 'disk', source: { persistentVolumeClaimName: claim } },
+  spec: { volumeSnapshotClassName: className, source: { persistentVolumeClaimName: claim } },
 });
 
 describe('the harness', () => {
@@ -31,8 +31,8 @@ describe('the harness', () => {
     await using namespace = await makeNamespace('disk');
     const server = await startPostgres({ namespace: namespace.name, version: '15' });
     const log = await followDriverLog();
-    await using _ = await misbehave({ cutDelayMs: 700 });
-    await apply([snapshot('one', namespace.name, server.claims.data)]);
+    await using slow = await misbehavingClass({ cutDelayMs: 700 });
+    await apply([snapshot('one', namespace.name, server.claims.data, slow.name)]);
     await eventually('the snapshot is ready', async () => {
       return (await read(KINDS.snapshot, 'one', namespace.name))?.status?.readyToUse === true;
     });

@@ -1,6 +1,7 @@
 /** What the command line refuses before anything is asked of a cluster. */
 import { afterEach, describe, expect, test, vi } from 'vitest';
-import { buildProgram, type Handlers, type ListCommandOptions } from '../../runner/cli';
+import { buildProgram, type Handlers } from '../../runner/cli';
+import type { ListCommandOptions } from '../../runner/cli/records';
 import { ENGINE_NAMES } from '../../src/contract';
 
 afterEach(() => void vi.unstubAllEnvs());

@@ -121,6 +121,7 @@ class Scene {
 }
 
 const unreachable = new StillpointError('server-unreachable', 'no connection');
+const interrupted = new StillpointError('interrupted', 'the runner was told to stop by SIGTERM');
 
 describe('a guard', () => {
   it('connects and arms before anything is held, and leaves alone what the runner lets go in time', async () => {
@@ -169,10 +170,11 @@ describe('a guard', () => {
     expect(scene.answers.slice(1)).toMatchObject([{ done: [] }, { done: ['unlocked db:1'] }]);
   });
 
-  it('rule 8: undoes when it is told to stop itself, and leaves', async () => {
+  it('rule 8: undoes when it is told to stop itself, and leaves as one that the Job has to replace', async () => {
     const scene = new Scene();
-    scene.at(1_000, { held: true }).at(2_000, () => scene.stop.abort());
-    expect(await scene.run()).toEqual(['armed', 'acted']);
+    scene.at(1_000, { held: true }).at(2_000, () => scene.stop.abort(interrupted));
+    await expect(scene.run()).rejects.toBe(interrupted);
+    expect(scene.answers.map(({ state }) => state)).toEqual(['armed', 'acted']);
     expect(scene.undoneAt).toEqual([2_000]);
   });
 
@@ -209,8 +211,9 @@ describe('a guard', () => {
   it('leaves after a while what it cannot undo: the record says so to a later run', async () => {
     const scene = new Scene();
     scene.fail = { undo: unreachable };
-    scene.at(1_000, { held: true }).at(2_000, () => scene.stop.abort());
-    expect(await scene.run()).toEqual(['armed']);
+    scene.at(1_000, { held: true }).at(2_000, () => scene.stop.abort(interrupted));
+    await expect(scene.run()).rejects.toBe(interrupted);
+    expect(scene.answers.map(({ state }) => state)).toEqual(['armed']);
     expect(scene.clock.monotonic()).toBeLessThan(40_000);
   });
 

@@ -35,6 +35,7 @@ export const KINDS = {
   admissionPolicyBinding: { apiVersion: 'admissionregistration.k8s.io/v1', kind: 'ValidatingAdmissionPolicyBinding' },
   lease: { apiVersion: 'coordination.k8s.io/v1', kind: 'Lease' },
   snapshot: { apiVersion: 'snapshot.storage.k8s.io/v1', kind: 'VolumeSnapshot' },
+  snapshotClass: { apiVersion: 'snapshot.storage.k8s.io/v1', kind: 'VolumeSnapshotClass' },
   snapshotContent: { apiVersion: 'snapshot.storage.k8s.io/v1', kind: 'VolumeSnapshotContent' },
   groupSnapshot: { apiVersion: 'groupsnapshot.storage.k8s.io/v1', kind: 'VolumeGroupSnapshot' },
   groupSnapshotContent: { apiVersion: 'groupsnapshot.storage.k8s.io/v1', kind: 'VolumeGroupSnapshotContent' },

@@ -1,12 +1,14 @@
 /** The storage of the test cluster, a CSI driver with faults on demand: what it logs, and how it is made to misbehave. */
 import { watch } from 'node:fs';
-import { readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { readdir, readFile, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { type Anything, apply, KINDS, remove } from './cluster';
+import { uniqueName } from './namespace';
 
 const root = process.env.CLUSTER_ROOT ?? '/var/lib/test-cluster';
 const faultsFile = join(root, 'disk', 'faults.json');
 
-/** What the driver does to each CreateSnapshot; a class's own parameters of these names win. */
+/** What the driver does to each CreateSnapshot: parameters of a class. */
 export interface Faults {
   /** Milliseconds before the cut, inside CreateSnapshot. */
   readonly cutDelayMs?: number;
@@ -20,13 +22,23 @@ export interface Faults {
   readonly failTimes?: number;
 }
 
-/** Makes the storage misbehave until it is disposed of. The tests' files run one after the other: it is the whole cluster's. */
-export async function misbehave(faults: Faults): Promise<AsyncDisposable> {
-  await writeFile(faultsFile, JSON.stringify(faults));
-  return { [Symbol.asyncDispose]: () => rm(faultsFile, { force: true }) };
+/** A class of snapshots whose storage misbehaves, gone when it is disposed of. Of a test's own: others notice nothing. */
+export async function misbehavingClass(faults: Faults): Promise<AsyncDisposable & { readonly name: string }> {
+  const name = uniqueName('e2e-faults');
+  const parameters = Object.fromEntries(Object.entries(faults).map(([key, value]) => [key, `${value}`]));
+  await apply([
+    {
+      ...KINDS.snapshotClass,
+      metadata: { name },
+      driver: 'disk.test',
+      deletionPolicy: 'Delete',
+      parameters,
+    } as Anything,
+  ]);
+  return { name, [Symbol.asyncDispose]: () => remove(KINDS.snapshotClass, name) };
 }
 
-/** Ends all misbehaviour, also that of a run that was stopped. */
+/** Ends the misbehaviour of all classes, of somebody who tried by hand. */
 export async function behave(): Promise<void> {
   await rm(faultsFile, { force: true });
 }

@@ -61,7 +61,7 @@ export async function nthGuard(job: TestJob, n = 0): Promise<string> {
 }
 
 /** Whether a pod of a Job is the guard of another one of it. */
-function isGuard({ metadata }: Anything): boolean {
+export function isGuard({ metadata }: Anything): boolean {
   return metadata?.labels?.[JOB_INDEX_LABEL] === `${JOB_INDEX.guard}`;
 }
 

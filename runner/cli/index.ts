@@ -1,0 +1,39 @@
+/** The command line: which commands there are, what they take, and their help. What they do is main's to wire. */
+import { Command } from 'commander';
+import { EXIT_CODES } from '../errors';
+import { addBackupCommands, type BackupHandlers } from './backup';
+import { addCheckCommands, type CheckHandlers } from './checks';
+import { programOf } from './family';
+import { addRecordCommands, type RecordHandlers } from './records';
+import { addRemovalCommands, type RemovalHandlers } from './removal';
+import { addRestoreCommands, type RestoreHandlers } from './restore';
+
+/** What main does for each command. What comes back is printed. */
+export interface Handlers extends BackupHandlers, RecordHandlers, RestoreHandlers, RemovalHandlers, CheckHandlers {}
+
+/** The program with all its commands. Results of handlers go to `print`. */
+export function buildProgram(version: string, handlers: Handlers, print: (text: string) => void): Command {
+  const root = new Command('stillpoint')
+    .exitOverride()
+    .description('Application-consistent backups for databases on Kubernetes.')
+    .version(version)
+    .showHelpAfterError('(see stillpoint --help)')
+    .addHelpText('after', `\n${BACKUP_NAMES}\nExit codes:\n${exitCodes()}`);
+  const program = programOf(root, print);
+  addBackupCommands(program, handlers);
+  addRecordCommands(program, handlers);
+  addRestoreCommands(program, handlers);
+  addRemovalCommands(program, handlers);
+  addCheckCommands(program, handlers);
+  return root;
+}
+
+const BACKUP_NAMES = `A backup is called <id>, latest, <database>/<id> or <namespace>/<database>/<id>.
+latest is the newest that succeeded; for wait, the newest of any state.
+`;
+
+function exitCodes(): string {
+  return Object.entries(EXIT_CODES)
+    .map(([code, meaning]) => `  ${code}  ${meaning}\n`)
+    .join('');
+}

@@ -1,0 +1,68 @@
+/** What several commands take: one wording, one meaning, one way to read it. */
+import { type Command, InvalidArgumentError, Option } from 'commander';
+import { DEFAULT_REGISTRY_NAMESPACE } from '../../src/contract';
+import { parseDuration } from '../output/duration';
+import { OUTPUTS, type Output } from '../output/records';
+
+/** What every command knows of where to look. */
+export interface GlobalOptions {
+  readonly kubeconfig?: string;
+  readonly context?: string;
+  readonly namespace?: string;
+  readonly allNamespaces?: boolean;
+  readonly registry: string;
+  readonly registryDirectory?: string;
+}
+
+export interface OutputOption {
+  readonly output: Output;
+}
+
+/** Where to look: the options of {@link GlobalOptions}. */
+export function withGlobals(command: Command): Command {
+  return command
+    .option('--kubeconfig <file>', 'the kubeconfig to use')
+    .option('--context <name>', 'the context of the kubeconfig')
+    .option('-n, --namespace <namespace>', "the database's namespace")
+    .option('-A, --all-namespaces', 'look in all namespaces')
+    .addOption(
+      new Option('--registry <namespace>', 'the namespace that the records are in')
+        .default(DEFAULT_REGISTRY_NAMESPACE)
+        .env('STILLPOINT_REGISTRY')
+        .argParser(namespaceArgument),
+    )
+    .option('--registry-directory <folder>', 'the folder that the records are in, for backups without a cluster');
+}
+
+export function withOutput(command: Command): Command {
+  return command.addOption(new Option('-o, --output <format>', 'how to print it').choices(OUTPUTS).default('table'));
+}
+
+/** How long a command may take. */
+export function timeout(fallback: string): Option {
+  return new Option('--timeout <duration>', 'how long to wait, as 90s, 30m, 1h30m')
+    .argParser(durationArgument)
+    .default(durationArgument(fallback), fallback);
+}
+
+/** For a command that works in a pod: its outcome goes into the termination message. */
+export function resultFile(): Option {
+  return new Option('--result <file>', 'write the findings there, packed, for whoever watches the pod').hideHelp();
+}
+
+/** Examples, after a command's help. */
+export function examples(lines: readonly string[]): string {
+  return `\nExamples:\n${lines.map((line) => `  ${line}\n`).join('')}`;
+}
+
+function durationArgument(text: string): number {
+  const ms = parseDuration(text);
+  if (ms === undefined) throw new InvalidArgumentError('a duration looks as 90s, 30m or 1h30m');
+  return ms;
+}
+
+/** An empty one would mean all namespaces to the API. */
+function namespaceArgument(text: string): string {
+  if (text !== '') return text;
+  throw new InvalidArgumentError('a namespace has a name');
+}

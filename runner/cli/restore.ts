@@ -1,0 +1,78 @@
+/** Going back to a backup: `restore`, and what its Job runs. */
+import type { Program } from './family';
+import { examples, type GlobalOptions, type OutputOption, timeout, withGlobals, withOutput } from './options';
+
+export interface RestoreCommandOptions extends GlobalOptions, OutputOption {
+  readonly claim?: readonly string[];
+  readonly toNamespace?: string;
+  readonly storageClass?: string;
+  readonly size?: readonly string[];
+  readonly directory?: string;
+  readonly start?: boolean;
+  readonly keep?: boolean;
+  readonly undo?: string;
+  readonly image?: string;
+  readonly timeout: number;
+}
+
+export interface PrepareCommandOptions extends GlobalOptions {
+  readonly record?: string;
+  readonly recordFile?: string;
+  readonly volume: readonly string[];
+  readonly result?: string;
+}
+
+export interface InspectCommandOptions {
+  readonly recordFile: string;
+  readonly socket: string;
+  readonly timeout: number;
+  readonly result?: string;
+}
+
+export interface RestoreHandlers {
+  restore(backup: string | undefined, options: RestoreCommandOptions): Promise<string>;
+  prepare(options: PrepareCommandOptions): Promise<string>;
+  inspect(options: InspectCommandOptions): Promise<string>;
+}
+
+export function addRestoreCommands({ command, handle }: Program, handlers: RestoreHandlers): void {
+  withOutput(
+    withGlobals(command('restore [backup]', 'Make claims from a backup beside the original; nothing is overwritten')),
+  )
+    .option(
+      '--claim <name...>',
+      'the name of the new claim; with several volumes the beginning of their names, or volume=name for each',
+    )
+    .option('--to-namespace <namespace>', "where to make the claims; the backup's own namespace unless given")
+    .option('--storage-class <class>', 'the storage class of the claims; as recorded unless given')
+    .option('--size <quantity...>', 'the size of the claims, or volume=size for each; as recorded unless given')
+    .option('--directory <folder>', 'restore a local backup into this new or empty folder')
+    .option('--start', 'start a throw-away server on the claims and compare its position with the record')
+    .option('--keep', 'leave that server running')
+    .option('--undo <name>', 'remove what the restore of this name has made, and nothing else; no backup is named')
+    .option('--image <image>', "the runner's image for the Job that prepares the files; as recorded unless given")
+    .addOption(timeout('30m'))
+    .addHelpText(
+      'after',
+      examples([
+        'stillpoint restore latest -n shop --claim orders-copy --start',
+        'stillpoint restore shop/orders-db/20261121020000 --claim data=copy-data --claim log=copy-log --to-namespace staging',
+        'stillpoint restore --undo orders-copy -n shop',
+      ]),
+    )
+    .action(handle((backup: string | undefined, options: RestoreCommandOptions) => handlers.restore(backup, options)));
+
+  withGlobals(command('prepare', 'Make restored files fit to start: what the Job of a restore runs', { hidden: true }))
+    .option('--record <name>', 'the name of the record in the registry')
+    .option('--record-file <file>', 'the record itself')
+    .requiredOption('--volume <name=path...>', 'where each volume is mounted')
+    .option('--result <file>', 'write the outcome there as JSON')
+    .action(handle((options: PrepareCommandOptions) => handlers.prepare(options)));
+
+  command('inspect', 'Look at a server on restored volumes: what runs beside it', { hidden: true })
+    .requiredOption('--record-file <file>', 'the record')
+    .requiredOption('--socket <folder>', "the folder of the server's socket")
+    .option('--result <file>', 'write the outcome there as JSON')
+    .addOption(timeout('15m'))
+    .action(handle((options: InspectCommandOptions) => handlers.inspect(options)));
+}

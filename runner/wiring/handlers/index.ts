@@ -1,0 +1,20 @@
+/** What each command of the command line does: wires its ports, runs it, and gives back what to print. */
+import type { Handlers } from '../../cli';
+import type { World } from '../world';
+import { backupHandlers } from './backup';
+import { checkHandlers } from './checks';
+import { recordHandlers } from './records';
+import { removalHandlers } from './removal';
+import { restoreHandlers } from './restore';
+import type { Terminal } from './terminal';
+
+/** The handlers of all commands in a world. */
+export function makeHandlers(world: World, terminal: Terminal): Handlers {
+  return {
+    ...backupHandlers(world),
+    ...recordHandlers(world),
+    ...restoreHandlers(world),
+    ...removalHandlers(world, terminal),
+    ...checkHandlers(world, terminal),
+  };
+}

@@ -1,0 +1,34 @@
+/** `restore`, and what runs in the pods of one: `prepare`, `inspect`. */
+import type { RestoreCommandOptions, RestoreHandlers } from '../../cli/restore';
+import { inspect } from '../../commands/inspect';
+import { prepare } from '../../commands/prepare';
+import { engineOf, type World } from '../world';
+import { registryOf, required } from './context';
+
+export function restoreHandlers(world: World): RestoreHandlers {
+  const { clock, log, signal } = world;
+  return {
+    async restore(name, options) {
+      const { restoreHandler } = await import('../restore');
+      return await restoreHandler(name, options satisfies RestoreCommandOptions, world);
+    },
+
+    async prepare({ record, recordFile, volume, result, ...options }) {
+      const source =
+        recordFile === undefined
+          ? { name: required(record, 'prepare'), registry: await registryOf(options, world) }
+          : { file: recordFile };
+      await prepare({ engineOf, log }, { record: source, volumes: volume, resultFile: result });
+      return '';
+    },
+
+    async inspect({ recordFile, socket, timeout: timeoutMs, result }) {
+      const record = { file: recordFile };
+      await inspect(
+        { engineOf, clock, log, signal },
+        { record, socketDirectory: socket, timeoutMs, resultFile: result },
+      );
+      return '';
+    },
+  };
+}
