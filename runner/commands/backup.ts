@@ -22,7 +22,7 @@ import { changed, failedInTheMiddle, freezeLeft, notReady, planMissing } from '.
 import { claimServer, holdsOthersUp } from './one-server';
 import { openRecord } from './open-record';
 import { sweep } from './sweep';
-import { isNotUndone, type NotUndone, undoHeld } from './undo-held';
+import { isNotUndone, type NotUndone, undoHeld, undoHeldOf } from './undo-held';
 
 export type { BackupContext } from './backup-context';
 
@@ -125,7 +125,14 @@ class Backup {
     const announce = (): Promise<void> => this.#update(freezingRecord(record, found, plan, names));
     if (!holdsOthersUp(plan)) return await announce();
     const hold = { record, podUid: found.place.uid };
-    await claimServer(this.#context, hold, { announce, withdraw: () => this.#update(record) });
+    const undo = (left: StoredRecord): Promise<void> => this.#undoOther(left);
+    await claimServer(this.#context, hold, { announce, withdraw: () => this.#update(record), undo });
+  }
+
+  /** What a backup of another policy has left in force here, as what one of this policy has. */
+  async #undoOther(left: StoredRecord): Promise<void> {
+    const result = await undoHeldOf(this.#context, left, 'later-run');
+    if (isNotUndone(result)) throw freezeLeft(result);
   }
 
   /** Somebody else is connected and ready to undo what outlives this session, before there is anything of it (safety rule 8). */

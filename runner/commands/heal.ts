@@ -10,6 +10,11 @@ export interface HealContext extends UndoHeldContext {
   readonly holder: string;
 }
 
+/** The one line that a heal fails by: the findings with their reasons stand above it. */
+export function notHealed(errors: number): string {
+  return errors === 1 ? 'what one backup may hold is not undone' : `what ${errors} backups may hold is not undone`;
+}
+
 /** What was undone of each backup, and what could not be. */
 export async function heal(context: HealContext): Promise<readonly Finding[]> {
   const subject = `database ${context.namespace}/${context.config.spec.database}`;

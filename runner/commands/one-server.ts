@@ -8,7 +8,7 @@ import type { BackupRecord } from '../../src/contract';
 import { orAborted, timeLimit } from '../abort';
 import { StillpointError } from '../errors';
 import { recordPath } from '../output/records';
-import type { Clock, Log, Registry, Runners } from '../ports';
+import type { Clock, Log, Registry, Runners, StoredRecord } from '../ports';
 import { mayHold } from '../record';
 
 /** What looking for others needs of the world. */
@@ -30,10 +30,12 @@ export interface Hold {
   readonly podUid: string | undefined;
 }
 
-/** How a backup says that it is going to hold its server, and takes that back. */
-export interface Announcement {
+/** How a backup says that it is going to hold its server, takes that back, and undoes what one has left that is no more. */
+export interface Claim {
   announce(): Promise<void>;
   withdraw(): Promise<void>;
+  /** Throws freeze-left. */
+  undo(left: StoredRecord): Promise<void>;
 }
 
 /** The other one holds its server for no longer than its budget, but may have to wait for its turn at the snapshot controller. */
@@ -47,30 +49,35 @@ export function holdsOthersUp({ freezes = 'nothing', held = [] }: Pick<BackupRec
 
 /**
  * Announces a hold, and answers when no other backup holds the server: none that comes later begins before this one has
- * ended. Throws backup-in-progress when the others take too long, freeze-left when one that is no more may hold it still.
+ * ended. Throws backup-in-progress when the others take too long.
  */
-export async function claimServer(context: OneServerContext, hold: Hold, announcement: Announcement): Promise<void> {
+export async function claimServer(context: OneServerContext, hold: Hold, claim: Claim): Promise<void> {
   for (;;) {
-    await announcement.announce();
-    try {
-      if (await isAlone(context, hold)) return;
-    } catch (error) {
-      // Nothing is held: what is announced would keep others away.
-      await announcement.withdraw();
-      throw error;
-    }
-    await announcement.withdraw();
+    await claim.announce();
+    const { elders, left } = await othersOnceAnnounced(context, hold, claim);
+    if (elders.length === 0 && left.length === 0) return;
+    await claim.withdraw();
+    for (const each of left) await claim.undo(each);
     await untilOthersEnd(context, hold);
   }
 }
 
-/** Whether this backup, which is announced, may go on. Of two that see each other the younger withdraws, and the elder waits for it. */
-async function isAlone(context: OneServerContext, hold: Hold): Promise<boolean> {
-  const { working, left } = await othersAt(context, hold);
-  if (left !== undefined) throw notUndone(left, hold);
-  if (working.some((other) => order(other) < order(hold.record))) return false;
-  await untilOthersEnd(context, hold);
-  return true;
+/** Of two that see each other the younger withdraws, and the elder waits for that. */
+async function othersOnceAnnounced(
+  context: OneServerContext,
+  hold: Hold,
+  claim: Claim,
+): Promise<{ readonly elders: readonly BackupRecord[]; readonly left: readonly StoredRecord[] }> {
+  try {
+    const { working, left } = await othersAt(context, hold);
+    const elders = working.filter((other) => order(other) < order(hold.record));
+    if (elders.length === 0 && left.length === 0) await untilOthersEnd(context, hold);
+    return { elders, left };
+  } catch (error) {
+    // Nothing is held: what is announced would keep others away.
+    await claim.withdraw();
+    throw error;
+  }
 }
 
 /** Waits until no other backup holds a server. Throws backup-in-progress when that takes too long. */
@@ -92,30 +99,29 @@ export async function untilOthersEnd(context: OneServerContext, hold: Hold): Pro
 interface Others {
   /** Those that a runner or a guard is at work on. */
   readonly working: readonly BackupRecord[];
-  /** One that nobody is at work on, and of which it is not known that what it held was undone. */
-  readonly left: BackupRecord | undefined;
+  /** Those that nobody is at work on, and of which it is not known that what they held was undone. */
+  readonly left: readonly StoredRecord[];
 }
 
 async function othersAt({ namespace, registry, runners }: OneServerContext, hold: Hold): Promise<Others> {
-  const { podUid, record: own } = hold;
-  if (podUid === undefined || runners === undefined) return { working: [], left: undefined };
+  const others: { working: BackupRecord[]; left: StoredRecord[] } = { working: [], left: [] };
+  if (hold.podUid === undefined || runners === undefined) return others;
   const found = [
     ...(await registry.list({ namespace, phases: ['freezing'] })),
     ...(await registry.list({ namespace, held: true })),
-  ].map(({ record }) => record);
-  const others = new Map(
-    found
-      .filter(({ database, workload }) => database !== own.database && workload?.podUid === podUid)
-      .filter((record) => mayHold(record) || holdsOthersUp(record))
-      .map((record) => [recordPath(record), record]),
-  );
-  const working: BackupRecord[] = [];
-  let left: BackupRecord | undefined;
-  for (const record of others.values()) {
-    if (!(await runners.haveEnded(record.owner.jobUid))) working.push(record);
-    else if (mayHold(record)) left = record;
+  ].filter((stored) => isOther(stored.record, hold));
+  for (const stored of new Map(found.map((each) => [recordPath(each.record), each])).values()) {
+    if (!(await runners.haveEnded(stored.record.owner.jobUid))) others.working.push(stored.record);
+    else if (mayHold(stored.record)) others.left.push(stored);
   }
-  return { working, left };
+  return others;
+}
+
+/** Whether a record is of another policy of the same server, and of something that others feel. One pod may have several servers. */
+function isOther(record: BackupRecord, { podUid, record: own }: Hold): boolean {
+  const { database, engine, workload } = record;
+  if (database === own.database || engine !== own.engine || workload?.podUid !== podUid) return false;
+  return mayHold(record) || holdsOthersUp(record);
 }
 
 function order({ id, database }: BackupRecord): string {
@@ -126,15 +132,4 @@ function takesTooLong(other: string): StillpointError {
   return new StillpointError('backup-in-progress', `${other} still holds this server after ${LIMIT_MS / 1000} s`, {
     hint: 'two policies back up one server: give them schedules apart from each other, or keep one of them',
   });
-}
-
-function notUndone(left: BackupRecord, { record }: Hold): StillpointError {
-  const path = recordPath(left);
-  return new StillpointError(
-    'freeze-left',
-    `backup ${path} of another policy, which has ended, may hold the server of ${record.database} still`,
-    {
-      hint: `undo it: stillpoint heal ${left.policy} -n ${left.namespace}; where that policy is no more: stillpoint delete ${path}`,
-    },
-  );
 }

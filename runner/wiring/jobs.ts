@@ -3,9 +3,12 @@ import { MOUNTS } from '../../src/contract';
 import { timeLimit } from '../abort';
 import type { BackupCommandOptions } from '../cli/backup';
 import { formatFindings, unpackFindings } from '../commands/doctor';
+import { notHealed } from '../commands/heal';
 import { recordedError, StillpointError } from '../errors';
 import { findRecord } from '../find-record';
-import { endOfJob, failureOfJob, type StartedJob, startJob } from '../kube/jobs';
+import type { KubeClient } from '../kube/client';
+import { endOfJob, failureOfJob, lastMessageOf, type StartedJob, startJob } from '../kube/jobs';
+import { lastWords } from '../last-words';
 import type { Registry } from '../ports';
 import { failOnErrors } from '../preflight';
 import { readOutcome, TERMINATION_LOG } from '../restore/outcome';
@@ -36,7 +39,7 @@ export async function backupByJob(policy: string, options: BackupCommandOptions,
     },
   );
   const registry = kubernetesRegistry(client, job.registry ?? options.registry, world);
-  return await outcomeOf(registry, job, failure);
+  return await outcomeOf(registry, job, { failure, words: () => wordsOf(client, job) });
 }
 
 /** The Job is not the command's child: it goes on. */
@@ -50,23 +53,42 @@ function stoppedWaiting(job: StartedJob): StillpointError {
   );
 }
 
-async function outcomeOf(registry: Registry, job: StartedJob, failure: string | undefined): Promise<string> {
+interface JobEnded {
+  /** Why, as Kubernetes has it; undefined when it is complete. */
+  readonly failure: string | undefined;
+  /** What its pod said last. */
+  readonly words: () => Promise<StillpointError | string | undefined>;
+}
+
+/** By the record; where a runner never came so far as to write there, by what its pod said last. */
+async function outcomeOf(registry: Registry, job: StartedJob, { failure, words }: JobEnded): Promise<string> {
   const name = backupOf(job);
   const found = await findRecord(registry, name, { namespace: job.namespace }).catch(() => undefined);
   if (failure === undefined && found?.record.phase === 'succeeded') return `backup ${name} succeeded\n`;
   const { error, phase } = found?.record ?? {};
   if (error !== undefined) throw recordedError(error, `backup ${name} failed`);
+  const said = await words();
+  if (said instanceof StillpointError) throw recordedError(said, `backup ${name} failed`);
   const reason = failure ?? `it is ${phase ?? 'not on record'}`;
-  throw new StillpointError('wait-impossible', `backup ${name} failed: ${reason}`, {
-    hint: `kubectl logs -n ${job.namespace} job/${job.name}, or kubectl describe it`,
-  });
+  throw new StillpointError(
+    'wait-impossible',
+    `backup ${name} failed: ${reason}${said === undefined ? '' : `: ${said}`}`,
+    {
+      hint: `kubectl logs -n ${job.namespace} job/${job.name}, or kubectl describe it`,
+    },
+  );
+}
+
+/** Who may not read pods is told what is known without. */
+async function wordsOf(client: KubeClient, job: StartedJob): Promise<StillpointError | string | undefined> {
+  return lastWords(await lastMessageOf(client, job).catch(() => undefined));
 }
 
 /** Runs the checks of a policy in its own pod. */
 export const doctorByJob = findingsByJob('doctor', (policy) => `the checks of policy ${policy}`);
 
 /** Undoes what is held of the database of a policy, in the policy's own pod. */
-export const healByJob = findingsByJob('heal', (policy) => `healing the database of policy ${policy}`);
+export const healByJob = findingsByJob('heal', (policy) => `healing the database of policy ${policy}`, notHealed);
 
 type ByJob = (
   policy: string,
@@ -76,12 +98,21 @@ type ByJob = (
 ) => Promise<void>;
 
 /** A command that answers with findings, run in a policy's own pod: where its network, account and credentials are. */
-function findingsByJob(command: string, what: (policy: string) => string): ByJob {
-  return (policy, options, world, print) => runFindings({ command, what: what(policy), policy }, options, world, print);
+function findingsByJob(command: string, what: (policy: string) => string, failed?: (errors: number) => string): ByJob {
+  return (policy, options, world, print) =>
+    runFindings({ command, what: what(policy), policy, failed }, options, world, print);
+}
+
+interface FindingsRun {
+  readonly command: string;
+  readonly what: string;
+  readonly policy: string;
+  /** The line that it fails by, for so many errors. */
+  readonly failed: ((errors: number) => string) | undefined;
 }
 
 async function runFindings(
-  { command, what, policy }: { readonly command: string; readonly what: string; readonly policy: string },
+  { command, what, policy, failed }: FindingsRun,
   options: BackupCommandOptions,
   world: World,
   print: (text: string) => void,
@@ -102,7 +133,7 @@ async function runFindings(
     readOutcome<string>(message, `${command} in job ${job.name} (exit code ${exitCode})`, 'internal'),
   );
   print(formatFindings(findings, options.output));
-  failOnErrors(findings);
+  failOnErrors(findings, failed);
 }
 
 /** What comes of it travels in the termination message: the log of a pod that has ended may be gone before it is read. */

@@ -67,6 +67,15 @@ describe.concurrent.each(GUARDED)('$title', (engine) => {
       expect(second).toMatchObject({ id: record.id, heldUndone: { by: 'runner' } });
     });
 
+    test('the runner and its guard are killed, and a run of another policy of the server undoes what they held', async () => {
+      const left = await abandoned('left');
+      succeeded(await takeBackup(await server.policy({ name: 'another', budget: BUDGET })));
+      expect(await server.held()).toEqual([]);
+      const [record] = await recordsOf(left);
+      expect(record).toMatchObject({ heldUndone: { by: 'later-run' } });
+      expect(record?.heldUndone?.done).not.toEqual([]);
+    });
+
     test('the runner and its guard are killed, and heal undoes it at once, and has nothing to do a second time', async () => {
       const policy = await abandoned('heal');
       const healed = await stillpoint('heal', policy.name, '-n', namespace.name);

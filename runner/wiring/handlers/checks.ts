@@ -1,7 +1,7 @@
 /** `doctor` and `heal`. */
 import type { CheckHandlers } from '../../cli/checks';
 import { doctor, formatFindings, packFindings, shorterFindings } from '../../commands/doctor';
-import { heal } from '../../commands/heal';
+import { heal, notHealed } from '../../commands/heal';
 import type { Output } from '../../output/records';
 import type { Finding } from '../../ports';
 import { failOnErrors } from '../../preflight';
@@ -16,6 +16,7 @@ export function checkHandlers(world: World, { print }: Terminal): CheckHandlers 
     findings: readonly Finding[],
     result: string | undefined,
     output: Output,
+    said?: (errors: number) => string,
   ): Promise<string> => {
     await reporting(
       result,
@@ -23,7 +24,7 @@ export function checkHandlers(world: World, { print }: Terminal): CheckHandlers 
       async () => packFindings(findings),
     );
     print(formatFindings(findings, output));
-    failOnErrors(findings);
+    failOnErrors(findings, said);
     return '';
   };
   return {
@@ -43,7 +44,8 @@ export function checkHandlers(world: World, { print }: Terminal): CheckHandlers 
         return '';
       }
       const context = await backupContext(file, options, world);
-      return await reported(await heal({ ...context, holder: context.run.owner.jobUid }), result, output);
+      const findings = await heal({ ...context, holder: context.run.owner.jobUid });
+      return await reported(findings, result, output, notHealed);
     },
   };
 }

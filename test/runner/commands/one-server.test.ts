@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { claimServer, holdsOthersUp, type OneServerContext } from '../../../runner/commands/one-server';
+import { StillpointError } from '../../../runner/errors';
 import type { Clock, StoredRecord } from '../../../runner/ports';
 import { DirectoryRegistry } from '../../../runner/registry/directory';
 import type { BackupRecord } from '../../../src/contract';
@@ -11,6 +12,7 @@ import { QuietLog } from '../../support/quiet-log';
 import { record } from '../../support/record';
 
 const SERVER = 'pod-uid-1';
+const AT = '2026-01-01T02:00:09.000Z';
 const HELD = [{ member: 'db:1', host: '10.0.0.1', port: 1, undo: { appendfsync: 'everysec' } }];
 
 let folder: string;
@@ -75,7 +77,8 @@ class Backup {
   constructor(
     database: string,
     readonly id: string,
-    private readonly changes: Partial<BackupRecord> = {},
+    /** Why what another one has left cannot be undone. */
+    private readonly refusal?: StillpointError,
   ) {
     this.#pending = record({ database, id, phase: 'pending' });
   }
@@ -86,8 +89,13 @@ class Backup {
       context,
       { record: this.#pending, podUid: SERVER },
       {
-        announce: () => this.#become('announced', freezing(this.changes)),
+        announce: () => this.#become('announced', freezing()),
         withdraw: () => this.#become('withdrew', {}),
+        undo: async (left) => {
+          this.did.push(`undid ${left.record.database}`);
+          if (this.refusal !== undefined) throw this.refusal;
+          await registry.update(left, { ...left.record, heldUndone: { at: AT, by: 'later-run', done: [] } });
+        },
       },
     );
   }
@@ -122,6 +130,7 @@ describe('a backup that claims its server', () => {
 
   it.each([
     ['of another server', { workload: { podUid: 'pod-uid-2' } }],
+    ['of another server in the same pod', { engine: 'redis' as const }],
     ['that holds nothing', { freezes: 'nothing' as const }],
     ['that only keeps its log', { freezes: 'log-recycling' as const }],
     ['that has let the server go', { phase: 'cut' as const }],
@@ -161,7 +170,7 @@ describe('a backup that claims its server', () => {
   it('waits for one that has let nothing go yet, whatever its phase', async () => {
     const stored = await other(freezing({ phase: 'failed', held: HELD }));
     const backup = new Backup('orders-db', '20260101020000');
-    const undone = { at: '2026-01-01T02:00:09.000Z', by: 'guard', done: [] } as const;
+    const undone = { at: AT, by: 'guard', done: [] } as const;
     const clock = hurriedClock(
       async () => void (await registry.update(stored, { ...stored.record, heldUndone: undone })),
     );
@@ -176,15 +185,18 @@ describe('a backup that claims its server', () => {
     expect(backup.did).toEqual(['announced']);
   });
 
-  it('refuses where the other one is no more, and what it held is not undone', async () => {
+  it('undoes what the other one has left that is no more, with nothing announced meanwhile', async () => {
     await other(freezing({ held: HELD }));
     const backup = new Backup('orders-db', '20260101020000');
-    await expect(backup.claim(contextOf({ ended: true }))).rejects.toMatchObject({
-      code: 'freeze-left',
-      message: expect.stringContaining('shop/other-db/20260101015959'),
-      hint: expect.stringContaining('stillpoint heal other -n shop'),
-    });
-    expect(backup.did).toEqual(['announced', 'withdrew']);
+    await backup.claim(contextOf({ ended: true }));
+    expect(backup.did).toEqual(['announced', 'withdrew', 'undid other-db', 'announced']);
+  });
+
+  it('ends, with nothing announced, where that cannot be undone', async () => {
+    await other(freezing({ held: HELD }));
+    const backup = new Backup('orders-db', '20260101020000', new StillpointError('freeze-left', 'it is stuck'));
+    await expect(backup.claim(contextOf({ ended: true }))).rejects.toMatchObject({ code: 'freeze-left' });
+    expect(backup.did).toEqual(['announced', 'withdrew', 'undid other-db']);
   });
 
   it('gives up after five minutes, with nothing announced', async () => {
