@@ -46,7 +46,7 @@ test('backup --wait says what the pod said where no runner came so far as to mak
   await patch(KINDS.configMap, name, namespace.name, { data: { [MOUNTS.configFile]: 'kind: BackupJob\n' } });
   const answer = await run('backup', 'unread', '--wait');
   expect(answer.exitCode, answer.stderr).toBe(2);
-  expect(answer.stderr).toMatch(/backup \S+ failed: .*job.yaml.* \(config-invalid\)/);
+  expect(answer.stderr).toMatch(/backup \S+ failed: job config .* \(config-invalid\)/);
   expect(answer.stderr).not.toMatch(/BackoffLimitExceeded|PodFailurePolicy/);
 });
 
