@@ -54,44 +54,40 @@ export function holdsOthersUp({ freezes = 'nothing', held = [] }: Pick<BackupRec
 export async function claimServer(context: OneServerContext, hold: Hold, claim: Claim): Promise<void> {
   for (;;) {
     await claim.announce();
-    const { elders, left } = await othersOnceAnnounced(context, hold, claim);
-    if (elders.length === 0 && left.length === 0) return;
+    // Of those that see each other the eldest waits for the others to give way, or to end; it may come while others wait.
+    const others = await looking(context, hold, isDecided(hold)).catch(async (error: unknown) => {
+      // Nothing is held: what is announced would keep others away.
+      await claim.withdraw();
+      throw error;
+    });
+    if (others.working.length === 0 && others.left.length === 0) return;
     await claim.withdraw();
-    for (const each of left) await claim.undo(each);
+    for (const each of others.left) await claim.undo(each);
     await untilOthersEnd(context, hold);
   }
 }
 
-/** Of two that see each other the younger withdraws, and the elder waits for that. */
-async function othersOnceAnnounced(
-  context: OneServerContext,
-  hold: Hold,
-  claim: Claim,
-): Promise<{ readonly elders: readonly BackupRecord[]; readonly left: readonly StoredRecord[] }> {
-  try {
-    const { working, left } = await othersAt(context, hold);
-    const elders = working.filter((other) => order(other) < order(hold.record));
-    if (elders.length === 0 && left.length === 0) await untilOthersEnd(context, hold);
-    return { elders, left };
-  } catch (error) {
-    // Nothing is held: what is announced would keep others away.
-    await claim.withdraw();
-    throw error;
-  }
+function isDecided({ record }: Hold): (others: Others) => boolean {
+  const isElder = (other: BackupRecord): boolean => order(other) < order(record);
+  return ({ working, left }) => left.length > 0 || working.length === 0 || working.some(isElder);
 }
 
 /** Waits until no other backup holds a server. Throws backup-in-progress when that takes too long. */
 export async function untilOthersEnd(context: OneServerContext, hold: Hold): Promise<void> {
+  await looking(context, hold, ({ working }) => working.length === 0);
+}
+
+async function looking(context: OneServerContext, hold: Hold, isEnough: (others: Others) => boolean): Promise<Others> {
   const { clock, log } = context;
   let said: string | undefined;
   using limit = timeLimit(clock, LIMIT_MS, () => takesTooLong(said ?? 'another backup'));
   const signal = AbortSignal.any([limit.signal, context.signal]);
   for (;;) {
-    const [other] = (await othersAt(context, hold)).working;
-    if (other === undefined) return;
-    if (said !== recordPath(other))
-      log.info({ other: recordPath(other) }, `waits for backup ${recordPath(other)}, which holds this server`);
-    said = recordPath(other);
+    const others = await othersAt(context, hold);
+    if (isEnough(others)) return others;
+    const waitsFor = others.working.map(recordPath).join(', ');
+    if (said !== waitsFor) log.info({ waitsFor }, `waits for backup ${waitsFor}, which holds this server`);
+    said = waitsFor;
     await orAborted(new Promise<void>((resolve) => void clock.after(LOOK_MS, resolve)), signal);
   }
 }

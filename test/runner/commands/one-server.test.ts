@@ -167,6 +167,25 @@ describe('a backup that claims its server', () => {
     expect(backup.did).toEqual(['announced']);
   });
 
+  it('gives way to an elder one that comes while it waits for a younger one', async () => {
+    const younger = await other(freezing({ id: '20260101020001' }));
+    const backup = new Backup('orders-db', '20260101020000');
+    let elder: StoredRecord | undefined;
+    const clock = hurriedClock(async () => {
+      if (elder === undefined) {
+        elder = await registry.create(record({ ...freezing(), database: 'third-db', id: '20260101015959' }));
+        return;
+      }
+      if (!backup.did.includes('withdrew')) return;
+      for (const each of [younger, elder]) {
+        const now = await registry.get('shop', each.record.database, each.record.id);
+        if (now?.record.phase === 'freezing') await registry.update(now, { ...now.record, phase: 'cut' });
+      }
+    });
+    await backup.claim(contextOf({ clock }));
+    expect(backup.did).toEqual(['announced', 'withdrew', 'announced']);
+  });
+
   it('waits for one that has let nothing go yet, whatever its phase', async () => {
     const stored = await other(freezing({ phase: 'failed', held: HELD }));
     const backup = new Backup('orders-db', '20260101020000');
