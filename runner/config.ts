@@ -1,27 +1,39 @@
 import { readFile } from 'node:fs/promises';
 import { parse } from 'yaml';
-import { fits, JOB_CONFIG, type JobConfig, validate } from '../src/contract';
+import {
+  fits,
+  GROUP_CONFIG,
+  GROUP_CONFIG_KIND,
+  JOB_CONFIG,
+  type MemberConfig,
+  type PolicyConfig,
+  validate,
+} from '../src/contract';
 import type { Target, TlsMaterial } from './engine';
 import { StillpointError } from './errors';
 
 /** Reads a job config. Throws config-invalid with everything that is wrong with it, not only the first. */
-export async function readConfig(file: string): Promise<JobConfig> {
+export async function readConfig(file: string): Promise<PolicyConfig> {
   return parseConfig(await readText(file, 'config-invalid', 'job config'), file);
 }
 
 /** Makes a job config out of YAML. */
-export function parseConfig(text: string, source: string): JobConfig {
+export function parseConfig(text: string, source: string): PolicyConfig {
   const document = parseYaml(text, source);
-  if (fits(JOB_CONFIG, document)) return document;
-  const problems = validate(JOB_CONFIG, document).map(({ path, message }) => `${path === '' ? 'it' : path} ${message}`);
+  if (fits(JOB_CONFIG, document) || fits(GROUP_CONFIG, document)) return document;
+  const found = isOfGroup(document) ? validate(GROUP_CONFIG, document) : validate(JOB_CONFIG, document);
+  const problems = found.map(({ path, message }) => `${path === '' ? 'it' : path} ${message}`);
   throw new StillpointError('config-invalid', `job config ${source} is not valid: ${problems.join('; ')}`, {
     hint: 'synthesise it again with a version of the constructs that fits this runner',
   });
 }
 
+function isOfGroup(document: unknown): boolean {
+  return typeof document === 'object' && (document as { kind?: unknown } | null)?.kind === GROUP_CONFIG_KIND;
+}
+
 /** Reads the credentials that a job config names. Their values never leave the {@link Target}. */
-export async function readTarget(config: JobConfig): Promise<Target> {
-  const { connection, engineOptions } = config.spec;
+export async function readTarget({ connection, engineOptions }: MemberConfig): Promise<Target> {
   const { usernameFile, passwordFile, tls } = connection;
   return {
     connection,
@@ -32,7 +44,7 @@ export async function readTarget(config: JobConfig): Promise<Target> {
   };
 }
 
-async function readTls(tls: NonNullable<JobConfig['spec']['connection']['tls']>): Promise<TlsMaterial> {
+async function readTls(tls: NonNullable<MemberConfig['connection']['tls']>): Promise<TlsMaterial> {
   const file = async (path: string | undefined, what: string): Promise<string | undefined> =>
     path === undefined ? undefined : await readSecret(path, what);
   return {

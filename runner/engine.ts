@@ -53,6 +53,8 @@ export interface PlanRequest {
   /** Whether a snapshot of a volume holds one instant in this store. */
   readonly atomicStore: boolean;
   readonly options: Readonly<Record<string, string>>;
+  /** Whether the server is one of several that are cut together: then writes have to stand still until all are. */
+  readonly standstill?: boolean | undefined;
 }
 
 /** A step of a plan: something of the engine's own, or a cut of some volumes. */
@@ -123,6 +125,11 @@ export interface EngineSession {
   whoAnswers(signal: AbortSignal): Promise<Readonly<Record<string, string>>>;
   /** Whether the server of this session, and no other, answers at an address. Of engines whose servers do not know their own. */
   isAt?(address: string): Promise<boolean>;
+  /**
+   * Sessions with the other servers that hold parts of the same data, as the masters of a cluster do: they are frozen, cut
+   * and let go together with this one. Of engines whose data may be spread.
+   */
+  others?(signal: AbortSignal): Promise<readonly EngineSession[]>;
   /** Ends when the session is lost without having been closed. */
   readonly lost: AbortSignal;
   close(): Promise<void>;
@@ -206,6 +213,8 @@ export interface Engine {
     readonly freezeOutlivesSession: boolean;
     /** Whether the server has to be stopped for a backup. */
     readonly needsOffline: boolean;
+    /** Whether there is a server at all: plain volumes have none, and nothing to freeze. */
+    readonly hasServer: boolean;
   };
   readonly defaultPort: number;
   /** Opens the one session. Throws server-unreachable, authentication-failed, tls-failed, session-not-direct. */

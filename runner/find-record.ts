@@ -1,6 +1,8 @@
-import { BACKUP_ID_PATTERN, type BackupRecord } from '../src/contract';
+/** Which backup a person means. */
+import { BACKUP_ID_PATTERN } from '../src/contract';
 import { StillpointError } from './errors';
-import type { RecordFilter, Registry, StoredRecord } from './ports';
+import { newestFirst } from './listing';
+import type { RecordFilter, RecordSummary, Registry, StoredRecord } from './ports';
 
 /** What `latest` stands for: the newest that succeeded or, for who waits for it to succeed, the newest of any state. */
 export type Latest = 'succeeded' | 'any';
@@ -16,24 +18,46 @@ export async function findRecord(
   latest: Latest = 'succeeded',
 ): Promise<StoredRecord> {
   const { id, ...where } = parseBackupName(name, filter);
-  const matching = (await registry.list(where)).filter(({ record }) => isMeant(record, id, latest));
-  const [first, second] = matching;
-  if (first === undefined) {
-    throw new StillpointError('backup-not-found', `there is no ${describe(id, latest)} ${describeFilter(where)}`, {
-      hint: 'stillpoint list -A shows all backups, those that failed with their ids',
-    });
+  const candidates = await candidatesFor(registry, where, id, latest);
+  const [first, ...others] = databasesOf(candidates);
+  if (first !== undefined && others.length > 0) throw ambiguous(name, id, [first, ...others]);
+  for (const candidate of candidates) {
+    const stored = await registry.get(candidate.namespace, candidate.database, candidate.id);
+    // Labels say which to look at; what a record is, it says itself.
+    if (stored !== undefined && isMeant(stored.record, id, latest)) return stored;
   }
-  const databases = new Set(matching.map(({ record }) => `${record.namespace}/${record.database}`));
-  if (databases.size > 1 || (id !== 'latest' && second !== undefined)) {
-    throw new StillpointError(
-      'usage-invalid',
-      `${name} fits backups of several databases: ${[...databases].join(', ')}`,
-      {
-        hint: `say which: ${[...databases][0]}/${id}`,
-      },
-    );
-  }
-  return first;
+  throw new StillpointError('backup-not-found', `there is no ${describe(id, latest)} ${describeFilter(where)}`, {
+    hint: 'stillpoint list -A shows all backups, those that failed with their ids',
+  });
+}
+
+/** Whether a name is one of a backup, and not of a database. */
+export function isBackupName(name: string): boolean {
+  return isIdOrLatest(name.split('/').at(-1) ?? '');
+}
+
+/** Those that a name fits, the newest first; nothing of them was read but what one chooses by. */
+async function candidatesFor(
+  registry: Registry,
+  where: RecordFilter,
+  id: string,
+  latest: Latest,
+): Promise<readonly RecordSummary[]> {
+  const filter: RecordFilter =
+    id !== 'latest' ? { ...where, id } : latest === 'any' ? where : { ...where, phases: ['succeeded'] };
+  const found: RecordSummary[] = [];
+  for await (const page of registry.summaries(filter)) found.push(...page);
+  return found.sort(newestFirst);
+}
+
+function databasesOf(found: readonly RecordSummary[]): readonly string[] {
+  return [...new Set(found.map(({ namespace, database }) => `${namespace}/${database}`))];
+}
+
+function ambiguous(name: string, id: string, databases: readonly string[]): StillpointError {
+  return new StillpointError('usage-invalid', `${name} fits backups of several databases: ${databases.join(', ')}`, {
+    hint: `say which: ${databases[0]}/${id}`,
+  });
 }
 
 function parseBackupName(name: string, filter: RecordFilter): RecordFilter & { readonly id: string } {
@@ -41,15 +65,17 @@ function parseBackupName(name: string, filter: RecordFilter): RecordFilter & { r
   const id = parts.pop() ?? '';
   const database = parts.pop() ?? filter.database;
   const namespace = parts.pop() ?? filter.namespace;
-  if (parts.length === 0 && (id === 'latest' || new RegExp(BACKUP_ID_PATTERN).test(id))) {
-    return { ...filter, namespace, database, id };
-  }
+  if (parts.length === 0 && isIdOrLatest(id)) return { ...filter, namespace, database, id };
   throw new StillpointError('usage-invalid', `${name} is not the name of a backup`, {
     hint: 'a backup is called <id>, latest, <database>/<id> or <namespace>/<database>/<id>; an id looks as 20261121020000',
   });
 }
 
-function isMeant(record: BackupRecord, id: string, latest: Latest): boolean {
+function isIdOrLatest(text: string): boolean {
+  return text === 'latest' || new RegExp(BACKUP_ID_PATTERN).test(text);
+}
+
+function isMeant(record: RecordSummary, id: string, latest: Latest): boolean {
   if (id !== 'latest') return record.id === id;
   return latest === 'any' || record.phase === 'succeeded';
 }

@@ -30,10 +30,16 @@ const UNDO_LIMIT_MS = 10_000;
 /** How long a guard that has to leave goes on trying: a later run finds in the record what it could not undo. */
 const LEAVE_LIMIT_MS = 30_000;
 
-export interface GuardWatchContext {
-  readonly post: GuardPost;
+/** One server of an order, and what leads to it. */
+export interface Reach {
+  readonly held: Held;
   readonly guard: EngineGuard;
   readonly target: Target;
+}
+
+export interface GuardWatchContext {
+  readonly post: GuardPost;
+  readonly reach: readonly Reach[];
   readonly events: Events;
   readonly clock: Clock;
   readonly log: Log;
@@ -68,7 +74,7 @@ class GuardWatch {
   constructor(order: GuardOrder, context: GuardWatchContext) {
     this.#order = order;
     this.#context = context;
-    this.#servers = order.held.map((held) => new Server(held, context));
+    this.#servers = context.reach.map((reach) => new Server(reach, context));
   }
 
   async run(): Promise<void> {
@@ -161,14 +167,14 @@ class GuardWatch {
 
 /** One server, and the connection to it: made anew as often as it breaks. */
 class Server {
-  readonly #held: Held;
+  readonly #reach: Reach;
   readonly #context: GuardWatchContext;
   #session: GuardSession | undefined;
   /** Another server has its place: what was held has gone with the one that it was held at. */
   #replaced = false;
 
-  constructor(held: Held, context: GuardWatchContext) {
-    this.#held = held;
+  constructor(reach: Reach, context: GuardWatchContext) {
+    this.#reach = reach;
     this.#context = context;
   }
 
@@ -206,9 +212,9 @@ class Server {
   }
 
   #open(): Promise<GuardSession> {
-    const { guard, target, log } = this.#context;
+    const { held, guard, target } = this.#reach;
     return this.#within(CONNECT_LIMIT_MS, (signal) => {
-      const opening = guard.open(target, this.#held, log, signal);
+      const opening = guard.open(target, held, this.#context.log, signal);
       // One that comes when nobody waits for it any more is not left open.
       opening.then((late) => (signal.aborted ? late.close() : undefined)).catch(() => undefined);
       return opening;
@@ -219,7 +225,8 @@ class Server {
     using limit = timeLimit(
       this.#context.clock,
       ms,
-      () => new StillpointError('server-unreachable', `${this.#held.member} did not answer within ${ms / 1000} s`),
+      () =>
+        new StillpointError('server-unreachable', `${this.#reach.held.member} did not answer within ${ms / 1000} s`),
     );
     return await orAborted(work(limit.signal), limit.signal);
   }

@@ -8,6 +8,7 @@ import { systemClock } from './clock';
 import { asStillpointError, type ExitCode, StillpointError } from './errors';
 import { createLog, type LogFormat } from './log';
 import { RUNNER_VERSION } from './version';
+import type { Terminal } from './wiring/handlers/terminal';
 import type { World } from './wiring/world';
 
 /** In a pod the log is read by machines, elsewhere by whoever typed the command. */
@@ -22,7 +23,14 @@ async function main(): Promise<ExitCode> {
   const world = makeWorld();
   const { makeHandlers } = await import('./wiring/handlers');
   const print = (text: string): void => void process.stdout.write(text);
-  const program = buildProgram(RUNNER_VERSION, makeHandlers(world, { print, confirm: ask }), print);
+  const terminal: Terminal = {
+    print,
+    note: (text) => void process.stderr.write(`${text}\n`),
+    // Knows NO_COLOR, FORCE_COLOR and terminals that have none.
+    colours: process.stdout.isTTY === true && process.stdout.hasColors(),
+    confirm: ask,
+  };
+  const program = buildProgram(RUNNER_VERSION, makeHandlers(world, terminal), print);
   try {
     await program.parseAsync(process.argv);
     return 0;

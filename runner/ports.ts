@@ -134,10 +134,16 @@ export interface StoredRecord {
   readonly deletionRequested: boolean;
 }
 
+/** What is known of a record without reading it: enough to list, to choose and to name it. */
+export type RecordSummary = Pick<BackupRecord, 'namespace' | 'database' | 'id' | 'engine' | 'phase' | 'trigger'>;
+
 /** What to list. Everything that is left out matches. */
 export interface RecordFilter {
   readonly namespace?: string | undefined;
   readonly database?: string | undefined;
+  readonly id?: BackupId | undefined;
+  /** By labels, as kubectl's -l has it. Records in folders have none. */
+  readonly selector?: string | undefined;
   readonly engine?: string | undefined;
   readonly phases?: readonly Phase[] | undefined;
   /** Only those of which it is not known that what outlives their session was undone. */
@@ -153,6 +159,13 @@ export interface Registry {
   get(namespace: string, database: string, id: BackupId): Promise<StoredRecord | undefined>;
   /** Newest first. */
   list(filter: RecordFilter): Promise<readonly StoredRecord[]>;
+  /** A page at a time, in the order of their names: however many there are, few are held. */
+  pages(filter: RecordFilter): AsyncIterable<readonly StoredRecord[]>;
+  /**
+   * As {@link pages}, without reading the records. Good for choosing: whoever acts on a record reads it, since only its
+   * content says for sure what it is.
+   */
+  summaries(filter: RecordFilter): AsyncIterable<readonly RecordSummary[]>;
   /** What a person types to ask for a record's deletion without `stillpoint delete`; undefined where there is no such way. */
   deletionCommand(record: BackupRecord): string | undefined;
   /** Removes the record itself, with its finalizer: everything it stands for must be gone. */

@@ -2,72 +2,91 @@
  * All that can be known before anything is touched (safety rule 2). `backup` stops at the first error in it, `doctor`
  * prints it.
  */
-import type { JobConfig, VolumeSelection } from '../src/contract';
-import { checkCoverage, withMounts } from './coverage';
-import type { Engine, EngineSession, Plan, PlanRequest, Target } from './engine';
+import type { PolicyConfig } from '../src/contract';
+import type { Plan } from './engine';
 import { StillpointError } from './errors';
-import type { CutRequest, Finding, Guards, Log, Platform, ServerPlace, SnapshotStore, Volume } from './ports';
+import type { Member, MemberSource } from './member';
+import { type MergedPlan, mergePlans, standsStill } from './merge-plans';
+import { type OpenContext, openMembers } from './open-members';
+import type { Clock, CutRequest, Finding, Guards, SnapshotStore, Volume } from './ports';
+import { eachOnce } from './trace';
 
-export interface PreflightContext {
-  readonly config: JobConfig;
-  readonly target: Target;
-  readonly engine: Engine;
-  readonly platform: Platform;
+export interface PreflightContext extends OpenContext {
+  readonly config: PolicyConfig;
+  readonly sources: readonly MemberSource[];
   readonly store: SnapshotStore;
   /** Undefined where nobody could undo what outlives the session of this runner. */
   readonly guards?: Guards | undefined;
-  readonly log: Log;
-  readonly signal: AbortSignal;
+  readonly clock: Clock;
 }
 
-/** What the checks found, and what they opened on the way: the session is the one that the backup uses. */
+/** What the checks found, and what they opened on the way: the sessions are those that the backup uses. */
 export interface Preflight extends AsyncDisposable {
-  readonly session: EngineSession;
+  /** In the order in which they are frozen. */
+  readonly members: readonly Member[];
   readonly volumes: readonly Volume[];
-  readonly place: ServerPlace;
-  readonly request: PlanRequest;
-  /** Undefined when what was found on the server leaves nothing to plan. */
+  /** Undefined when what was found on a server leaves nothing to plan. */
   readonly plan: Plan | undefined;
+  /** The same plan where it is that of several members. */
+  readonly merged: MergedPlan | undefined;
   readonly findings: readonly Finding[];
 }
 
-/** Runs every check. Throws where it cannot go on: no connection, no claim, no pod behind the server. */
+/** Runs every check. Throws where it cannot go on: no connection, no claim, no pod behind a server. */
 export async function preflight(context: PreflightContext, id: string): Promise<Preflight> {
-  const { config, engine, target, platform, store, log, signal } = context;
+  const { platform, store } = context;
   const access = platform.checkAccess();
   access.catch(() => undefined);
-  const { volumes: selections } = config.spec;
-  const named = await platform.resolveVolumes(selections.filter(({ podVolume }) => podVolume === undefined));
-  const session = await engine.open(target, log, signal);
+  const { members, findings: found, close } = await openMembers(context, id);
   try {
-    const place = await traceServer(platform, session, config);
-    const found = await platform.resolveVolumes(claimsOfPlace(selections, place));
-    const mounted = withMounts(eachOnce([...named, ...found]), place.mounts);
-    const request = planRequest(context, id, mounted);
-    const serverFindings = [
-      ...(await coverageFindings(session, place, mounted, config)),
-      ...(await session.check(request)),
-    ];
-    const plan = serverFindings.some(isError) ? undefined : session.plan(request);
+    const volumes = eachOnce(members.flatMap((member) => member.volumes));
+    const stands = stillFindings(members);
+    const planned = planOf(members, [...found, ...stands], context);
     const findings = [
       ...(await access),
-      ...serverFindings,
-      ...guardFindings(plan, context),
-      ...(await store.check(mounted, cutsHow(plan))),
+      ...found,
+      ...stands,
+      ...guardFindings(planned.plan, context),
+      ...(await store.check(volumes, cutsHow(planned.plan))),
     ];
-    return {
-      session,
-      volumes: mounted,
-      place,
-      request,
-      plan,
-      findings,
-      [Symbol.asyncDispose]: () => session.close(),
-    };
+    return { members, volumes, ...planned, findings, [Symbol.asyncDispose]: close };
   } catch (error) {
-    await session.close();
+    await close();
     throw error;
   }
+}
+
+/** One plan for all. Without one for each of them there is none. */
+function planOf(
+  members: readonly Member[],
+  findings: readonly Finding[],
+  { clock, config }: PreflightContext,
+): { readonly plan: Plan | undefined; readonly merged: MergedPlan | undefined } {
+  const plans = members.flatMap(({ name, source, plan }) =>
+    plan === undefined ? [] : [{ name, of: source.name, plan }],
+  );
+  if (findings.some(isError) || plans.length < members.length) return { plan: undefined, merged: undefined };
+  const [only] = plans;
+  if (plans.length === 1 && only?.name === '') return { plan: only.plan, merged: undefined };
+  const merged = mergePlans(plans, { clock, together: config.spec.snapshots.groupClassName !== undefined });
+  return { plan: merged, merged };
+}
+
+/** Several members are of one instant only when each of them stands still from before the first cut until after the last. */
+function stillFindings(members: readonly Member[]): readonly Finding[] {
+  if (members.length === 1 && members[0]?.name === '') return [];
+  return members.flatMap(({ name, plan, source }): Finding[] => {
+    if (plan === undefined || !source.engine.capabilities.hasServer || standsStill(plan)) return [];
+    return [
+      {
+        severity: 'error',
+        code: 'config-invalid',
+        subject: `member ${name}`,
+        message: `what is planned for ${name} (${plan.layout}) holds still: ${plan.freezes}; in a backup of several servers each has to hold its writes until all are cut`,
+        hint: 'choose a mode that holds writes for it, or back it up by a policy of its own',
+      },
+    ];
+  });
 }
 
 /** Throws the first error among findings: the others stand in the log. */
@@ -90,67 +109,6 @@ export function failOnErrors(
   throw new StillpointError(code, said(errors.length));
 }
 
-/**
- * Traces the session's server to its place, and fails when nothing is known there (safety rule 3). The name of a host is
- * only a hint, since other namespaces may have it too: the session has to confirm the place.
- */
-export async function traceServer(platform: Platform, session: EngineSession, config: JobConfig): Promise<ServerPlace> {
-  const { address, hostname } = session.server;
-  const { host } = config.spec.connection;
-  const place = await platform.placeOf(address, hostname);
-  const byName = address === undefined && hostname !== undefined;
-  const said = byName ? `its host is ${hostname}` : `its address is ${address ?? 'a Unix socket'}`;
-  if (place === undefined) {
-    throw notTraced(
-      `the server behind ${host} says that ${said}, and no pod there has that ${byName ? 'name' : 'address'}`,
-    );
-  }
-  if (address !== undefined || place.address === undefined || session.isAt === undefined) return place;
-  if (await session.isAt(place.address)) return place;
-  throw notTraced(
-    `the server behind ${host} says that ${said}, but in ${place.name} (${place.address}) another answers`,
-  );
-}
-
-function notTraced(message: string): StillpointError {
-  return new StillpointError('server-not-traced', message, {
-    hint: 'the database has to run in a pod of the namespace of the policy, and host has to lead to it',
-  });
-}
-
-/** Whether the server's paths lie on the volumes of the policy, as findings. */
-export async function coverageFindings(
-  session: EngineSession,
-  place: ServerPlace,
-  volumes: readonly Volume[],
-  config: JobConfig,
-): Promise<readonly Finding[]> {
-  const mountPaths = place.mounts.map(({ path }) => path);
-  return checkCoverage({
-    place: place.name,
-    paths: await session.paths(mountPaths),
-    mounts: place.mounts,
-    volumes,
-    ignored: config.spec.ignoreClaims ?? [],
-  });
-}
-
-/** The selections that name a volume of the server's pod, with the claim that it is there. Throws claim-not-found. */
-export function claimsOfPlace(
-  selections: readonly VolumeSelection[],
-  { name, mounts }: ServerPlace,
-): readonly VolumeSelection[] {
-  return selections.flatMap(({ podVolume, ...selection }) => {
-    if (podVolume === undefined) return [];
-    const claim = mounts.find(({ volume }) => volume === podVolume)?.claim;
-    if (claim !== undefined) return [{ ...selection, claim }];
-    const claims = mounts.flatMap(({ volume, claim: there }) => (there === undefined ? [] : [`${volume} (${there})`]));
-    throw new StillpointError('claim-not-found', `${name} mounts no claim as its volume ${podVolume}`, {
-      hint: `it mounts ${claims.length === 0 ? 'none at all' : claims.join(', ')}: name one of them`,
-    });
-  });
-}
-
 /** Whether somebody can undo what stays in force when the session of a plan ends (safety rule 8). */
 function guardFindings(plan: Plan | undefined, { guards, config }: PreflightContext): readonly Finding[] {
   if (plan?.held === undefined || plan.held.length === 0 || guards !== undefined) return [];
@@ -164,27 +122,6 @@ function guardFindings(plan: Plan | undefined, { guards, config }: PreflightCont
       hint: 'take it by a Job of its policy (stillpoint backup, kubectl create job --from=cronjob/…), synthesised anew if it is of an earlier version',
     },
   ];
-}
-
-/** The volumes, each of which has to be another claim. Throws config-invalid. */
-export function eachOnce(volumes: readonly Volume[]): readonly Volume[] {
-  const twice = volumes.find(({ claim }, index) => volumes.findIndex((other) => other.claim === claim) !== index);
-  if (twice === undefined) return volumes;
-  throw new StillpointError('config-invalid', `claim ${twice.claim} is selected twice by the policy`, {
-    hint: "select each claim once: by its name, its StatefulSet, its labels, or from the server's pod",
-  });
-}
-
-function planRequest({ config, store }: PreflightContext, id: string, volumes: readonly Volume[]): PlanRequest {
-  const { layout, snapshots, engineOptions } = config.spec;
-  return {
-    id,
-    volumes,
-    layout: layout ?? 'auto',
-    groupClass: snapshots.groupClassName !== undefined,
-    atomicStore: store.atomic,
-    options: engineOptions ?? {},
-  };
 }
 
 function cutsHow(plan: Plan | undefined): CutRequest['how'] {

@@ -5,14 +5,16 @@ import {
   type Failure,
   type HeldUndone,
   JOB_DEFAULTS,
-  type JobConfig,
   type Phase,
+  type PolicyConfig,
 } from '../src/contract';
 import type { Plan } from './engine';
 import type { StillpointError } from './errors';
 import type { FrozenOutcome } from './frozen';
+import { engineOfAll, type MemberSource } from './member';
 import type { Run } from './ports';
 import type { Preflight } from './preflight';
+import { recordedMembers, sharedFacts, spreadOf, withOutcome } from './record-members';
 
 /** The phases of a backup that a runner is at work on, or was when it ended. */
 export const UNFINISHED: readonly Phase[] = ['pending', 'freezing', 'cut'];
@@ -29,10 +31,15 @@ export function undoneRecord(record: BackupRecord, undone: HeldUndone): BackupRe
 
 /** The record of a backup that has been asked for and of which nothing is known yet. */
 export function pendingRecord(
-  config: JobConfig,
+  config: PolicyConfig,
   run: Run,
   now: Date,
-  about: { readonly namespace: string; readonly runnerVersion: string; readonly clusterUid: string | undefined },
+  about: {
+    readonly sources: readonly MemberSource[];
+    readonly namespace: string;
+    readonly runnerVersion: string;
+    readonly clusterUid: string | undefined;
+  },
 ): BackupRecord {
   return {
     apiVersion: API_VERSION,
@@ -40,7 +47,7 @@ export function pendingRecord(
     id: run.id,
     namespace: about.namespace,
     database: config.spec.database,
-    engine: config.spec.engine,
+    engine: engineOfAll(about.sources),
     clusterUid: about.clusterUid,
     policy: config.metadata.name,
     trigger: config.spec.trigger ?? run.trigger,
@@ -63,19 +70,15 @@ export function freezingRecord(
   plan: Plan,
   plannedSnapshots: readonly string[],
 ): BackupRecord {
-  const { server } = found.session;
   const warnings = found.findings.filter(({ severity }) => severity === 'warning').map(({ message }) => message);
   return {
     ...record,
     phase: 'freezing',
-    flavour: server.flavour,
-    serverVersion: server.version,
-    serverIdentity: server.identity,
-    settings: server.settings,
+    ...sharedFacts(found.members),
     layout: plan.layout,
     freezes: plan.freezes,
     volumes: found.volumes.map(({ namespace: _, ...volume }) => volume),
-    workload: found.place.workload,
+    ...(found.merged === undefined ? {} : { members: recordedMembers(found.members) }),
     plannedSnapshots,
     ...(plan.held === undefined || plan.held.length === 0 ? {} : { held: plan.held }),
     warnings: [...(record.warnings ?? []), ...warnings],
@@ -83,14 +86,19 @@ export function freezingRecord(
 }
 
 /** The record after every cut was seen and the proof was made: from here on the backup can be finished by anybody. */
-export function cutRecord(record: BackupRecord, outcome: FrozenOutcome): BackupRecord {
+export function cutRecord(
+  record: BackupRecord,
+  outcome: FrozenOutcome,
+  { members, merged }: Pick<Preflight, 'members' | 'merged'>,
+): BackupRecord {
   return {
     ...record,
     phase: 'cut',
     cuts: outcome.cuts,
     proof: outcome.proof,
-    position: outcome.results.position,
-    artifacts: outcome.results.artifacts,
+    ...(merged === undefined
+      ? { position: outcome.results.position, artifacts: outcome.results.artifacts }
+      : { members: withOutcome(record.members ?? [], members, merged), spreadMs: spreadOf(outcome.cuts) }),
     warnings: [...(record.warnings ?? []), ...outcome.results.warnings],
     freezeWindowMs: Math.round(outcome.windowMs),
     times: {

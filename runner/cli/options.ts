@@ -1,7 +1,7 @@
 /** What several commands take: one wording, one meaning, one way to read it. */
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { DEFAULT_REGISTRY_NAMESPACE } from '../../src/contract';
-import { parseDuration } from '../output/duration';
+import { type Moment, parseDuration, parseMoment } from '../output/duration';
 import { OUTPUTS, type Output } from '../output/records';
 
 /** What every command knows of where to look. */
@@ -23,7 +23,7 @@ export function withGlobals(command: Command): Command {
   return command
     .option('--kubeconfig <file>', 'the kubeconfig to use')
     .option('--context <name>', 'the context of the kubeconfig')
-    .option('-n, --namespace <namespace>', "the database's namespace")
+    .option('-n, --namespace <namespace>', "the database's namespace; that of the context unless given")
     .option('-A, --all-namespaces', 'look in all namespaces')
     .addOption(
       new Option('--registry <namespace>', 'the namespace that the records are in')
@@ -55,9 +55,26 @@ export function examples(lines: readonly string[]): string {
   return `\nExamples:\n${lines.map((line) => `  ${line}\n`).join('')}`;
 }
 
+/** When: an age, or an instant. */
+export function momentArgument(text: string): Moment {
+  const moment = parseMoment(text);
+  if (moment !== undefined) return moment;
+  throw new InvalidArgumentError('an age looks as 24h or 30d, an instant as 2026-11-21 or 2026-11-21T02:00:00Z (UTC)');
+}
+
+/** Several of some words: `failed,deleting`. */
+export function wordsArgument<T extends string>(words: readonly T[]): (text: string) => readonly T[] {
+  return (text) =>
+    text.split(',').map((word) => {
+      const known = words.find((each) => each === word);
+      if (known === undefined) throw new InvalidArgumentError(`Allowed choices are ${words.join(', ')}.`);
+      return known;
+    });
+}
+
 function durationArgument(text: string): number {
   const ms = parseDuration(text);
-  if (ms === undefined) throw new InvalidArgumentError('a duration looks as 90s, 30m or 1h30m');
+  if (ms === undefined) throw new InvalidArgumentError('a duration looks as 90s, 30m, 1h30m or 2d');
   return ms;
 }
 

@@ -1,13 +1,29 @@
 /** Looking at what there is: `list`, `describe`, `wait`. */
 import { Option } from 'commander';
-import { ENGINE_NAMES } from '../../src/contract';
+import { ENGINE_NAMES, PHASES, type Phase } from '../../src/contract';
 import { WAIT_CONDITIONS, type WaitCondition } from '../commands/wait';
+import { SORT_KEYS, type SortKey } from '../listing';
+import type { Moment } from '../output/duration';
 import type { Program } from './family';
-import { examples, type GlobalOptions, type OutputOption, timeout, withGlobals, withOutput } from './options';
+import {
+  examples,
+  type GlobalOptions,
+  momentArgument,
+  type OutputOption,
+  timeout,
+  withGlobals,
+  withOutput,
+  wordsArgument,
+} from './options';
 
 export interface ListCommandOptions extends GlobalOptions, OutputOption {
+  readonly selector?: string;
   readonly engine?: string;
-  readonly status?: string;
+  readonly status?: readonly Phase[];
+  readonly since?: Moment;
+  readonly until?: Moment;
+  readonly sortBy?: SortKey;
+  readonly headers: boolean;
 }
 
 export interface DescribeCommandOptions extends GlobalOptions, OutputOption {}
@@ -24,15 +40,32 @@ export interface RecordHandlers {
 }
 
 export function addRecordCommands({ command, handle }: Program, handlers: RecordHandlers): void {
-  withOutput(withGlobals(command('list [database]', 'List backups, newest first').alias('ls')))
+  withOutput(withGlobals(command('list [database]', 'List backups by database, newest first').alias('ls')))
+    .option('-l, --selector <labels>', "only records with these labels, as kubectl's -l has it")
     .addOption(new Option('--engine <engine>', 'only of this engine').choices(ENGINE_NAMES))
-    .option('--status <status>', 'only in this phase')
+    .addOption(
+      new Option('--status <status>', `only in this phase, or in one of several: ${PHASES.join(', ')}`).argParser(
+        wordsArgument(PHASES),
+      ),
+    )
+    .addOption(
+      new Option('--since <when>', 'only those begun since then: an age as 24h or 30d, or an instant').argParser(
+        momentArgument,
+      ),
+    )
+    .addOption(
+      new Option('--until <when>', 'only those begun before, likewise: 30d and older').argParser(momentArgument),
+    )
+    .addOption(new Option('--sort-by <key>', 'database, each newest first, unless given').choices(SORT_KEYS))
+    .option('--no-headers', 'print no heading')
     .addHelpText(
       'after',
       examples([
-        'stillpoint list -A',
+        'stillpoint list',
         'stillpoint list orders-db -n shop -o wide',
-        'stillpoint list -A --status failed -o json',
+        'stillpoint list -A --status failed --since 24h',
+        'stillpoint list -A -l stillpoint.dev/trigger=manual --sort-by age',
+        'stillpoint list orders-db --until 30d -o name',
       ]),
     )
     .action(handle((database: string | undefined, options: ListCommandOptions) => handlers.list(database, options)));

@@ -1,22 +1,32 @@
 /** Removing backups: `delete`, `prune`. */
 import type { Program } from './family';
-import { type GlobalOptions, withGlobals } from './options';
+import { examples, type GlobalOptions, withGlobals } from './options';
 
 export interface DeleteCommandOptions extends GlobalOptions {
   readonly yes?: boolean;
+  readonly dryRun?: boolean;
 }
 
 export interface RemovalHandlers {
-  delete(backup: string, options: DeleteCommandOptions): Promise<string>;
+  delete(backups: readonly string[], options: DeleteCommandOptions): Promise<string>;
   prune(options: GlobalOptions): Promise<string>;
 }
 
 export function addRemovalCommands({ command, handle }: Program, handlers: RemovalHandlers): void {
-  withGlobals(command('delete <backup>', 'Delete a backup with its snapshots'))
+  withGlobals(command('delete <backup...>', 'Delete backups with their snapshots; never the last good one'))
     .option('-y, --yes', 'do not ask')
-    .action(handle((backup: string, options: DeleteCommandOptions) => handlers.delete(backup, options)));
+    .option('--dry-run', 'only say what would be deleted')
+    .addHelpText(
+      'after',
+      examples([
+        'stillpoint delete shop/orders-db/20261121020000',
+        'stillpoint delete orders-db/20261121020000 orders-db/20261120020000 -n shop --dry-run',
+        'stillpoint list orders-db --status failed -o name | xargs -r stillpoint delete --yes',
+      ]),
+    )
+    .action(handle((backups: readonly string[], options: DeleteCommandOptions) => handlers.delete(backups, options)));
 
-  withGlobals(command('prune', 'Finish deletions, and remove what failed backups have left')).action(
-    handle((options: GlobalOptions) => handlers.prune(options)),
-  );
+  withGlobals(command('prune', 'Finish deletions, and remove what failed backups have left'))
+    .addHelpText('after', examples(['stillpoint prune']))
+    .action(handle((options: GlobalOptions) => handlers.prune(options)));
 }

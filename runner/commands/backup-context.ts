@@ -1,5 +1,5 @@
-import type { JobConfig } from '../../src/contract';
-import type { Engine, Target } from '../engine';
+import type { PolicyConfig } from '../../src/contract';
+import type { MemberSource } from '../member';
 import type {
   Clock,
   Events,
@@ -16,13 +16,12 @@ import type {
 
 /** What a backup needs of the world. */
 export interface BackupContext {
-  readonly config: JobConfig;
+  readonly config: PolicyConfig;
   /** The database's namespace. */
   readonly namespace: string;
   readonly run: Run;
-  readonly engine: Engine;
-  /** Read when it is needed: a missing credential is the backup's failure, not the program's. */
-  readonly readTarget: () => Promise<Target>;
+  /** The databases of the policy, in its order. */
+  readonly sources: readonly MemberSource[];
   readonly platform: Platform;
   readonly store: SnapshotStore;
   readonly registry: Registry;

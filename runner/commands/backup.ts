@@ -13,16 +13,19 @@ import { timeLimit } from '../abort';
 import type { Plan } from '../engine';
 import { asStillpointError, type StillpointError } from '../errors';
 import { changedFacts, type FrozenOutcome, plannedSnapshots, runFrozen } from '../frozen';
+import { engineOfAll, serverOf, versionsOf } from '../member';
+import { factsOf } from '../merge-plans';
 import type { ArmedGuard, EventReason, StoredRecord } from '../ports';
-import { coverageFindings, type Preflight, preflight, refuseOnErrors, traceServer } from '../preflight';
+import { type Preflight, preflight, refuseOnErrors } from '../preflight';
 import { cutRecord, failedRecord, freezingRecord, succeededRecord, undoneRecord } from '../record';
 import { BackupTurn } from '../slot';
+import { coverageFindings, traceServer } from '../trace';
 import type { BackupContext } from './backup-context';
 import { changed, failedInTheMiddle, freezeLeft, notReady, planMissing } from './backup-errors';
 import { claimServer, holdsOthersUp } from './one-server';
 import { openRecord } from './open-record';
 import { sweep } from './sweep';
-import { isNotUndone, type NotUndone, undoHeld, undoHeldOf } from './undo-held';
+import { isNotUndone, type NotUndone, undoHeld, undoHeldOfOther } from './undo-held';
 
 export type { BackupContext } from './backup-context';
 
@@ -94,16 +97,16 @@ class Backup {
         this.#turn.end(this.#stored.record.plannedSnapshots?.length ?? 0);
       });
       await this.#recheckStep(found, outcome);
-      await this.#cutStep(outcome);
+      await this.#cutStep(found, outcome);
     } finally {
       await found[Symbol.asyncDispose]();
     }
   }
 
   async #checkStep(): Promise<Preflight> {
-    const { log, run, readTarget } = this.#context;
+    const { log, run } = this.#context;
     log.info({ step: 'check' }, 'step begins');
-    const found = await preflight({ ...this.#context, target: await readTarget() }, run.id);
+    const found = await preflight(this.#context, run.id);
     for (const { severity, code, subject, message } of found.findings) {
       if (severity !== 'ok') log.warn({ code, subject }, message);
     }
@@ -113,7 +116,10 @@ class Backup {
       await found[Symbol.asyncDispose]();
       throw error;
     }
-    log.info({ step: 'check', server: found.session.server.version, place: found.place.name }, 'step done');
+    for (const { name, session, place } of found.members) {
+      const member = name === '' ? {} : { member: name };
+      log.info({ step: 'check', ...member, server: session.server.version, place: place.name }, 'step done');
+    }
     return found;
   }
 
@@ -124,14 +130,14 @@ class Backup {
     const names = plannedSnapshots(plan, store, found.volumes, { id: run.id, database: config.spec.database });
     const announce = (): Promise<void> => this.#update(freezingRecord(record, found, plan, names));
     if (!holdsOthersUp(plan)) return await announce();
-    const hold = { record, podUid: found.place.uid };
-    const undo = (left: StoredRecord): Promise<void> => this.#undoOther(left);
+    const hold = { record, servers: found.members.map(serverOf) };
+    const undo = (left: StoredRecord): Promise<void> => this.#undoOther(found, left);
     await claimServer(this.#context, hold, { announce, withdraw: () => this.#update(record), undo });
   }
 
   /** What a backup of another policy has left in force here, as what one of this policy has. */
-  async #undoOther(left: StoredRecord): Promise<void> {
-    const result = await undoHeldOf(this.#context, left, 'later-run');
+  async #undoOther({ members }: Preflight, left: StoredRecord): Promise<void> {
+    const result = await undoHeldOfOther(this.#context, members, left);
     if (isNotUndone(result)) throw freezeLeft(result);
   }
 
@@ -160,8 +166,9 @@ class Backup {
   }
 
   async #freezeStep(found: Preflight, plan: Plan, guard: ArmedGuard | undefined): Promise<FrozenOutcome> {
-    const { run, config, store, clock, log, signal, namespace } = this.#context;
-    const { database, engine } = config.spec;
+    const { run, config, sources, store, clock, log, signal, namespace } = this.#context;
+    const { database } = config.spec;
+    const lost = found.members.map(({ session }) => session.lost);
     return await runFrozen(plan, {
       store,
       volumes: found.volumes,
@@ -171,7 +178,7 @@ class Backup {
       beforeFreeze: (stopped) => this.#turn.begin(stopped),
       clock,
       log,
-      signal: AbortSignal.any([signal, found.session.lost, ...(guard === undefined ? [] : [guard.lost])]),
+      signal: AbortSignal.any([signal, ...lost, ...(guard === undefined ? [] : [guard.lost])]),
       onThawed: () => this.#thawed(plan, guard),
       request: {
         id: run.id,
@@ -179,7 +186,7 @@ class Backup {
         labels: {
           [LABELS.managedBy]: MANAGED_BY,
           [LABELS.component]: COMPONENTS.snapshot,
-          [LABELS.engine]: engine,
+          [LABELS.engine]: engineOfAll(sources),
           [LABELS.database]: database,
           [LABELS.namespace]: namespace,
           [LABELS.backup]: run.id,
@@ -187,7 +194,7 @@ class Backup {
         annotations: {
           [ANNOTATIONS.jobUid]: run.owner.jobUid,
           ...(run.owner.pod === undefined ? {} : { [ANNOTATIONS.pod]: run.owner.pod }),
-          [ANNOTATIONS.serverVersion]: found.session.server.version,
+          [ANNOTATIONS.serverVersion]: versionsOf(found.members),
           [ANNOTATIONS.layout]: plan.layout,
         },
       },
@@ -208,26 +215,31 @@ class Backup {
     }
   }
 
-  async #cutStep(outcome: FrozenOutcome): Promise<void> {
-    this.#cut = this.#undone(cutRecord(this.#stored.record, outcome));
+  async #cutStep(found: Preflight, outcome: FrozenOutcome): Promise<void> {
+    this.#cut = this.#undone(cutRecord(this.#stored.record, outcome, found));
     await this.#update(this.#cut);
   }
 
-  async #recheck({ session, place, volumes }: Preflight, outcome: FrozenOutcome): Promise<void> {
-    const { platform, config, signal } = this.#context;
-    const now = await traceServer(platform, session, config);
-    if (now.uid !== place.uid) {
-      throw changed(
-        `the server ran in ${place.name} (${place.uid}) before the first cut, in ${now.name} (${now.uid}) after`,
-      );
+  async #recheck({ members }: Preflight, outcome: FrozenOutcome): Promise<void> {
+    const { platform, signal } = this.#context;
+    for (const member of members) {
+      const { name, session, place, volumes, source } = member;
+      const now = await traceServer(platform, session, source.config);
+      if (now.uid !== place.uid) {
+        throw changed(
+          `the server ran in ${place.name} (${place.uid}) before the first cut, in ${now.name} (${now.uid}) after`,
+        );
+      }
+      refuseOnErrors(await coverageFindings(session, now, volumes, source.config));
+      const answering = await session.whoAnswers(signal);
+      const { facts } = outcome.proof.after;
+      const proven = name === '' ? facts : factsOf(name, facts);
+      const expected = Object.fromEntries(Object.keys(answering).map((fact) => [fact, proven[fact] ?? 'unknown']));
+      const differences = changedFacts(expected, answering);
+      if (differences.length === 0) continue;
+      const { host } = source.config.connection;
+      throw changed(`host ${host} leads to another server now: ${differences.join(' and ')}`);
     }
-    refuseOnErrors(await coverageFindings(session, now, volumes, config));
-    const answering = await session.whoAnswers(signal);
-    const proven = outcome.proof.after.facts;
-    const expected = Object.fromEntries(Object.keys(answering).map((name) => [name, proven[name] ?? 'unknown']));
-    const differences = changedFacts(expected, answering);
-    if (differences.length === 0) return;
-    throw changed(`host ${config.spec.connection.host} leads to another server now: ${differences.join(' and ')}`);
   }
 
   async #readyStep(): Promise<void> {

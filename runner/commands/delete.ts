@@ -1,8 +1,9 @@
 import { type BackupRecord, leaseName } from '../../src/contract';
 import { asStillpointError, StillpointError } from '../errors';
 import { findRecord } from '../find-record';
+import { newestFirst } from '../listing';
 import { recordPath } from '../output/records';
-import type { Clock, Lease, Locks, RecordFilter, Registry, Remover, StoredRecord } from '../ports';
+import type { Clock, Locks, RecordFilter, Registry, Remover, StoredRecord } from '../ports';
 import { UNFINISHED } from '../record';
 
 export interface DeleteContext {
@@ -18,37 +19,83 @@ export interface DeleteContext {
 export interface DeleteOptions extends RecordFilter {
   /** Do not ask. */
   readonly yes: boolean;
+  /** Only say what would be deleted. */
+  readonly dryRun?: boolean | undefined;
 }
 
-/** Deletes a backup: its snapshots first, its record last. */
-export async function deleteBackup(context: DeleteContext, name: string, options: DeleteOptions): Promise<string> {
-  const { registry } = context;
-  const stored = await findRecord(registry, name, options);
-  const path = recordPath(stored.record);
-  await refuseStep(registry, stored);
-  const lease = await runnerGoneStep(context, stored);
-  try {
-    await confirmStep(context, stored.record, options.yes);
-    await removeBackup(context, stored);
-  } finally {
-    await lease?.release();
+/**
+ * Deletes backups, each with its snapshots first and its record last, and says so as it goes. One that must stay stops
+ * all of them before anything is touched; one that cannot be removed to the end does not stop the others.
+ */
+export async function* deleteBackups(
+  context: DeleteContext,
+  names: readonly string[],
+  options: DeleteOptions,
+): AsyncGenerator<string> {
+  const found = await findStep(context, names, options);
+  await refuseStep(context.registry, found);
+  await using leases = new AsyncDisposableStack();
+  for (const stored of found) await runnerGoneStep(context, stored, leases);
+  if (options.dryRun === true) {
+    yield* found.map(({ record }) => `backup ${recordPath(record)} would be deleted, with ${contents(record)}\n`);
+    return;
   }
-  return `backup ${path} deleted, with ${contents(stored.record)}\n`;
+  await confirmStep(context, found, options.yes);
+  const failures: StillpointError[] = [];
+  for (const stored of found) {
+    try {
+      await removeBackup(context, stored);
+      yield `backup ${recordPath(stored.record)} deleted, with ${contents(stored.record)}\n`;
+    } catch (thrown) {
+      failures.push(asStillpointError(thrown));
+    }
+  }
+  failIncomplete(failures);
 }
 
-async function confirmStep({ confirm }: DeleteContext, record: BackupRecord, yes: boolean): Promise<void> {
-  const path = recordPath(record);
-  if (yes || (await confirm(`delete backup ${path} with ${contents(record)}? This cannot be undone.`))) return;
-  throw new StillpointError('delete-refused', `backup ${path} was not deleted: nobody said yes`, {
+/** Each once, however it was named. */
+async function findStep(
+  { registry }: DeleteContext,
+  names: readonly string[],
+  filter: RecordFilter,
+): Promise<readonly StoredRecord[]> {
+  const found = new Map<string, StoredRecord>();
+  for (const name of names) {
+    const stored = await findRecord(registry, name, filter);
+    found.set(recordPath(stored.record), stored);
+  }
+  return [...found.values()];
+}
+
+async function confirmStep({ confirm }: DeleteContext, found: readonly StoredRecord[], yes: boolean): Promise<void> {
+  const lines = found.map(({ record }) => `${recordPath(record)} with ${contents(record)}`);
+  const what = lines.length === 1 ? `backup ${lines[0]}` : `these backups:\n  ${lines.join('\n  ')}\n`;
+  if (yes || (await confirm(`delete ${what}${lines.length === 1 ? '? ' : ''}This cannot be undone.`))) return;
+  const paths = found.map(({ record }) => recordPath(record)).join(', ');
+  throw new StillpointError('delete-refused', `backup ${paths} was not deleted: nobody said yes`, {
     hint: 'answer y, or give --yes',
   });
 }
 
+function failIncomplete(failures: readonly StillpointError[]): void {
+  const [first, ...others] = failures;
+  if (first === undefined) return;
+  if (others.length === 0) throw first;
+  throw new StillpointError(first.code, failures.map(({ message }) => message).join('; '), {
+    ...(first.hint === undefined ? {} : { hint: first.hint }),
+  });
+}
+
 /** A backup that is being made is not deleted. One whose runner is gone is: then nobody holds the database's Lease. */
-async function runnerGoneStep({ locksOf }: DeleteContext, { record }: StoredRecord): Promise<Lease | undefined> {
-  if (!UNFINISHED.includes(record.phase)) return undefined;
+async function runnerGoneStep(
+  { locksOf }: DeleteContext,
+  { record }: StoredRecord,
+  leases: AsyncDisposableStack,
+): Promise<void> {
+  if (!UNFINISHED.includes(record.phase)) return;
   try {
-    return await locksOf(record.namespace).acquire(leaseName(record.database), `delete-${record.id}`);
+    const lease = await locksOf(record.namespace).acquire(leaseName(record.database), `delete-${record.id}`);
+    leases.defer(() => lease.release());
   } catch (thrown) {
     const { code } = asStillpointError(thrown);
     if (code !== 'backup-in-progress') throw thrown;
@@ -81,18 +128,32 @@ export async function removeBackup(
   );
 }
 
-/** Safety rule 10: none that is protected, and not the last good one. */
-async function refuseStep(registry: Registry, { record }: StoredRecord): Promise<void> {
-  const path = recordPath(record);
-  if (record.retention?.protected === true) {
-    throw new StillpointError('delete-refused', `backup ${path} is protected`);
+/** Safety rule 10: none that is protected, and not the last good one, nor all of the good ones at once. */
+async function refuseStep(registry: Registry, found: readonly StoredRecord[]): Promise<void> {
+  for (const { record } of found) {
+    if (record.retention?.protected !== true) continue;
+    throw new StillpointError('delete-refused', `backup ${recordPath(record)} is protected`);
   }
-  if (record.phase !== 'succeeded') return;
-  const { namespace, database } = record;
-  const good = (await registry.list({ namespace, database })).filter((other) => other.record.phase === 'succeeded');
-  if (good.length > 1) return;
+  const going = new Set(found.map(({ record }) => recordPath(record)));
+  // The newest of those that would be the last to go is the one to name.
+  for (const { record } of [...found].sort((one, other) => newestFirst(one.record, other.record))) {
+    if (record.phase === 'succeeded' && !(await isAnotherGood(registry, record, going)))
+      throw lastGood(registry, record);
+  }
+}
+
+async function isAnotherGood(
+  registry: Registry,
+  { namespace, database }: BackupRecord,
+  going: ReadonlySet<string>,
+): Promise<boolean> {
+  const good = await registry.list({ namespace, database, phases: ['succeeded'] });
+  return good.some(({ record }) => !going.has(recordPath(record)));
+}
+
+function lastGood(registry: Registry, record: BackupRecord): StillpointError {
   const command = registry.deletionCommand(record);
-  throw new StillpointError('delete-refused', `backup ${path} is the last good one of its database`, {
+  return new StillpointError('delete-refused', `backup ${recordPath(record)} is the last good one of its database`, {
     hint: `take another one first${command === undefined ? '' : `; or, to be rid of it all the same:\n    ${command}\n    stillpoint prune`}`,
   });
 }

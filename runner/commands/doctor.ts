@@ -1,20 +1,18 @@
 /** Says before the first night what would fail: the checks of a backup, without the backup. */
 import { gunzipSync, gzipSync } from 'node:zlib';
 import { stringify } from 'yaml';
-import { backupId } from '../../src/contract';
-import type { Target } from '../engine';
+import { backupId, membersOf } from '../../src/contract';
 import { asStillpointError } from '../errors';
+import type { Member } from '../member';
 import type { Output } from '../output/records';
 import { table } from '../output/table';
-import type { Clock, Finding, Registry, Volume } from '../ports';
+import type { Finding, Registry, Volume } from '../ports';
 import { type PreflightContext, preflight } from '../preflight';
 
-export interface DoctorContext extends Omit<PreflightContext, 'target'> {
-  readonly readTarget: () => Promise<Target>;
+export interface DoctorContext extends PreflightContext {
   readonly registry: Registry;
   /** The database's namespace. */
   readonly namespace: string;
-  readonly clock: Clock;
 }
 
 /** What was looked at, and what was found. */
@@ -40,17 +38,25 @@ async function databaseFindings(context: DoctorContext): Promise<readonly Findin
   const { config, clock } = context;
   const subject = `database ${config.spec.database}`;
   try {
-    const target = await context.readTarget();
-    await using found = await preflight({ ...context, target }, backupId(clock.now()));
-    const { server } = found.session;
-    const reached = `${server.flavour ?? config.spec.engine} ${server.version} in ${found.place.name}`;
-    const planned = found.plan === undefined ? '' : `: layout ${found.plan.layout}, holds still: ${found.plan.freezes}`;
-    return [{ severity: 'ok', code: 'ok', subject, message: `${reached}${planned}` }, ...found.findings];
+    await using found = await preflight(context, backupId(clock.now()));
+    return [...found.members.map((member) => reached(subject, member)), ...found.findings];
   } catch (thrown) {
     const ended = asFinding(subject, thrown);
     const others = await findingsWithoutSession(context);
     return [ended, ...others.filter(({ message }) => message !== ended.message)];
   }
+}
+
+function reached(subject: string, { name, source, session, place, plan }: Member): Finding {
+  const { flavour, version } = session.server;
+  const there = `${flavour ?? source.engine.name} ${version} in ${place.name}`;
+  const planned = plan === undefined ? '' : `: layout ${plan.layout}, holds still: ${plan.freezes}`;
+  return {
+    severity: 'ok',
+    code: 'ok',
+    subject: name === '' ? subject : `member ${name}`,
+    message: `${there}${planned}`,
+  };
 }
 
 /** Rights, claims and classes: one run shows all that can be seen of them, whatever ended the checks. */
@@ -61,7 +67,8 @@ async function findingsWithoutSession({ config, platform, store }: DoctorContext
   };
   const volumes: Volume[] = [];
   await gather('rights', () => platform.checkAccess());
-  for (const selection of config.spec.volumes.filter(({ podVolume }) => podVolume === undefined)) {
+  const selections = membersOf(config).flatMap((member) => member.config.volumes);
+  for (const selection of selections.filter(({ podVolume }) => podVolume === undefined)) {
     await gather(`volume ${selection.name}`, async () => {
       volumes.push(...(await platform.resolveVolumes([selection])));
       return [];

@@ -1,16 +1,15 @@
 /** The other pod of a backup's Job: undoes what outlives the session of a runner that is gone (safety rule 8). */
-import { type EngineName } from '../../src/contract';
-import type { Engine, Target } from '../engine';
+import type { EngineName } from '../../src/contract';
 import { asStillpointError, StillpointError } from '../errors';
-import { watchOver } from '../guard-watch';
-import type { Clock, Events, GuardPost, Log } from '../ports';
+import { type Reach, watchOver } from '../guard-watch';
+import { type MemberSource, sourceOf } from '../member';
+import type { Clock, Events, GuardOrder, GuardPost, Log } from '../ports';
 
 /** How long to wait for an order before the Job is looked at again. */
 const IDLE_MS = 1_000;
 
 export interface GuardContext {
-  readonly engine: Engine;
-  readonly readTarget: () => Promise<Target>;
+  readonly sources: readonly MemberSource[];
   readonly post: GuardPost;
   readonly events: Events;
   readonly clock: Clock;
@@ -20,13 +19,14 @@ export interface GuardContext {
 
 /** Watches over each order of its Job's runner until that needs no guard any more, or until it is told to stop. */
 export async function guard(context: GuardContext): Promise<void> {
-  const { post, signal, engine, log } = context;
-  const engineGuard = engine.guard ?? hasNone(engine.name);
+  const { post, signal, sources, log } = context;
+  const [only] = sources;
+  if (!sources.some(({ engine }) => engine.guard !== undefined) && only !== undefined) hasNone(only.engine.name);
   try {
     while (!post.ended && !signal.aborted) {
       const { order } = post;
       if (order === undefined) await post.pause(IDLE_MS);
-      else await watchOver(order, { ...context, guard: engineGuard, target: await context.readTarget() });
+      else await watchOver(order, { ...context, reach: await reachAll(order, sources) });
     }
     // Not as one whose work is done: the Job makes another one in its place, for what its runner may still begin.
     if (!post.ended) throw asStillpointError(signal.reason);
@@ -34,6 +34,16 @@ export async function guard(context: GuardContext): Promise<void> {
   } finally {
     await post.close();
   }
+}
+
+/** What leads to each server of an order. */
+async function reachAll({ held }: GuardOrder, sources: readonly MemberSource[]): Promise<readonly Reach[]> {
+  return await Promise.all(
+    held.map(async (one) => {
+      const { engine, readTarget } = sourceOf(sources, one);
+      return { held: one, guard: engine.guard ?? hasNone(engine.name), target: await readTarget() };
+    }),
+  );
 }
 
 function hasNone(engine: EngineName): never {

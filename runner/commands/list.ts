@@ -1,27 +1,87 @@
-import { type BackupRecord, PHASES } from '../../src/contract';
-import { StillpointError } from '../errors';
-import { formatRecords, type Output } from '../output/records';
-import type { Clock, RecordFilter, Registry } from '../ports';
+import { type BackupRecord, backupIdTime } from '../../src/contract';
+import { databaseByDatabase, orderBy, type Sortable, type SortKey } from '../listing';
+import { jsonText, nameLine, summaryTable, type WideRow, wideRow, wideTable, yamlText } from '../output/listing';
+import type { Output } from '../output/records';
+import type { TableStyle } from '../output/table';
+import type { Clock, RecordFilter, RecordSummary, Registry } from '../ports';
 
-export interface ListOptions extends RecordFilter {
-  readonly status?: string | undefined;
+export interface ListOptions extends RecordFilter, TableStyle {
+  /** Only what was begun then or later. */
+  readonly since?: Date | undefined;
+  /** Only what was begun before. */
+  readonly until?: Date | undefined;
+  /** By database when left out. */
+  readonly sortBy?: SortKey | undefined;
   readonly output: Output;
 }
 
-/** Lists backups, newest first. */
-export async function list(
-  context: { readonly registry: Registry; readonly clock: Clock },
-  options: ListOptions,
-): Promise<string> {
-  const { status, output, ...filter } = options;
-  if (status !== undefined && !(PHASES as readonly string[]).includes(status)) {
-    throw new StillpointError('usage-invalid', `${status} is no status of a backup`, {
-      hint: `one of ${PHASES.join(', ')}`,
-    });
+export interface ListContext {
+  readonly registry: Registry;
+  readonly clock: Clock;
+  /** Says on the side that there is nothing: what is printed stays empty for scripts. */
+  readonly note: (text: string) => void;
+}
+
+/**
+ * Lists backups by database, the newest first, or as asked. Records are read only where more is wanted of them than their
+ * labels say, and then a page at a time: `json` and `yaml` are printed as they come unless another order is asked for.
+ */
+export async function* list(context: ListContext, options: ListOptions): AsyncGenerator<string> {
+  const { output, sortBy = 'database' } = options;
+  if (output === 'json') yield* jsonText(recordsInOrder(context, options));
+  else if (output === 'yaml') yield* yamlText(recordsInOrder(context, options));
+  else if (output === 'wide') yield* tableOf(await sorted(wideRows(context, options), sortBy), context, options);
+  else if (sortBy === 'held') yield* tableOf(await sorted(wideRows(context, options), sortBy), context, options);
+  else yield* tableOf(await sorted(summaries(context, options), sortBy), context, options);
+}
+
+function tableOf(
+  rows: readonly RecordSummary[] | readonly WideRow[],
+  { clock, note }: ListContext,
+  { output, namespace, headers, colours }: ListOptions,
+): readonly string[] {
+  if (rows.length === 0) {
+    note(namespace === undefined ? 'No backups found.' : `No backups found in namespace ${namespace}.`);
+    return [];
   }
-  const stored = await context.registry.list(filter);
-  const records = stored
-    .map(({ record }) => record)
-    .filter(({ phase }: BackupRecord) => status === undefined || phase === status);
-  return formatRecords(records, output, context.clock.now());
+  if (output === 'name') return rows.map(nameLine);
+  const style = { namespaces: namespace === undefined, now: clock.now(), headers, colours };
+  return [output === 'wide' ? wideTable(rows as readonly WideRow[], style) : summaryTable(rows, style)];
+}
+
+async function* recordsInOrder(context: ListContext, options: ListOptions): AsyncGenerator<BackupRecord> {
+  const { sortBy } = options;
+  if (sortBy === undefined || sortBy === 'database') yield* databaseByDatabase(records(context, options));
+  else yield* await sorted(records(context, options), sortBy);
+}
+
+async function* records({ registry }: ListContext, options: ListOptions): AsyncGenerator<readonly BackupRecord[]> {
+  for await (const page of registry.pages(filterOf(options))) {
+    yield page.map(({ record }) => record).filter((record) => isOfTime(record, options));
+  }
+}
+
+async function* wideRows(context: ListContext, options: ListOptions): AsyncGenerator<readonly WideRow[]> {
+  for await (const page of records(context, options)) yield page.map(wideRow);
+}
+
+async function* summaries({ registry }: ListContext, options: ListOptions): AsyncGenerator<readonly RecordSummary[]> {
+  for await (const page of registry.summaries(filterOf(options))) {
+    yield page.filter((summary) => isOfTime(summary, options));
+  }
+}
+
+async function sorted<T extends Sortable>(pages: AsyncIterable<readonly T[]>, key: SortKey): Promise<readonly T[]> {
+  const rows: T[] = [];
+  for await (const page of pages) rows.push(...page);
+  return rows.sort(orderBy(key));
+}
+
+function filterOf({ namespace, database, engine, phases, selector }: ListOptions): RecordFilter {
+  return { namespace, database, engine, phases, selector };
+}
+
+function isOfTime({ id }: RecordSummary, { since, until }: ListOptions): boolean {
+  const begun = backupIdTime(id);
+  return (since === undefined || begun >= since) && (until === undefined || begun < until);
 }

@@ -26,8 +26,26 @@ export interface OneServerContext {
 /** One backup's hold on a server. */
 export interface Hold {
   readonly record: BackupRecord;
-  /** The server's pod. Undefined: it is not known what else it is backed up by. */
-  readonly podUid: string | undefined;
+  readonly servers: readonly HeldServer[];
+}
+
+/** A server by its pod, which may have several of different engines. */
+export interface HeldServer {
+  readonly engine: string;
+  readonly podUid: string;
+}
+
+/** The servers of a backup, as its record has them; none where it is of a version before. */
+export function serversOf({ engine, workload, members }: BackupRecord): readonly HeldServer[] {
+  const servers = members ?? [{ engine, workload }];
+  return servers.flatMap(({ engine: own, workload: pod }) =>
+    pod?.podUid === undefined ? [] : [{ engine: own, podUid: pod.podUid }],
+  );
+}
+
+/** Whether one of some servers is one of the others. */
+export function haveOneInCommon(some: readonly HeldServer[], others: readonly HeldServer[]): boolean {
+  return some.some(({ engine, podUid }) => others.some((one) => one.engine === engine && one.podUid === podUid));
 }
 
 /** How a backup says that it is going to hold its server, takes that back, and undoes what one has left that is no more. */
@@ -101,7 +119,7 @@ interface Others {
 
 async function othersAt({ namespace, registry, runners }: OneServerContext, hold: Hold): Promise<Others> {
   const others: { working: BackupRecord[]; left: StoredRecord[] } = { working: [], left: [] };
-  if (hold.podUid === undefined || runners === undefined) return others;
+  if (hold.servers.length === 0 || runners === undefined) return others;
   const found = [
     ...(await registry.list({ namespace, phases: ['freezing'] })),
     ...(await registry.list({ namespace, held: true })),
@@ -113,10 +131,9 @@ async function othersAt({ namespace, registry, runners }: OneServerContext, hold
   return others;
 }
 
-/** Whether a record is of another policy of the same server, and of something that others feel. One pod may have several servers. */
-function isOther(record: BackupRecord, { podUid, record: own }: Hold): boolean {
-  const { database, engine, workload } = record;
-  if (database === own.database || engine !== own.engine || workload?.podUid !== podUid) return false;
+/** Whether a record is of another policy of the same server, and of something that others feel. */
+function isOther(record: BackupRecord, { servers, record: own }: Hold): boolean {
+  if (record.database === own.database || !haveOneInCommon(servers, serversOf(record))) return false;
   return mayHold(record) || holdsOthersUp(record);
 }
 

@@ -9,10 +9,10 @@ import type { BackupContext } from './backup-context';
  * id-taken when it is another Job's.
  */
 export async function openRecord(context: BackupContext): Promise<StoredRecord> {
-  const { registry, namespace, config, run, clock, platform, runnerVersion } = context;
+  const { registry, namespace, config, sources, run, clock, platform, runnerVersion } = context;
   const existing = await registry.get(namespace, config.spec.database, run.id);
   if (existing === undefined) {
-    const about = { namespace, runnerVersion, clusterUid: await platform.clusterUid() };
+    const about = { sources, namespace, runnerVersion, clusterUid: await platform.clusterUid() };
     return await registry.create(pendingRecord(config, run, clock.now(), about));
   }
   if (existing.record.owner.jobUid !== run.owner.jobUid) {

@@ -4,6 +4,7 @@ import type { BackupRecord } from '../../src/contract';
 import type { Engine, MountedVolume, PreparedFiles } from '../engine';
 import { StillpointError } from '../errors';
 import type { Log } from '../ports';
+import { memberOfVolumes, memberRecord } from '../restore/members';
 import { reporting, shorterPreparation } from '../restore/outcome';
 import { type RecordSource, readRecord } from '../restore/record-source';
 import { assertRestorable } from '../restore/restorable';
@@ -26,12 +27,23 @@ export interface PrepareOptions {
 /** Prepares the volumes of one backup. A second call finds the work done. */
 export async function prepare(context: PrepareContext, options: PrepareOptions): Promise<PreparedFiles> {
   return reporting(options.resultFile, shorterPreparation, async () => {
-    const record = await readRecord(options.record);
-    assertRestorable(record);
+    const whole = await readRecord(options.record);
+    assertRestorable(whole);
+    const record = recordOfVolumes(whole, options.volumes);
     const volumes = mountedVolumes(record, options.volumes);
     const engine = await context.engineOf(record);
     return await engine.restore.prepare(volumes, record, context.log);
   });
+}
+
+/** Of a backup of several servers one is prepared at a time: that whose volumes are named. */
+function recordOfVolumes(record: BackupRecord, entries: readonly string[]): BackupRecord {
+  if (record.members === undefined) return record;
+  const names = entries.map((entry) => entry.split('=')[0] ?? '');
+  const member = memberOfVolumes(record, names);
+  if (member !== undefined) return memberRecord(record, member);
+  const all = record.volumes.map((volume) => `${volume.name} (${volume.member})`).join(', ');
+  throw badVolume(names.join(', '), `name the volumes of one member; those of the backup are ${all}`);
 }
 
 /** Every volume of the backup must be named, with its path: half a database is none. */

@@ -6,6 +6,7 @@ import { findRecord } from '../find-record';
 import { recordPath } from '../output/records';
 import type { Finding, RecordFilter, Registry } from '../ports';
 import { planFolders } from '../restore/folders';
+import { memberPlans, memberRecords } from '../restore/members';
 import { type ClaimWishes, planClaims, type RestorePlan } from '../restore/plan';
 import { assertRestorable, assertStartable } from '../restore/restorable';
 import { type RestoreSite, SOCKET_DIRECTORY, type StartedServer } from '../restore/site';
@@ -47,6 +48,18 @@ export interface RestoreResult {
     readonly storageClass?: string | undefined;
     readonly mountPath: string;
   }[];
+  /** Of a backup of one server. */
+  readonly prepared?: PreparedFiles | undefined;
+  readonly server?: RestoredServer['server'];
+  /** Of a backup of several servers: each of them. */
+  readonly members?: readonly RestoredServer[] | undefined;
+  readonly warnings: readonly string[];
+}
+
+/** One server of a restore. */
+export interface RestoredServer {
+  /** Empty where there is one. */
+  readonly member: string;
   readonly prepared: PreparedFiles;
   readonly server?:
     | {
@@ -56,7 +69,6 @@ export interface RestoreResult {
         readonly inspection: Inspection;
       }
     | undefined;
-  readonly warnings: readonly string[];
 }
 
 /** Restores one backup. Nothing that exists is overwritten (safety rule 12). */
@@ -69,15 +81,16 @@ export async function restore(context: RestoreContext, options: RestoreOptions):
   // 1. The record: of a backup that has succeeded.
   const { record } = await findRecord(registry, options.backup, options.filter);
   assertRestorable(record);
-  if (options.start) assertStartable(record);
+  if (options.start) for (const each of memberRecords(record)) assertStartable(each);
 
-  // 2. The plan: what will be made, under which names.
+  // 2. The plan: what will be made, under which names; a part for each server.
   const plan =
     'directory' in options.into ? planFolders(record, options.into.directory) : planClaims(record, options.into);
+  const parts = memberPlans(plan);
   say(`restore ${plan.name}: backup ${recordPath(record)} of ${record.times.started}`);
 
   // 3. Every check comes before anything is made.
-  const warnings = await site.check(plan, signal);
+  const warnings = (await inOrder(parts, (part) => site.check(part, signal))).flat();
   for (const { message } of warnings) say(`warning: ${message}`);
 
   try {
@@ -87,21 +100,49 @@ export async function restore(context: RestoreContext, options: RestoreOptions):
         `making ${plan.namespace === '' ? 'folder' : 'claim'} ${claim}${size === undefined ? '' : ` (${size})`} from volume ${name}`,
       );
     }
-    await site.makeVolumes(plan, signal);
+    await inOrder(parts, (part) => site.makeVolumes(part, signal));
 
     // 5. The files: fit to start, and detached from the original's world (safety rule 13).
-    const prepared = await site.prepare(plan, signal);
-    for (const done of prepared.done) say(`prepared: ${done}`);
+    const prepared = await atOnce(parts, (part) => prepareStep(context, part));
 
     // 6. A server on them.
-    const started = options.start ? await startStep(context, options, plan, prepared) : undefined;
+    const servers = await atOnce(parts, async (part, index) => {
+      const files = prepared[index] ?? notPrepared(part);
+      const started = options.start ? await startStep(context, options, part, files) : undefined;
+      return restoredServer(part, files, started, options.keep);
+    });
 
     // 7. What only served the making goes.
     await site.finish(plan);
-    return resultOf(plan, prepared, started, options.keep, warnings);
+    return resultOf(plan, servers, warnings);
   } catch (thrown) {
     throw await withRemains(site, plan, asStillpointError(thrown));
   }
+}
+
+/** One part after the other. */
+async function inOrder<T>(parts: readonly RestorePlan[], work: (part: RestorePlan) => Promise<T>): Promise<T[]> {
+  const results: T[] = [];
+  for (const part of parts) results.push(await work(part));
+  return results;
+}
+
+/** All parts at once; an error is told when none is at work any more. */
+async function atOnce<T>(
+  parts: readonly RestorePlan[],
+  work: (part: RestorePlan, index: number) => Promise<T>,
+): Promise<readonly T[]> {
+  const outcomes = await Promise.allSettled(parts.map(work));
+  return outcomes.map((outcome) => {
+    if (outcome.status === 'fulfilled') return outcome.value;
+    throw outcome.reason;
+  });
+}
+
+async function prepareStep({ site, say, signal }: RestoreContext, part: RestorePlan): Promise<PreparedFiles> {
+  const prepared = await site.prepare(part, signal);
+  for (const done of prepared.done) say(`prepared: ${done}`);
+  return prepared;
 }
 
 async function startStep(
@@ -128,14 +169,29 @@ function refuseOnDifference(plan: RestorePlan, { findings }: Inspection): void {
   );
 }
 
-function resultOf(
-  plan: RestorePlan,
+function restoredServer(
+  { record, volumes }: RestorePlan,
   prepared: PreparedFiles,
   started: StartedServer | undefined,
   kept: boolean,
-  warnings: readonly Finding[],
-): RestoreResult {
+): RestoredServer {
+  const { member = '' } = record.volumes.find(({ name }) => name === volumes[0]?.name) ?? {};
+  return {
+    member,
+    prepared,
+    server: started && {
+      kept,
+      reach: kept ? started.reach : [],
+      recorded: record.position ?? {},
+      inspection: started.inspection,
+    },
+  };
+}
+
+function resultOf(plan: RestorePlan, servers: readonly RestoredServer[], warnings: readonly Finding[]): RestoreResult {
   const { record } = plan;
+  const [only] = servers;
+  const found = servers.flatMap(({ server }) => server?.inspection.findings ?? []);
   return {
     restore: plan.name,
     namespace: plan.namespace,
@@ -147,17 +203,13 @@ function resultOf(
       storageClass,
       mountPath,
     })),
-    prepared,
-    server: started && {
-      kept,
-      reach: kept ? started.reach : [],
-      recorded: record.position ?? {},
-      inspection: started.inspection,
-    },
-    warnings: [...warnings, ...(started?.inspection.findings ?? [])]
-      .filter(({ severity }) => severity === 'warning')
-      .map(({ message }) => message),
+    ...(record.members === undefined ? { prepared: only?.prepared, server: only?.server } : { members: servers }),
+    warnings: [...warnings, ...found].filter(({ severity }) => severity === 'warning').map(({ message }) => message),
   };
+}
+
+function notPrepared({ name }: RestorePlan): never {
+  throw new StillpointError('internal', `restore ${name} was not prepared`);
 }
 
 /**

@@ -3,23 +3,23 @@
  * has usually done it long before (safety rule 8); then it is only written down who did.
  */
 import { isIP } from 'node:net';
-import type { BackupRecord, Held, HeldUndone, JobConfig } from '../../src/contract';
+import type { BackupRecord, Held, HeldUndone, PolicyConfig } from '../../src/contract';
 import { orAborted, timeLimit } from '../abort';
-import type { Engine, Target } from '../engine';
 import { asStillpointError, StillpointError } from '../errors';
+import { type Member, type MemberSource, serverOf, sourceOf } from '../member';
+import { recordPath } from '../output/records';
 import type { Clock, GuardReport, Guards, Log, Platform, Registry, Runners, StoredRecord } from '../ports';
 import { undoneRecord } from '../record';
-import { untilOthersEnd } from './one-server';
+import { haveOneInCommon, serversOf, untilOthersEnd } from './one-server';
 
 /** How long one server may take. */
 const UNDO_LIMIT_MS = 30_000;
 
 export interface UndoHeldContext {
-  readonly config: JobConfig;
+  readonly config: PolicyConfig;
   /** The database's namespace. */
   readonly namespace: string;
-  readonly engine: Engine;
-  readonly readTarget: () => Promise<Target>;
+  readonly sources: readonly MemberSource[];
   readonly platform: Platform;
   readonly registry: Registry;
   readonly guards?: Guards | undefined;
@@ -71,7 +71,7 @@ export async function undoHeldOf(
   const { record } = stored;
   try {
     // Another policy of the same server may hold it now: that would be undone as well.
-    await untilOthersEnd(context, { record, podUid: record.workload?.podUid });
+    await untilOthersEnd(context, { record, servers: serversOf(record) });
     const undone = await undo(context, record, by);
     const said = undone.done.length === 0 ? 'nothing was held any more' : undone.done.join('; ');
     log.warn({ id: record.id, by: undone.by }, `what backup ${record.id} held is undone: ${said}`);
@@ -83,10 +83,27 @@ export async function undoHeldOf(
   }
 }
 
+/**
+ * Undoes what a backup of another policy has left at a server of this one, as if it were its own. What a group has left is
+ * the group's: who reaches its members, the other policy knows.
+ */
+export async function undoHeldOfOther(
+  context: UndoHeldContext,
+  members: readonly Member[],
+  stored: StoredRecord,
+): Promise<Undone | NotUndone> {
+  const { record } = stored;
+  const here = members.find((member) => haveOneInCommon([serverOf(member)], serversOf(record)));
+  if (here !== undefined && record.held?.some(({ of }) => of !== undefined) !== true)
+    return await undoHeldOf({ ...context, sources: [here.source] }, stored, 'later-run');
+  const message = `backup ${recordPath(record)} of another policy may hold servers that this policy does not reach`;
+  const hint = `stillpoint heal ${record.policy} -n ${record.namespace}`;
+  return { record, error: new StillpointError('freeze-left', message, { hint }) };
+}
+
 async function undo(context: UndoHeldContext, record: BackupRecord, by: HeldUndone['by']): Promise<HeldUndone> {
   const report = await reportOn(context, record);
-  const target = await context.readTarget();
-  const found = await Promise.all((record.held ?? []).map((held) => undoAt(context, held, target)));
+  const found = await Promise.all((record.held ?? []).map((held) => undoAt(context, held)));
   const done = found.flatMap((each) => each.done);
   const byGuard = report !== undefined && !found.some(({ wasHeld }) => wasHeld);
   return {
@@ -112,8 +129,10 @@ interface UndoneAt {
 }
 
 /** At one server. A server that is gone has taken along what was held at it: neither a lock nor a setting outlives its process. */
-async function undoAt(context: UndoHeldContext, held: Held, target: Target): Promise<UndoneAt> {
-  const { engine, clock, log, signal } = context;
+async function undoAt(context: UndoHeldContext, held: Held): Promise<UndoneAt> {
+  const { sources, clock, log, signal } = context;
+  const { engine, readTarget } = sourceOf(sources, held);
+  const target = await readTarget();
   if (engine.guard === undefined) throw new StillpointError('internal', `the engine ${engine.name} undoes nothing`);
   using limit = timeLimit(
     clock,

@@ -34,6 +34,9 @@ export interface DeleteOptions {
 
 const PAGE_SIZE = 500;
 
+/** Kubernetes API concepts, "Metadata-only fetches". */
+const METADATA_ONLY = 'application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1';
+
 /** Connects to a cluster. Nothing is sent yet. */
 export async function connectKube(request: KubeAccessRequest, clock: Clock): Promise<KubeClient> {
   return new KubeClient(await kubeAccess(request), clock);
@@ -85,17 +88,45 @@ export class KubeClient {
     signal?: AbortSignal,
   ): Promise<ListResult<T>> {
     const items: T[] = [];
-    let next: string | undefined;
     let resourceVersion = '';
+    for await (const page of this.pages(kind, selection, signal)) {
+      items.push(...page.items);
+      resourceVersion = page.resourceVersion;
+    }
+    return { items, resourceVersion };
+  }
+
+  /** All objects that match, a page at a time, in the order of their namespaces and names. */
+  pages<T extends KubeObject>(
+    kind: Resource<T>,
+    selection: Selection = {},
+    signal?: AbortSignal,
+  ): AsyncIterable<ListResult<T>> {
+    return this.#pages<T>(kind, selection, { signal });
+  }
+
+  /** As {@link pages}, with nothing of each object but its metadata. */
+  metadataPages(
+    kind: Resource<KubeObject>,
+    selection: Selection = {},
+    signal?: AbortSignal,
+  ): AsyncIterable<ListResult<KubeObject>> {
+    return this.#pages<KubeObject>(kind, selection, { signal, accept: METADATA_ONLY });
+  }
+
+  async *#pages<T extends KubeObject>(
+    kind: Resource<T>,
+    selection: Selection,
+    how: Pick<Call, 'signal' | 'accept'>,
+  ): AsyncGenerator<ListResult<T>> {
+    let next: string | undefined;
     do {
       const more = next === undefined ? {} : { continue: next };
       const path = selectionPath(kind, selection, { limit: `${PAGE_SIZE}`, ...more });
-      const page: ListPage<T> = await this.#call('list', kind, selection, { method: 'GET', path, signal });
-      items.push(...page.items);
+      const page: ListPage<T> = await this.#call('list', kind, selection, { method: 'GET', path, ...how });
       next = page.metadata.continue || undefined;
-      resourceVersion = page.metadata.resourceVersion;
+      yield { items: page.items, resourceVersion: page.metadata.resourceVersion };
     } while (next !== undefined);
-    return { items, resourceVersion };
   }
 
   /** Makes an object. Throws a KubeError with the reason AlreadyExists when there is one of this name. */

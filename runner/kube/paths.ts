@@ -7,6 +7,8 @@ export interface Selection {
   readonly namespace?: string | undefined;
   /** The value of each, or those that it may have. */
   readonly labels?: Readonly<Record<string, string | readonly string[]>> | undefined;
+  /** More about labels, as kubectl's -l has it. */
+  readonly selector?: string | undefined;
   readonly fields?: Readonly<Record<string, string>> | undefined;
 }
 
@@ -33,8 +35,9 @@ export function selectionPath(
   selection: Selection,
   more: Readonly<Record<string, string>>,
 ): string {
+  const labels = [joined(selection.labels ?? {}), selection.selector ?? ''].filter((part) => part !== '').join(',');
   const query = {
-    ...(selection.labels === undefined ? {} : { labelSelector: joined(selection.labels) }),
+    ...(labels === '' ? {} : { labelSelector: labels }),
     ...(selection.fields === undefined ? {} : { fieldSelector: joined(selection.fields) }),
     ...more,
   };

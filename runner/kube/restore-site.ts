@@ -4,7 +4,7 @@ import { timeLimit } from '../abort';
 import type { PreparedFiles, ServerCommand } from '../engine';
 import { StillpointError } from '../errors';
 import type { Clock, Finding } from '../ports';
-import type { PlannedVolume, RestorePlan } from '../restore/plan';
+import { type PlannedVolume, type RestorePlan, wholeOf } from '../restore/plan';
 import type { RestoreSite, StartedServer, UndoneRestore } from '../restore/site';
 import { SNAPSHOT_CONTENTS, VOLUME_SNAPSHOTS } from '../snapshots/objects';
 import type { KubeClient } from './client';
@@ -103,7 +103,7 @@ export class KubernetesRestoreSite implements RestoreSite {
   }
 
   async finish(plan: RestorePlan): Promise<void> {
-    const found = await findRestore(this.#client, plan.namespace, plan.name);
+    const found = await findRestore(this.#client, plan.namespace, wholeOf(plan));
     for (const each of found) {
       if (each.kind.kind === CLAIMS.kind || each.kind.kind === PODS.kind) continue;
       await this.#removing((removal) => remove(removal, each));

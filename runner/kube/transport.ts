@@ -10,6 +10,8 @@ export interface ApiRequest {
   readonly path: string;
   readonly body?: object | undefined;
   readonly contentType?: string | undefined;
+  /** What the answer should be; JSON of the object when left out. */
+  readonly accept?: string | undefined;
   /** How long the server may be silent. */
   readonly idleMs: number;
   readonly signal?: AbortSignal | undefined;
@@ -52,7 +54,7 @@ async function sendOnce(access: KubeAccess, request: ApiRequest): Promise<Incomi
     timeout: request.idleMs,
     headers: {
       ...(headers as Record<string, string>),
-      Accept: 'application/json',
+      Accept: request.accept ?? 'application/json',
       'User-Agent': 'stillpoint',
       ...(body === undefined
         ? {}

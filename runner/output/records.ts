@@ -2,7 +2,7 @@
 import { stringify } from 'yaml';
 import type { BackupRecord } from '../../src/contract';
 import { age, shortTime } from './duration';
-import { type Column, fields, table } from './table';
+import { fields } from './table';
 
 /** What `-o` may be. */
 export const OUTPUTS = ['table', 'wide', 'json', 'yaml', 'name'] as const;
@@ -10,20 +10,11 @@ export const OUTPUTS = ['table', 'wide', 'json', 'yaml', 'name'] as const;
 /** One of {@link OUTPUTS}. */
 export type Output = (typeof OUTPUTS)[number];
 
-/** A list of records. */
-export function formatRecords(records: readonly BackupRecord[], output: Output, now: Date): string {
-  if (output === 'json') return `${JSON.stringify(records, null, 2)}\n`;
-  if (output === 'yaml') return stringify(records);
-  if (output === 'name') return records.map((record) => `${recordPath(record)}\n`).join('');
-  if (records.length === 0) return 'No backups found.\n';
-  return table([...COLUMNS(now), ...(output === 'wide' ? WIDE : [])], records);
-}
-
 /** One record, for `-o`: an object where a list would be a list. */
 export function formatRecord(record: BackupRecord, output: Output, now: Date): string {
   if (output === 'json') return `${JSON.stringify(record, null, 2)}\n`;
   if (output === 'yaml') return stringify(record);
-  return output === 'name' ? formatRecords([record], output, now) : describeRecord(record, now);
+  return output === 'name' ? `${recordPath(record)}\n` : describeRecord(record, now);
 }
 
 /** One record, in full. */
@@ -36,6 +27,7 @@ export function describeRecord(record: BackupRecord, now: Date): string {
       record.volumes.map((volume) => `${volume.name} (${volume.role})   claim ${volume.claim}${at(volume.mountPath)}`),
     ),
     section('Snapshots', record.cuts.map(describeCut)),
+    section('Members', (record.members ?? []).map(describeMember)),
     map('Position', record.position),
     record.proof === undefined ? '' : `Proof:\n${fields(proof(record.proof), '  ')}`,
     section('Warnings', record.warnings ?? []),
@@ -50,24 +42,6 @@ export function recordPath({ namespace, database, id }: Pick<BackupRecord, 'name
   return `${namespace}/${database}/${id}`;
 }
 
-const COLUMNS = (now: Date): readonly Column<BackupRecord>[] => [
-  { title: 'NAMESPACE', value: ({ namespace }) => namespace },
-  { title: 'DATABASE', value: ({ database }) => database },
-  { title: 'BACKUP', value: ({ id }) => id },
-  { title: 'STATUS', value: ({ phase }) => phase },
-  { title: 'ENGINE', value: ({ engine }) => engine },
-  { title: 'HELD', value: held },
-  { title: 'AGE', value: ({ times: { started } }) => age(new Date(started), now) },
-];
-
-const WIDE: readonly Column<BackupRecord>[] = [
-  { title: 'LAYOUT', value: ({ layout }) => layout ?? '' },
-  { title: 'VERSION', value: ({ serverVersion }) => serverVersion ?? '' },
-  { title: 'TRIGGER', value: ({ trigger }) => trigger },
-  { title: 'SNAPSHOTS', value: ({ cuts }) => cuts.map(({ snapshot }) => snapshot).join(',') },
-  { title: 'ERROR', value: ({ error }) => error?.code ?? '' },
-];
-
 function identity(record: BackupRecord): [string, string][] {
   return [
     ['Backup', record.id],
@@ -80,7 +54,10 @@ function identity(record: BackupRecord): [string, string][] {
     ['Job', `${record.owner.jobName ?? ''} ${record.owner.jobUid}`.trim()],
     ['Status', record.phase],
     ['Layout', record.layout ?? ''],
-    ['Held', `${held(record)}, of a budget of ${record.budgetSeconds} s`],
+    ['Held', `${heldText(record)}, of a budget of ${record.budgetSeconds} s`],
+    ...(record.spreadMs === undefined
+      ? []
+      : [['Spread', `${shortTime(record.spreadMs)} from the first cut seen to the last`] as [string, string]]),
   ];
 }
 
@@ -120,6 +97,14 @@ function describeCut(cut: BackupRecord['cuts'][number]): string {
   return `${cut.snapshot}   volume ${cut.volume}${size}   ${seen}${ready}${handle}`;
 }
 
+/** Of several servers each: what it is, for how long it was held, where its log stood. */
+function describeMember(member: NonNullable<BackupRecord['members']>[number]): string {
+  const { name, engine, flavour, serverVersion, freezeWindowMs, freezes, position } = member;
+  const server = `${flavour ?? engine} ${serverVersion ?? ''}`.trim();
+  const text = heldText({ freezes, freezeWindowMs });
+  return `${name}   ${server}   held ${text}   ${entries(position)}`.trimEnd();
+}
+
 function map(title: string, values: Readonly<Record<string, string>> | undefined): string {
   const known = Object.entries(values ?? {});
   return known.length === 0 ? '' : `${title}:\n${fields(known, '  ')}`;
@@ -140,7 +125,7 @@ function at(path: string | undefined): string {
 }
 
 /** What stood still and for how long: `862 ms (log-recycling)`; where nothing did, that. */
-function held({ freezes, freezeWindowMs }: BackupRecord): string {
+export function heldText({ freezes, freezeWindowMs }: Pick<BackupRecord, 'freezes' | 'freezeWindowMs'>): string {
   if (freezeWindowMs === undefined) return 'none';
   return freezes === 'nothing' || freezes === undefined ? 'nothing' : `${shortTime(freezeWindowMs)} (${freezes})`;
 }

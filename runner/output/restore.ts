@@ -1,6 +1,6 @@
 /** What came of a restore, as people and scripts read it. Pure: results in, text out. */
 import { stringify } from 'yaml';
-import type { RestoreResult } from '../commands/restore';
+import type { RestoredServer, RestoreResult } from '../commands/restore';
 import type { UndoneRestore } from '../restore/site';
 import type { Output } from './records';
 import { type Column, table } from './table';
@@ -10,11 +10,14 @@ export function formatRestore(result: RestoreResult, output: Output): string {
   if (output === 'json') return `${JSON.stringify(result, null, 2)}\n`;
   if (output === 'yaml') return stringify(result);
   if (output === 'name') return result.volumes.map(({ claim }) => `${claim}\n`).join('');
-  return [
-    volumes(result),
-    `\nThe files belong to user ${result.prepared.uid}, group ${result.prepared.gid}; the server starts on ${result.prepared.dataPath}.\n`,
-    server(result),
-  ].join('');
+  const { prepared, server } = result;
+  const servers = result.members ?? (prepared === undefined ? [] : [{ member: '', prepared, server }]);
+  return [volumes(result), ...servers.flatMap((each) => [files(each), serverText(each)])].join('');
+}
+
+function files({ member, prepared: { uid, gid, dataPath } }: RestoredServer): string {
+  const whose = member === '' ? 'The files' : `The files of ${member}`;
+  return `\n${whose} belong to user ${uid}, group ${gid}; the server starts on ${dataPath}.\n`;
 }
 
 /** What became of a restore that was undone. */
@@ -43,7 +46,7 @@ function volumes({ namespace, volumes: made }: RestoreResult): string {
   return table([{ title: 'VOLUME', value: ({ volume }) => volume }, ...(namespace === '' ? local : inCluster)], made);
 }
 
-function server({ server: started }: RestoreResult): string {
+function serverText({ server: started }: RestoredServer): string {
   if (started === undefined) return '';
   const { recorded, inspection, kept, reach } = started;
   const positions = table(

@@ -8,8 +8,9 @@ import { parse, stringify } from 'yaml';
 import { type BackupId, type BackupRecord, RECORD, recordName, validate } from '../../src/contract';
 import { Channel } from '../channel';
 import { StillpointError } from '../errors';
+import { byName } from '../listing';
 import { takeLockFile } from '../local/lock-file';
-import type { Log, RecordFilter, Registry, StoredRecord } from '../ports';
+import type { Log, RecordFilter, RecordSummary, Registry, StoredRecord } from '../ports';
 import { mayHold } from '../record';
 
 const SUFFIX = '.yaml';
@@ -55,6 +56,9 @@ export class DirectoryRegistry implements Registry {
   }
 
   async list(filter: RecordFilter): Promise<readonly StoredRecord[]> {
+    if (filter.selector !== undefined) {
+      throw new StillpointError('usage-invalid', `records in a folder have no labels to select by: ${filter.selector}`);
+    }
     const names = await readdir(this.#directory).catch((cause: NodeJS.ErrnoException) => {
       if (cause.code === 'ENOENT') throw this.#missing();
       throw this.#unusable(cause);
@@ -64,6 +68,14 @@ export class DirectoryRegistry implements Registry {
       .filter((one) => one !== undefined)
       .filter(({ record }) => matches(record, filter))
       .sort((one, other) => other.record.id.localeCompare(one.record.id));
+  }
+
+  async *pages(filter: RecordFilter): AsyncGenerator<readonly StoredRecord[]> {
+    yield [...(await this.list(filter))].sort((one, other) => byName(one.record, other.record));
+  }
+
+  async *summaries(filter: RecordFilter): AsyncGenerator<readonly RecordSummary[]> {
+    for await (const page of this.pages(filter)) yield page.map(({ record }) => record);
   }
 
   async remove(before: StoredRecord): Promise<void> {
@@ -212,10 +224,11 @@ function stored(record: BackupRecord, text: string): StoredRecord {
   return { record, version: createHash('sha256').update(text).digest('hex'), deletionRequested: false };
 }
 
-function matches(record: BackupRecord, { namespace, database, engine, phases, held }: RecordFilter): boolean {
+function matches(record: BackupRecord, { namespace, database, id, engine, phases, held }: RecordFilter): boolean {
   return (
     (namespace === undefined || record.namespace === namespace) &&
     (database === undefined || record.database === database) &&
+    (id === undefined || record.id === id) &&
     (engine === undefined || record.engine === engine) &&
     (phases === undefined || phases.includes(record.phase)) &&
     (held !== true || mayHold(record))

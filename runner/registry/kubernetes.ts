@@ -2,12 +2,12 @@
 import { type BackupId, type BackupRecord, COMPONENTS, FINALIZER, LABELS, recordName } from '../../src/contract';
 import { Channel } from '../channel';
 import { StillpointError } from '../errors';
-import type { KubeClient } from '../kube/client';
+import type { KubeClient, ListResult, Selection } from '../kube/client';
 import { isAlreadyThere, isConflict, isForbidden, isMissing } from '../kube/errors';
-import { CONFIG_MAPS, type ConfigMap, NAMESPACES } from '../kube/objects';
+import { CONFIG_MAPS, type ConfigMap, type KubeObject, NAMESPACES } from '../kube/objects';
 import { watchObjects } from '../kube/watch';
-import type { Clock, Log, RecordFilter, Registry, StoredRecord } from '../ports';
-import { labelsOf, recordData, recordIn, recordObject } from './record-object';
+import type { Clock, Log, RecordFilter, RecordSummary, Registry, StoredRecord } from '../ports';
+import { labelsOf, recordData, recordIn, recordObject, summaryOf } from './record-object';
 
 export class KubernetesRegistry implements Registry {
   readonly #client: KubeClient;
@@ -58,13 +58,38 @@ export class KubernetesRegistry implements Registry {
   }
 
   async list(filter: RecordFilter): Promise<readonly StoredRecord[]> {
-    const selection = { namespace: this.#namespace, labels: labelFilter(filter) };
-    const { items } = await this.#allowed(() => this.#client.list(CONFIG_MAPS, selection));
+    const found: StoredRecord[] = [];
+    for await (const page of this.pages(filter)) found.push(...page);
+    return found.sort((one, other) => (one.record.id < other.record.id ? 1 : one.record.id > other.record.id ? -1 : 0));
+  }
+
+  async *pages(filter: RecordFilter): AsyncGenerator<readonly StoredRecord[]> {
+    for await (const items of this.#listed(this.#client.pages(CONFIG_MAPS, this.#selection(filter)))) {
+      yield items.flatMap((item) => this.#readable(item)).filter(({ record }) => isInPhase(record, filter));
+    }
+  }
+
+  async *summaries(filter: RecordFilter): AsyncGenerator<readonly RecordSummary[]> {
+    for await (const items of this.#listed(this.#client.metadataPages(CONFIG_MAPS, this.#selection(filter)))) {
+      yield items.flatMap((item) => summaryOf(item) ?? []).filter((summary) => isInPhase(summary, filter));
+    }
+  }
+
+  #selection(filter: RecordFilter): Selection {
+    return { namespace: this.#namespace, labels: labelFilter(filter), selector: filter.selector };
+  }
+
+  async *#listed<T extends KubeObject>(pages: AsyncIterable<ListResult<T>>): AsyncGenerator<readonly T[]> {
+    const iterator = pages[Symbol.asyncIterator]();
+    let count = 0;
+    for (;;) {
+      const { done, value } = await this.#allowed(() => iterator.next());
+      if (done === true) break;
+      count += value.items.length;
+      yield value.items;
+    }
     // A namespace that does not exist lists as empty.
-    if (items.length === 0 && !(await this.#namespaceExists())) throw this.#missing();
-    return items
-      .flatMap((item) => this.#readable(item))
-      .sort((one, other) => (one.record.id < other.record.id ? 1 : one.record.id > other.record.id ? -1 : 0));
+    if (count === 0 && !(await this.#namespaceExists())) throw this.#missing();
   }
 
   async remove(stored: StoredRecord): Promise<void> {
@@ -181,9 +206,14 @@ export class KubernetesRegistry implements Registry {
   }
 }
 
+function isInPhase({ phase }: RecordSummary, { phases }: RecordFilter): boolean {
+  return phases === undefined || phases.includes(phase);
+}
+
 function labelFilter({
   namespace,
   database,
+  id,
   engine,
   phases,
   held,
@@ -192,8 +222,10 @@ function labelFilter({
     [LABELS.component]: COMPONENTS.record,
     ...(namespace === undefined ? {} : { [LABELS.namespace]: namespace }),
     ...(database === undefined ? {} : { [LABELS.database]: database }),
+    ...(id === undefined ? {} : { [LABELS.backup]: id }),
     ...(engine === undefined ? {} : { [LABELS.engine]: engine }),
-    ...(phases === undefined ? {} : { [LABELS.phase]: phases }),
+    // What kubectl has deleted is `deleting` whatever its label still says.
+    ...(phases === undefined || phases.includes('deleting') ? {} : { [LABELS.phase]: phases }),
     ...(held === true ? { [LABELS.held]: 'true' } : {}),
   };
 }

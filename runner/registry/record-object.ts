@@ -3,16 +3,20 @@ import { parse, stringify } from 'yaml';
 import {
   type BackupRecord,
   COMPONENTS,
+  ENGINE_NAMES,
   FINALIZER,
   LABELS,
   MANAGED_BY,
+  PHASES,
   type Phase,
   RECORD,
   recordName,
+  TRIGGERS,
   validate,
 } from '../../src/contract';
 import { StillpointError } from '../errors';
-import type { ConfigMap } from '../kube/objects';
+import type { ConfigMap, KubeObject } from '../kube/objects';
+import type { RecordSummary } from '../ports';
 import { mayHold } from '../record';
 
 /** The one key of a record's ConfigMap. */
@@ -63,8 +67,22 @@ const ENDED: readonly Phase[] = ['succeeded', 'failed'];
  */
 export function recordIn(object: ConfigMap): BackupRecord {
   const record = writtenIn(object);
-  const gone = object.metadata.deletionTimestamp !== undefined && ENDED.includes(record.phase);
-  return gone ? { ...record, phase: 'deleting' } : record;
+  return isOnItsWayOut(object, record.phase) ? { ...record, phase: 'deleting' } : record;
+}
+
+/** What an object's labels say of its record; undefined where they do not say all of it. */
+export function summaryOf(object: KubeObject): RecordSummary | undefined {
+  const { labels = {} } = object.metadata;
+  const { [LABELS.namespace]: namespace, [LABELS.database]: database, [LABELS.backup]: id } = labels;
+  const engine = ENGINE_NAMES.find((name) => name === labels[LABELS.engine]);
+  const phase = PHASES.find((name) => name === labels[LABELS.phase]);
+  const trigger = TRIGGERS.find((name) => name === labels[LABELS.trigger]);
+  if (!namespace || !database || !id || !engine || !phase || !trigger) return undefined;
+  return { namespace, database, id, engine, phase: isOnItsWayOut(object, phase) ? 'deleting' : phase, trigger };
+}
+
+function isOnItsWayOut({ metadata }: KubeObject, phase: Phase): boolean {
+  return metadata.deletionTimestamp !== undefined && ENDED.includes(phase);
 }
 
 function writtenIn({ metadata, data }: ConfigMap): BackupRecord {

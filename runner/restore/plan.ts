@@ -32,16 +32,23 @@ export interface PlannedVolume {
   readonly subPath?: string | undefined;
 }
 
-/** One restore. */
+/** One restore: of one server. */
 export interface RestorePlan {
-  /** Labels all that the restore makes: one command finds and removes it. */
+  /** The names of what only serves the making are made of it. */
   readonly name: string;
+  /** The restore of several servers that this one is a part of: see {@link wholeOf}. */
+  readonly of?: string | undefined;
   /** Where it is made; empty for folders. */
   readonly namespace: string;
   readonly record: BackupRecord;
   readonly volumes: readonly PlannedVolume[];
   /** The runner's image, which prepares the volumes; undefined where no image is needed. */
   readonly image?: string | undefined;
+}
+
+/** Labels all that a restore makes, whichever of its servers it is for: one command finds and removes it. */
+export function wholeOf({ name, of }: Pick<RestorePlan, 'name' | 'of'>): string {
+  return of ?? name;
 }
 
 /** What a person may say on the claims to make. Each entry is a value for all, or `volume=value` for one. */

@@ -32,7 +32,7 @@ export interface RestoreSite {
   start(plan: RestorePlan, prepared: PreparedFiles, server: ServerCommand, signal: AbortSignal): Promise<StartedServer>;
   /** Ends that server and waits until the volumes are free. */
   stop(plan: RestorePlan): Promise<void>;
-  /** Removes what only served the making. The volumes stay, and a server that was not stopped. */
+  /** Removes what only served the making, of all parts of a restore. The volumes stay, and servers that were not stopped. */
   finish(plan: RestorePlan): Promise<void>;
   /** What there is of a restore now, each as `claim shop/copy`. */
   list(namespace: string, name: string): Promise<readonly string[]>;

@@ -1,17 +1,16 @@
 /** The guard of a backup's Job: the same pod as the runner's, with another index. */
-import type { JobConfig } from '../../src/contract';
+import type { PolicyConfig } from '../../src/contract';
 import type { GlobalOptions } from '../cli/options';
 import { guard } from '../commands/guard';
-import { readTarget } from '../config';
 import { StillpointError } from '../errors';
 import { KubernetesEvents } from '../kube/events';
 import { KubernetesGuardPost } from '../kube/guard-post';
 import { jobOfPod } from '../kube/run';
 import { connect } from './kubernetes';
-import { engineNamed, type World } from './world';
+import { sourcesOf, type World } from './world';
 
 /** Guards the backup of the Job that this pod belongs to, until that needs no guard any more. */
-export async function runGuard(config: JobConfig, options: GlobalOptions, world: World): Promise<void> {
+export async function runGuard(config: PolicyConfig, options: GlobalOptions, world: World): Promise<void> {
   const { clock, log, signal, env } = world;
   const { POD_NAME: pod, POD_NAMESPACE: namespace = config.metadata.namespace } = env;
   if (pod === undefined || namespace === undefined) {
@@ -20,11 +19,10 @@ export async function runGuard(config: JobConfig, options: GlobalOptions, world:
   const client = await connect(options, world);
   const run = await jobOfPod(client, { name: pod, namespace });
   const { jobUid: uid, jobName: name = '' } = run.owner;
-  const { database, engine } = config.spec;
+  const { database } = config.spec;
   const post = new KubernetesGuardPost(client, { namespace, database, job: { name, uid }, pod, clock, log, signal });
   await guard({
-    engine: await engineNamed(engine),
-    readTarget: () => readTarget(config),
+    sources: await sourcesOf(config),
     post,
     events: new KubernetesEvents(client, { namespace, run, clock }),
     clock,

@@ -13,6 +13,7 @@ import type { Registry } from '../ports';
 import { failOnErrors } from '../preflight';
 import { readOutcome, TERMINATION_LOG } from '../restore/outcome';
 import { connect, kubernetesRegistry } from './kubernetes';
+import { theNamespace } from './namespace';
 import type { World } from './world';
 
 /** Starts a backup of a policy; with --wait, until its Job has ended, with all its attempts. */
@@ -27,7 +28,7 @@ export async function backupByJob(policy: string, options: BackupCommandOptions,
       }),
   );
   const client = await connect(options, world);
-  const job = await startJob(client, { namespace: namespaceOf(options, client.namespace), name: policy }, clock);
+  const job = await startJob(client, { namespace: theNamespace(options, client), name: policy }, clock);
   const name = backupOf(job);
   if (options.wait !== true) {
     return `job ${job.namespace}/${job.name} started: backup ${name}\nstillpoint wait ${name}\n`;
@@ -125,7 +126,7 @@ async function runFindings(
   );
   const client = await connect(options, world);
   const args = [command, ...CONFIG_AND_RESULT];
-  const request = { namespace: namespaceOf(options, client.namespace), name: policy, args };
+  const request = { namespace: theNamespace(options, client), name: policy, args };
   const job = await startJob(client, request, clock);
   const waiting = { client, clock, signal: AbortSignal.any([signal, limit.signal]) };
   const { exitCode, message } = await endOfJob(waiting, job);
@@ -141,8 +142,4 @@ const CONFIG_AND_RESULT = ['--config', `${MOUNTS.config}/${MOUNTS.configFile}`, 
 
 function backupOf({ namespace, database, backup }: StartedJob): string {
   return database === undefined ? backup : `${namespace}/${database}/${backup}`;
-}
-
-function namespaceOf({ namespace }: BackupCommandOptions, current: string | undefined): string {
-  return namespace ?? current ?? 'default';
 }

@@ -1,9 +1,8 @@
 /** With a cluster: the ports on the Kubernetes API. */
 import { randomUUID } from 'node:crypto';
-import { accessRequestOf, backupAccess, backupId, JOB_DEFAULTS, type JobConfig } from '../../src/contract';
+import { accessRequestOf, backupAccess, backupId, JOB_DEFAULTS, type PolicyConfig } from '../../src/contract';
 import type { GlobalOptions } from '../cli/options';
 import type { BackupContext } from '../commands/backup';
-import { readTarget } from '../config';
 import { connectKube, type KubeClient } from '../kube/client';
 import { KubernetesEvents } from '../kube/events';
 import { KubernetesGuards } from '../kube/guards';
@@ -18,7 +17,7 @@ import { LogEvents } from '../local/events';
 import type { Lease, Locks, Registry, Remover, Run, Slots } from '../ports';
 import { KubernetesRegistry } from '../registry/kubernetes';
 import { KubernetesSnapshots } from '../snapshots/kubernetes';
-import { engineNamed, type World } from './world';
+import { sourcesOf, type World } from './world';
 
 /** A connection to the cluster that the command line means. */
 export function connect(options: GlobalOptions, { env, clock }: World): Promise<KubeClient> {
@@ -50,7 +49,7 @@ export function kubernetesRemover(client: KubeClient, { clock, log }: World): Re
 
 /** Everything that a backup of a policy needs. */
 export async function kubernetesBackup(
-  config: JobConfig,
+  config: PolicyConfig,
   options: GlobalOptions,
   client: KubeClient,
   world: World,
@@ -62,13 +61,12 @@ export async function kubernetesBackup(
   const registryNamespace = config.spec.registry.namespace ?? options.registry;
   const job = pod === undefined ? undefined : await jobOfPod(client, { name: pod, namespace }, config.spec.trigger);
   const run = job ?? personalRun(world);
-  const { snapshots, engine } = config.spec;
+  const { snapshots } = config.spec;
   return {
     config,
     namespace,
     run,
-    engine: await engineNamed(engine),
-    readTarget: () => readTarget(config),
+    sources: await sourcesOf(config),
     platform: new KubernetesPlatform(client, {
       namespace,
       registryNamespace,
@@ -100,7 +98,7 @@ export async function kubernetesBackup(
 const SLOT_SHARE = 0.8;
 
 function slotsOf(
-  { spec }: JobConfig,
+  { spec }: PolicyConfig,
   client: KubeClient,
   who: { readonly namespace: string; readonly holder: string },
   { clock, log }: World,
@@ -113,7 +111,7 @@ function slotsOf(
 
 /** The guard of a Job: another pod of it. */
 function guardsOf(
-  { spec }: JobConfig,
+  { spec }: PolicyConfig,
   namespace: string,
   client: KubeClient,
   { clock, log }: World,

@@ -1,8 +1,7 @@
 /** Without a cluster: folders instead of volumes, files instead of records. */
 import { randomUUID } from 'node:crypto';
-import { backupId, type JobConfig } from '../../src/contract';
+import { backupId, membersOf, type PolicyConfig } from '../../src/contract';
 import type { BackupContext } from '../commands/backup';
-import { readTarget } from '../config';
 import { StillpointError } from '../errors';
 import { LogEvents } from '../local/events';
 import { FileLocks } from '../local/locks';
@@ -13,13 +12,13 @@ import type { Locks, Registry, Remover } from '../ports';
 import { DirectoryRegistry } from '../registry/directory';
 import type { RestoreSite } from '../restore/site';
 import { DirectorySnapshotStore } from '../snapshots/directory';
-import { engineNamed, engineOf, type World } from './world';
+import { engineOf, sourcesOf, type World } from './world';
 
 /** The namespace of databases that are in none. */
 export const LOCAL_NAMESPACE = 'local';
 
 /** Whether a job config is about folders of this machine. */
-export function isLocal({ spec }: JobConfig): boolean {
+export function isLocal({ spec }: PolicyConfig): boolean {
   return spec.snapshots.directory !== undefined;
 }
 
@@ -44,9 +43,9 @@ export function localRestoreSite({ log }: World): RestoreSite {
 }
 
 /** Everything that a backup of folders needs. */
-export async function localBackup(config: JobConfig, world: World): Promise<BackupContext> {
+export async function localBackup(config: PolicyConfig, world: World): Promise<BackupContext> {
   const { clock, log, signal, version } = world;
-  const { snapshots, registry, engine, volumes } = config.spec;
+  const { snapshots, registry } = config.spec;
   if (snapshots.directory === undefined || registry.directory === undefined) {
     throw new StillpointError(
       'config-invalid',
@@ -60,9 +59,8 @@ export async function localBackup(config: JobConfig, world: World): Promise<Back
     config,
     namespace: config.metadata.namespace ?? LOCAL_NAMESPACE,
     run: { id: backupId(clock.now()), owner: { jobUid: randomUUID() }, trigger: 'manual' },
-    engine: await engineNamed(engine),
-    readTarget: () => readTarget(config),
-    platform: new LocalPlatform(volumes),
+    sources: await sourcesOf(config),
+    platform: new LocalPlatform(membersOf(config).flatMap((member) => member.config.volumes)),
     store: new DirectorySnapshotStore(snapshots.directory, { clock, log }),
     registry: localRegistry(registry.directory, world),
     locks: localLocks(registry.directory),

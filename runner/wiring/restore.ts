@@ -7,6 +7,7 @@ import { undoRestore } from '../commands/undo-restore';
 import { StillpointError } from '../errors';
 import { formatRestore, formatUndone } from '../output/restore';
 import type { RestoreSite } from '../restore/site';
+import { theNamespace } from './namespace';
 import { engineOf, type World } from './world';
 
 /** Restores the named backup, or undoes a restore. */
@@ -23,7 +24,7 @@ export async function restoreHandler(
   );
   const context = await restoreContext(options, { ...world, signal: AbortSignal.any([signal, limit.signal]) });
   if (options.undo !== undefined) {
-    const namespace = options.toNamespace ?? options.namespace ?? context.namespace;
+    const namespace = options.toNamespace ?? context.namespace ?? '';
     return formatUndone(await undoRestore(context.site, { name: options.undo, namespace }), options.output);
   }
   if (name === undefined) {
@@ -31,8 +32,7 @@ export async function restoreHandler(
       hint: '`stillpoint list` shows the backups; `latest` stands for the newest that succeeded',
     });
   }
-  const { allNamespaces, namespace } = options;
-  const filter = { namespace: allNamespaces === true ? undefined : namespace };
+  const filter = { namespace: options.allNamespaces === true ? undefined : context.namespace };
   return formatRestore(await restore(context, { ...wishes(options), backup: name, filter }), options.output);
 }
 
@@ -45,11 +45,11 @@ function wishes(options: RestoreCommandOptions): Omit<RestoreOptions, 'backup' |
   return { into, start: start === true, keep: keep === true };
 }
 
-/** The site of the restore, and the namespace of the kubeconfig's context (none for folders). */
+/** The site of the restore, and the namespace that is meant (none unless named for folders). */
 async function restoreContext(
   options: RestoreCommandOptions,
   world: World,
-): Promise<RestoreContext & { readonly namespace: string }> {
+): Promise<RestoreContext & { readonly namespace: string | undefined }> {
   const { log, signal } = world;
   const say = (line: string): void => log.info({}, line);
   if (options.registryDirectory !== undefined) {
@@ -60,14 +60,14 @@ async function restoreContext(
       engineOf,
       say,
       signal,
-      namespace: '',
+      namespace: options.namespace,
     };
   }
   const { connect, kubernetesRegistry } = await import('./kubernetes');
   const client = await connect(options, world);
   const site: RestoreSite = await kubernetesSite(client, options, world);
   const registry = kubernetesRegistry(client, options.registry, world);
-  return { registry, site, engineOf, say, signal, namespace: client.namespace ?? 'default' };
+  return { registry, site, engineOf, say, signal, namespace: theNamespace(options, client) };
 }
 
 async function kubernetesSite(

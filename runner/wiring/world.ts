@@ -1,7 +1,10 @@
 /** What every wiring starts from. */
-import type { BackupRecord, EngineName } from '../../src/contract';
+import { type BackupRecord, type EngineName, GROUP, membersOf, type PolicyConfig } from '../../src/contract';
+import { readTarget } from '../config';
 import type { Engine } from '../engine';
 import { ENGINES } from '../engines';
+import { StillpointError } from '../errors';
+import type { MemberSource } from '../member';
 import type { Clock, Log } from '../ports';
 
 /** What main hands on: the process's surroundings, and nothing of the command line. */
@@ -19,7 +22,22 @@ export function engineNamed(name: EngineName): Promise<Engine> {
   return ENGINES[name]();
 }
 
-/** The engine of a record. */
-export function engineOf({ engine }: Pick<BackupRecord, 'engine'>): Promise<Engine> {
-  return engineNamed(engine);
+/** The engine of a record: of one member's, where there are several. */
+export async function engineOf({ engine, id }: Pick<BackupRecord, 'engine' | 'id'>): Promise<Engine> {
+  if (engine !== GROUP) return await engineNamed(engine);
+  throw new StillpointError(
+    'internal',
+    `backup ${id} is of several databases: it has to be looked at member by member`,
+  );
+}
+
+/** The databases of a policy, each with its engine and what reaches it. */
+export async function sourcesOf(config: PolicyConfig): Promise<readonly MemberSource[]> {
+  return await Promise.all(
+    membersOf(config).map(async (member) => ({
+      ...member,
+      engine: await engineNamed(member.config.engine),
+      readTarget: () => readTarget(member.config),
+    })),
+  );
 }

@@ -1,5 +1,5 @@
 import { GROUP_SNAPSHOT_GROUP, SNAPSHOT_GROUP } from './api-groups';
-import type { JobConfig } from './job-config';
+import { membersOf, type PolicyConfig } from './job-config';
 import { DEFAULT_REGISTRY_NAMESPACE, guardLeaseName, leaseName, slotNames, statefulSetClaimName } from './names';
 
 /**
@@ -47,8 +47,9 @@ export interface AccessRequest {
 }
 
 /** What a job config says of the rights that its backups need. */
-export function accessRequestOf({ spec }: JobConfig): AccessRequest {
-  const { volumes, snapshots, database, registry, clusterScope, guarded } = spec;
+export function accessRequestOf(config: PolicyConfig): AccessRequest {
+  const { snapshots, database, registry, clusterScope, guarded } = config.spec;
+  const volumes = membersOf(config).flatMap((member) => member.config.volumes);
   return {
     claims: volumes.flatMap(
       ({ claim, statefulSet }) => claim ?? (statefulSet && statefulSetClaimName(statefulSet)) ?? [],

@@ -6,3 +6,6 @@ export const ENGINE_NAMES = ['postgres', 'mysql', 'mongodb', 'redis'] as const;
 
 /** The name of an engine. */
 export type EngineName = (typeof ENGINE_NAMES)[number];
+
+/** What records have in place of an engine's name where several databases were backed up together. */
+export const GROUP = 'group';

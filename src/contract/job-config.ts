@@ -3,8 +3,11 @@ import { DNS_LABEL_PATTERN, DNS_SUBDOMAIN_PATTERN } from './names';
 import { array, boolean, type Infer, integer, map, object, oneOf, optional, string } from './schema';
 import { READABLE_API_VERSIONS } from './version';
 
-/** The `kind` of the job config. */
+/** The `kind` of the job config of one database. */
 export const JOB_CONFIG_KIND = 'BackupConfig';
+
+/** The `kind` of the job config of a group. */
+export const GROUP_CONFIG_KIND = 'BackupGroupConfig';
 
 /** Where the constructs mount the job config and the credentials in the runner's pod. */
 export const MOUNTS = {
@@ -13,6 +16,9 @@ export const MOUNTS = {
   credentials: '/var/run/secrets/stillpoint/credentials',
   tls: '/var/run/secrets/stillpoint/tls',
 } as const;
+
+/** What starts backups. */
+export const TRIGGERS = ['scheduled', 'manual', 'pre-deployment'] as const;
 
 /** The values that hold where the job config says nothing. */
 export const JOB_DEFAULTS = {
@@ -84,77 +90,108 @@ export const VOLUME = object({
   directory: optional(path),
 });
 
-/** The job's whole instruction: what the constructs write and the runner reads. */
+/** What a policy says of one database: how it is reached, what its files lie on, how it is held. */
+const MEMBER = {
+  engine: oneOf(ENGINE_NAMES),
+  connection: CONNECTION,
+  volumes: array(VOLUME, { minItems: 1 }),
+  ignoreClaims: optional(array(name)),
+  layout: optional(
+    oneOf(
+      ['auto', 'atomic', 'backup-mode', 'group'],
+      'How several volumes become one consistent copy. auto: atomic for one volume, group where a group class is named, else backup-mode.',
+    ),
+  ),
+  engineOptions: optional(
+    map(string({ minLength: 0 }), "Settings of the engine's own; each engine says which it knows."),
+  ),
+} as const;
+
+/** What a policy says of all that it backs up. */
+const POLICY = {
+  database: string({
+    pattern: DNS_LABEL_PATTERN,
+    maxLength: 63,
+    description: 'The name of what is backed up; backups are listed under it.',
+  }),
+  snapshots: object({
+    className: optional(name),
+    groupClassName: optional(name),
+    direct: optional(
+      boolean(
+        'Whether single snapshots are cut without waiting for the snapshot controller: the account then makes contents. It takes a className.',
+      ),
+    ),
+    slots: optional(
+      integer({
+        minimum: 0,
+        maximum: 100,
+        description:
+          'How many Leases there are in the registry by which backups take turns at the snapshot controller. None are waited for when left out.',
+      }),
+    ),
+    directory: optional(path),
+  }),
+  budgetSeconds: optional(integer({ minimum: 1, maximum: 3600 })),
+  readyTimeoutSeconds: optional(integer({ minimum: 1, maximum: 86400 })),
+  deadlineSeconds: optional(integer({ minimum: 1 })),
+  guarded: optional(
+    boolean(
+      'Whether the Job has a second pod, the guard, which undoes what outlives the session of a runner that is gone. Engines whose freeze ends with its session need none.',
+    ),
+  ),
+  guardTimeoutSeconds: optional(
+    integer({ minimum: 1, maximum: 3600, description: 'How long to wait for the guard before the freeze.' }),
+  ),
+  trigger: optional(oneOf(TRIGGERS)),
+  registry: object({ namespace: optional(label), directory: optional(path) }),
+  clusterScope: optional(
+    boolean(
+      'Whether the account may read classes, contents and volumes. Without it the backup says what it could not check.',
+    ),
+  ),
+} as const;
+
+const metadata = object({ name: label, namespace: optional(label) });
+
+/** The job's whole instruction, of one database: what the constructs write and the runner reads. */
 export const JOB_CONFIG = object(
   {
     apiVersion: oneOf(READABLE_API_VERSIONS),
     kind: oneOf([JOB_CONFIG_KIND]),
-    metadata: object({
-      name: label,
-      namespace: optional(label),
-    }),
-    spec: object({
-      engine: oneOf(ENGINE_NAMES),
-      database: string({
-        pattern: DNS_LABEL_PATTERN,
-        maxLength: 63,
-        description: 'The name of what is backed up; backups are listed under it.',
-      }),
-      connection: CONNECTION,
-      volumes: array(VOLUME, { minItems: 1 }),
-      ignoreClaims: optional(array(name)),
-      layout: optional(
-        oneOf(
-          ['auto', 'atomic', 'backup-mode', 'group'],
-          'How several volumes become one consistent copy. auto: atomic for one volume, group where a group class is named, else backup-mode.',
-        ),
-      ),
-      engineOptions: optional(
-        map(string({ minLength: 0 }), "Settings of the engine's own; each engine says which it knows."),
-      ),
-      snapshots: object({
-        className: optional(name),
-        groupClassName: optional(name),
-        direct: optional(
-          boolean(
-            'Whether single snapshots are cut without waiting for the snapshot controller: the account then makes contents. It takes a className.',
-          ),
-        ),
-        slots: optional(
-          integer({
-            minimum: 0,
-            maximum: 100,
-            description:
-              'How many Leases there are in the registry by which backups take turns at the snapshot controller. None are waited for when left out.',
-          }),
-        ),
-        directory: optional(path),
-      }),
-      budgetSeconds: optional(integer({ minimum: 1, maximum: 3600 })),
-      readyTimeoutSeconds: optional(integer({ minimum: 1, maximum: 86400 })),
-      deadlineSeconds: optional(integer({ minimum: 1 })),
-      guarded: optional(
-        boolean(
-          'Whether the Job has a second pod, the guard, which undoes what outlives the session of a runner that is gone. Engines whose freeze ends with its session need none.',
-        ),
-      ),
-      guardTimeoutSeconds: optional(
-        integer({ minimum: 1, maximum: 3600, description: 'How long to wait for the guard before the freeze.' }),
-      ),
-      trigger: optional(oneOf(['scheduled', 'manual', 'pre-deployment'])),
-      registry: object({ namespace: optional(label), directory: optional(path) }),
-      clusterScope: optional(
-        boolean(
-          'Whether the account may read classes, contents and volumes. Without it the backup says what it could not check.',
-        ),
-      ),
-    }),
+    metadata,
+    spec: object({ ...MEMBER, ...POLICY }),
   },
   { description: 'One database, how it is backed up, and where the records go.' },
 );
 
+/** The same of a group: several databases that are held at once, in the order in which they are frozen. */
+export const GROUP_CONFIG = object(
+  {
+    apiVersion: oneOf(READABLE_API_VERSIONS),
+    kind: oneOf([GROUP_CONFIG_KIND]),
+    metadata,
+    spec: object({
+      members: array(object({ name: label, ...MEMBER }), { minItems: 1 }),
+      ...POLICY,
+    }),
+  },
+  { description: 'Several databases that are held and cut at once, how, and where the records go.' },
+);
+
 export type JobConfig = Infer<typeof JOB_CONFIG>;
+export type GroupConfig = Infer<typeof GROUP_CONFIG>;
+/** What a runner is told to do: back up one database, or a group of them. */
+export type PolicyConfig = JobConfig | GroupConfig;
+/** What a policy says of one database. */
+export type MemberConfig = Pick<JobConfig['spec'], keyof typeof MEMBER>;
 export type Connection = Infer<typeof CONNECTION>;
 export type VolumeSelection = Infer<typeof VOLUME>;
 export type VolumeRole = VolumeSelection['role'];
 export type Trigger = NonNullable<JobConfig['spec']['trigger']>;
+
+/** What a policy says of each of its databases, by name; that of the only one is empty. */
+export function membersOf({ spec }: PolicyConfig): readonly { readonly name: string; readonly config: MemberConfig }[] {
+  if (!('members' in spec)) return [{ name: '', config: spec }];
+  return spec.members.map(({ name: member, ...config }) => ({ name: member, config }));
+}

@@ -1,4 +1,5 @@
-import { ENGINE_NAMES } from './engines';
+import { ENGINE_NAMES, GROUP } from './engines';
+import { TRIGGERS } from './job-config';
 import { BACKUP_ID_PATTERN } from './names';
 import {
   anything,
@@ -68,6 +69,7 @@ const volume = object(
     accessModes: optional(array(string())),
     capacity: optional(string({ description: 'A Kubernetes quantity.' })),
     volumeMode: optional(string()),
+    member: optional(string({ description: 'The member whose volume it is, where there are several.' })),
     mountPath: optional(string({ description: 'Where the server had it mounted.' })),
     subPath: optional(string()),
     claimSpec: optional(anything("The claim's spec, as a restore needs it.")),
@@ -94,6 +96,7 @@ const proof = object(
 const held = object(
   {
     member: string({ description: 'The server, as the engine names it: host:port.' }),
+    of: optional(string({ description: 'The member of the group whose credentials lead there.' })),
     host: string({ description: 'The address of the server itself, never that of a Service.' }),
     port: integer({ minimum: 1, maximum: 65535 }),
     undo: map(
@@ -102,6 +105,49 @@ const held = object(
     ),
   },
   { open: true },
+);
+
+const workload = object(
+  {
+    kind: optional(string()),
+    name: optional(string()),
+    pod: optional(string()),
+    podUid: optional(string({ description: 'Two policies whose records name the same are of one server.' })),
+    image: optional(string()),
+    spec: optional(anything('The spec of the StatefulSet or Deployment.')),
+    podSecurity: optional(anything("The pod's securityContext.")),
+    containerSecurity: optional(anything("The server container's securityContext.")),
+    dataPath: optional(string({ description: "The server's data directory." })),
+  },
+  { open: true, description: 'What a restore needs when the original is gone.' },
+);
+
+const member = object(
+  {
+    name: string({ description: 'A database of a group by its name there; a server of a cluster by its pod.' }),
+    of: optional(string({ description: 'The member of the group that it is a server of, where that is a cluster.' })),
+    engine: oneOf(ENGINE_NAMES),
+    flavour: optional(string()),
+    serverVersion: optional(string()),
+    serverIdentity: optional(map(string({ minLength: 0 }))),
+    layout: optional(string()),
+    freezes: optional(string()),
+    statement: optional(string({ description: 'What was proven of it, in a sentence.' })),
+    frozen: optional(timestamp()),
+    thawed: optional(timestamp()),
+    freezeWindowMs: optional(
+      integer({ minimum: 0, description: 'From its own freeze taking hold to its own thaw having worked.' }),
+    ),
+    position: optional(position),
+    artifacts: optional(map(string({ minLength: 0 }))),
+    settings: optional(map(string({ minLength: 0 }))),
+    workload: optional(workload),
+  },
+  {
+    open: true,
+    description:
+      'One server of a backup that has several: a database of a group, a master of a cluster. Its facts in the proof carry its name.',
+  },
 );
 
 const failure = object(
@@ -117,7 +163,7 @@ export const RECORD = object(
     id: string({ pattern: BACKUP_ID_PATTERN }),
     namespace: string({ description: "The database's namespace." }),
     database: string(),
-    engine: oneOf(ENGINE_NAMES),
+    engine: oneOf([...ENGINE_NAMES, GROUP], 'The kind of database; `group` where there are several.'),
     flavour: optional(string()),
     serverVersion: optional(string()),
     serverIdentity: optional(
@@ -127,7 +173,7 @@ export const RECORD = object(
       string({ description: 'The UID of the namespace kube-system: which Kubernetes cluster this was.' }),
     ),
     policy: string(),
-    trigger: oneOf(['scheduled', 'manual', 'pre-deployment']),
+    trigger: oneOf(TRIGGERS),
     mode: oneOf(['snapshot', 'dump', 'native']),
     layout: optional(
       string({ description: 'How the volumes became one consistent copy: atomic, backup-mode, group, locked.' }),
@@ -154,6 +200,13 @@ export const RECORD = object(
     ),
     freezeWindowMs: optional(
       integer({ minimum: 0, description: 'From the freeze taking hold to the thaw having worked.' }),
+    ),
+    spreadMs: optional(
+      integer({
+        minimum: 0,
+        description:
+          'Where there are several members: from the first cut seen to the last. All were held in all of it.',
+      }),
     ),
     budgetSeconds: integer({ minimum: 1 }),
     freezes: optional(
@@ -182,22 +235,8 @@ export const RECORD = object(
     settings: optional(
       map(string({ minLength: 0 }), 'Settings of the server that a restore needs or that qualify the guarantee.'),
     ),
-    workload: optional(
-      object(
-        {
-          kind: optional(string()),
-          name: optional(string()),
-          pod: optional(string()),
-          podUid: optional(string({ description: 'Two policies whose records name the same are of one server.' })),
-          image: optional(string()),
-          spec: optional(anything('The spec of the StatefulSet or Deployment.')),
-          podSecurity: optional(anything("The pod's securityContext.")),
-          containerSecurity: optional(anything("The server container's securityContext.")),
-          dataPath: optional(string({ description: "The server's data directory." })),
-        },
-        { open: true, description: 'What a restore needs when the original is gone.' },
-      ),
-    ),
+    workload: optional(workload),
+    members: optional(array(member)),
     warnings: optional(array(string())),
     error: optional(failure),
     leftovers: optional(array(string({ description: 'What a failed or deleted backup could not remove yet.' }))),
@@ -224,5 +263,7 @@ export type Proof = Infer<typeof proof>;
 export type Observation = Infer<typeof observation>;
 /** What a freeze leaves in force at one server when its session ends. */
 export type Held = Infer<typeof held>;
+/** One server of a backup that has several. */
+export type RecordedMember = Infer<typeof member>;
 export type HeldUndone = NonNullable<BackupRecord['heldUndone']>;
 export type Failure = Infer<typeof failure>;

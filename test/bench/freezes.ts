@@ -2,21 +2,19 @@
  * How long databases are held for a snapshot, and what a client sees of it: the freeze window (hold taken to let go) and
  * the longest that one commit took, for each engine and mode, on storage that cuts at once and on storage that takes
  * 0.5 s to cut and 20 s more until it is ready. Beside ours stand other ways of deciding when to let go (other-ways.ts).
+ *
+ * Plain and direct backups are taken in turns, so that a machine that slows down does so for both.
  */
 import { setTimeout as pause } from 'node:timers/promises';
-import { restMs } from '../../runner/slot';
-import { ENGINES } from '../e2e/engines';
-import type { EngineAdapter, EngineMode, TestServer } from '../e2e/engines/adapter';
-import { succeeded, takeBackup } from '../e2e/harness/backup';
-import { followDriverLog } from '../e2e/harness/disk';
-import { makeNamespace, uniqueName } from '../e2e/harness/namespace';
+import { makeNamespace } from '../e2e/harness/namespace';
 import { prepareRun } from '../e2e/harness/prepare';
 import { makeRetainClass } from '../e2e/kube/fixture';
-import { LedgerWriter } from '../ledger/writer';
+import { type BenchEngine, type BenchServer, type EngineMode, modesOf, wantedEngines } from './engines';
+import { type FreezeSample, oursOnce, SETTLED_MS, type Storage, theirsOnce } from './freeze-samples';
 import { type BenchOptions, wantedOf } from './options';
-import { LOCKS, OTHER_WAYS, snapshotIn } from './other-ways';
-import type { BenchRow } from './rows';
-import { timesRow } from './table';
+import { OTHER_WAYS, type OtherWay } from './other-ways';
+import type { BenchRow, Place } from './rows';
+import { median, timesRow } from './table';
 
 /** The parameters of the cluster's classes `disk` and `disk-slow`, in classes that retain. */
 const STORAGES: Readonly<Record<string, Readonly<Record<string, string>>>> = {
@@ -24,128 +22,140 @@ const STORAGES: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   'disk-slow': { cutDelayMs: '500', readyDelayMs: '20000' },
 };
 
-/** Time around the freeze in which a commit may have been held up: taking hold begins before the window does. */
-const AROUND_MS = 1_000;
+/** Slow storage adds the same to every mode: there only those are measured that hold a database exactly. */
+const FAST = 'disk';
 
-/** A pause between two commits of a writer: a busy machine would be measured otherwise. */
-const EVERY_MS = 5;
+/** What others do lasts as long as they say, each time: to see that, few looks are enough. */
+const RUNS_OF_OTHERS = 2;
 
-interface Sample {
-  readonly windowMs: number;
-  readonly stallMs: number;
-  readonly driverMs: number;
+interface Server {
+  readonly engine: BenchEngine;
+  readonly setup: string;
+  readonly server: BenchServer;
 }
 
-export async function bench({ runs, parts }: BenchOptions): Promise<BenchRow[]> {
+export async function bench(options: BenchOptions): Promise<BenchRow[]> {
   await using _run = await prepareRun();
+  await using namespace = await makeNamespace('freezes');
+  const servers = await startServers(namespace.name, wantedEngines(options));
   const rows: BenchRow[] = [];
-  const engines = wantedOf(
-    parts,
-    ENGINES.map(({ name }) => name),
-  );
-  const storages = wantedOf(parts, Object.keys(STORAGES));
-  for (const adapter of ENGINES.filter(({ name }) => engines.includes(name))) {
-    await using namespace = await makeNamespace('freezes');
-    for (const setup of new Set(adapter.modes.map((mode) => mode.setup))) {
-      const server = await adapter.start({ namespace: namespace.name, name: `${adapter.name}-${setup}`, setup });
-      const modes = adapter.modes.filter((mode) => mode.setup === setup);
-      for (const storage of storages) {
-        await using kept = await makeRetainClass('VolumeSnapshotClass', STORAGES[storage]);
-        const place = { adapter, server, className: kept.name, storage };
-        for (const mode of modes) rows.push(...(await ours(place, mode, runs)));
-        if (setup === adapter.modes[0].setup) rows.push(...(await others(place, runs)));
-      }
+  for (const name of wantedOf(options.parts, Object.keys(STORAGES))) {
+    await using kept = await makeRetainClass('VolumeSnapshotClass', STORAGES[name]);
+    const storage: Storage = { name, className: kept.name };
+    const ours: BenchRow[] = [];
+    for (const { engine, setup, server } of servers) {
+      const modes = modesOf(engine).filter((mode) => mode.setup === setup && (name === FAST || mode.exact));
+      for (const mode of modes) ours.push(...(await oursOf({ engine, server, storage, mode }, options.runs)));
     }
+    rows.push(...ours, ...(await theirs(servers, storage, Math.min(options.runs, RUNS_OF_OTHERS), ours)));
   }
   return rows;
 }
 
-interface Place {
-  readonly adapter: EngineAdapter;
-  readonly server: TestServer;
-  readonly className: string;
-  readonly storage: string;
+/** One for each setup of each engine, all at once. */
+async function startServers(namespace: string, engines: readonly BenchEngine[]): Promise<readonly Server[]> {
+  const wanted = engines.flatMap((engine) =>
+    [...new Set(modesOf(engine).map((mode) => mode.setup))].map((setup) => ({ engine, setup })),
+  );
+  return await Promise.all(
+    wanted.map(async ({ engine, setup }) => {
+      const server = await engine.start({ namespace, name: `${engine.name}-${setup}`, setup });
+      return { engine, setup, server };
+    }),
+  );
 }
 
-async function ours(
-  { adapter, server, className, storage }: Place,
-  mode: EngineMode,
+interface Ours {
+  readonly engine: BenchEngine;
+  readonly server: BenchServer;
+  readonly storage: Storage;
+  readonly mode: EngineMode;
+}
+
+async function oursOf({ engine, server, storage, mode }: Ours, runs: number): Promise<readonly BenchRow[]> {
+  const samples: Record<'plain' | 'direct', FreezeSample[]> = { plain: [], direct: [] };
+  for (let run = 0; run < runs; run++) {
+    samples.plain.push(await oursOnce(server, mode, storage, { directCut: false }));
+    samples.direct.push(await oursOnce(server, mode, storage, { directCut: true }));
+  }
+  const line = `${engine.title}, ${mode.name}, ${storage.name}`;
+  return Object.entries(samples).flatMap(([way, of]) => {
+    const at = (column: string): Place => ({ table: 'freezes', line, column: `${column}, ${way}` });
+    const name = `freezes: ${line}, ${way}`;
+    return [
+      {
+        ...timesRow(
+          `${name}: freeze window`,
+          of.map((each) => each.windowMs),
+        ),
+        place: at('freeze window'),
+      },
+      {
+        ...timesRow(
+          `${name}: longest commit`,
+          of.map((each) => each.stallMs),
+        ),
+        place: at('longest commit'),
+      },
+      {
+        ...timesRow(
+          `${name}: CreateSnapshot`,
+          of.map((each) => each.driverMs),
+        ),
+        place: at('CreateSnapshot'),
+      },
+    ];
+  });
+}
+
+/** The other ways, for all engines at a time: each waits most of it, and begins when the controller has rested. */
+async function theirs(
+  servers: readonly Server[],
+  storage: Storage,
   runs: number,
-): Promise<BenchRow[]> {
-  const rows: BenchRow[] = [];
-  for (const directCut of [false, true]) {
-    const name = uniqueName('bench');
-    const policy = await server.policy(mode, { name, className, directCut });
-    const volumes = Object.keys(server.claims).length;
-    const title = `freezes: ${adapter.title} ${mode.name}, ${storage}, ${directCut ? 'direct' : 'plain'}`;
-    rows.push(
-      ...(await measured(title, server, runs, volumes, async () => {
-        const { freezeWindowMs = Number.NaN, times } = succeeded(await takeBackup(policy));
-        return {
-          windowMs: freezeWindowMs,
-          frozen: Date.parse(times.frozen ?? ''),
-          thawed: Date.parse(times.thawed ?? ''),
-        };
-      })),
-    );
-  }
-  return rows;
-}
-
-async function others({ adapter, server, className, storage }: Place, runs: number): Promise<BenchRow[]> {
-  const lock = LOCKS[adapter.name];
-  const [claim] = Object.values(server.claims);
-  if (lock === undefined || claim === undefined) return [];
-  const target = await server.target();
+  ours: readonly BenchRow[],
+): Promise<readonly BenchRow[]> {
+  const first = servers.filter(({ engine, setup }) => engine.modes[0].setup === setup);
   const rows: BenchRow[] = [];
   for (const way of OTHER_WAYS) {
-    const title = `freezes: ${adapter.title}, ${storage}, another way: ${way.name}`;
-    const of = { namespace: server.namespace, claim, className };
-    rows.push(
-      ...(await measured(title, server, runs, 1, async () => {
-        const { frozen, thawed } = await snapshotIn(way, () => lock(target), of);
-        return { windowMs: thawed - frozen, frozen, thawed };
-      })),
-    );
+    const samples = first.map((): FreezeSample[] => []);
+    for (let run = 0; run < runs; run++) {
+      await Promise.all(
+        first.map(async ({ engine, server }, index) => {
+          await pause(index * SETTLED_MS);
+          samples[index]?.push(await theirsOnce(server, engine.name, way, storage));
+        }),
+      );
+      await pause(SETTLED_MS);
+    }
+    rows.push(...first.flatMap((server, index) => theirRows(server, storage, way, samples[index] ?? [], ours)));
   }
   return rows;
 }
 
-/** Measures a backup under a ledger some times; before each the snapshot controller is let to rest. */
-async function measured(
-  title: string,
-  server: TestServer,
-  runs: number,
-  volumes: number,
-  backup: () => Promise<{ readonly windowMs: number; readonly frozen: number; readonly thawed: number }>,
-): Promise<BenchRow[]> {
-  const samples: Sample[] = [];
-  for (let run = 0; run < runs; run++) {
-    await pause(restMs(volumes) + AROUND_MS);
-    const driver = await followDriverLog();
-    const ledger = await LedgerWriter.start({ connect: server.connect, everyMs: EVERY_MS, now: Date.now });
-    await ledger.more(20);
-    const { windowMs, frozen, thawed } = await backup();
-    await ledger.more(20);
-    await ledger.stop();
-    const stallMs = ledger.longestStallMs(frozen - AROUND_MS, thawed + AROUND_MS);
-    samples.push({ windowMs, stallMs, driverMs: Math.max(...(await driver.durations('CreateSnapshot'))) });
-    const client = await server.connect();
-    await client.forget();
-    await client.end();
-  }
+function theirRows(
+  { engine }: Server,
+  storage: Storage,
+  way: OtherWay,
+  samples: readonly FreezeSample[],
+  ours: readonly BenchRow[],
+): readonly BenchRow[] {
+  const line = `${engine.title}, ${storage.name}`;
+  const at = (column: string): Place => ({ table: 'other ways', line, column });
+  const name = `freezes: ${line}, another way: ${way.name}`;
+  const windows = samples.map((each) => each.windowMs);
+  const stalls = samples.map((each) => each.stallMs);
+  // Ours in its default mode, on the same server and storage, in the same run.
+  const own = `${engine.title}, ${engine.modes[0].name}, ${storage.name}`;
+  const ratios = ['plain', 'direct'].flatMap((how): BenchRow[] => {
+    const base = ours.find(({ place }) => place?.line === own && place.column === `freeze window, ${how}`)?.value;
+    if (base === undefined || base <= 0) return [];
+    const value = Math.round((median(windows) / base) * 10) / 10;
+    return [{ name: `${name}: times ours, ${how}`, value, unit: '×', place: at(`${way.name}: × ours, ${how}`) }];
+  });
   return [
-    timesRow(
-      `${title}: freeze window`,
-      samples.map((each) => each.windowMs),
-    ),
-    timesRow(
-      `${title}: longest commit`,
-      samples.map((each) => each.stallMs),
-    ),
-    timesRow(
-      `${title}: CreateSnapshot`,
-      samples.map((each) => each.driverMs),
-    ),
+    { ...timesRow(`${name}: held`, windows), place: at(`${way.name}: held`) },
+    timesRow(`${name}: longest commit`, stalls),
+    ...ratios,
   ];
 }

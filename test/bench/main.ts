@@ -1,7 +1,11 @@
 /**
- * `npm run bench [-- --only NAME[:PART] --runs N]`: all benches, or those named, or parts of one (`freezes:mariadb:disk`, `cuts:direct`). The table goes to standard error, JSON to standard output.
- * What needs a cluster is left out without KUBECONFIG. Values of one run belong together: compare ratios, not machines.
+ * `npm run bench [-- --only NAME[:PART] --engine NAME --runs N --write FILE]`: all benches, or those named, or parts of one
+ * (`freezes:disk`, `cuts:direct`). The table goes to standard error, JSON to standard output, and with --write a page for
+ * people to a file. What needs a cluster is left out without KUBECONFIG. Values of one run belong together: compare ratios, not machines.
  */
+import { writeFileSync } from 'node:fs';
+import { machineNow, noiseBetween } from './machine';
+import { numbersPage } from './numbers';
 import { type BenchOptions, type BenchRequest, benchRequest } from './options';
 import type { BenchRow } from './rows';
 import { table } from './table';
@@ -10,25 +14,33 @@ interface Bench {
   readonly bench: (options: BenchOptions) => Promise<readonly BenchRow[]>;
 }
 
-const BENCHES: Readonly<Record<string, () => Promise<Bench>>> = {
+const LOCAL: Readonly<Record<string, () => Promise<Bench>>> = {
   synth: () => import('./synth'),
   startup: () => import('./startup'),
-  ...(process.env.KUBECONFIG === undefined
-    ? {}
-    : { cluster: () => import('./cluster'), cuts: () => import('./cuts'), freezes: () => import('./freezes') }),
 };
 
-async function main({ benches: wanted, ...options }: BenchRequest): Promise<void> {
+const ON_A_CLUSTER: Readonly<Record<string, () => Promise<Bench>>> = {
+  cluster: () => import('./cluster'),
+  cuts: () => import('./cuts'),
+  freezes: () => import('./freezes'),
+};
+
+const BENCHES = { ...LOCAL, ...(process.env.KUBECONFIG === undefined ? {} : ON_A_CLUSTER) };
+
+async function main({ benches: wanted, write, ...options }: BenchRequest): Promise<void> {
   const unknown = wanted.filter((name) => BENCHES[name] === undefined);
   if (unknown.length > 0) throw new Error(`no ${unknown.join(', ')}; there are ${Object.keys(BENCHES).join(', ')}`);
+  const chosen = Object.entries(BENCHES).filter(([name]) => wanted.length === 0 || wanted.includes(name));
+  const before = machineNow();
   const rows: BenchRow[] = [];
-  for (const [name, load] of Object.entries(BENCHES)) {
-    if (wanted.length > 0 && !wanted.includes(name)) continue;
+  for (const [name, load] of chosen) {
     process.stderr.write(`bench: ${name} …\n`);
     rows.push(...(await (await load()).bench(options)));
   }
+  const noise = noiseBetween(before, machineNow());
   process.stderr.write(table(rows));
-  process.stdout.write(`${JSON.stringify({ node: process.version, at: new Date().toISOString(), rows }, null, 2)}\n`);
+  process.stdout.write(`${JSON.stringify({ ...noise, rows }, null, 2)}\n`);
+  if (write !== undefined) writeFileSync(write, numbersPage(rows, noise, options.runs));
 }
 
 main(benchRequest(process.argv.slice(2))).catch((error: unknown) => {

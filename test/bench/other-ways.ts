@@ -1,40 +1,12 @@
 /**
  * How others decide when to let a database go, each in its plainest form and each with what most of them lack: the lock is
- * held on one session, from before the snapshot is asked for until the way says so. Minimal scripts of this bench, not the
- * tools themselves.
+ * held on one session (locks.ts), from before the snapshot is asked for until the way says so. Minimal scripts of this bench,
+ * not the tools themselves.
  */
 import { setTimeout as pause } from 'node:timers/promises';
-import { createConnection } from 'mysql2/promise';
-import type { Target } from '../../runner/engine';
 import { type Anything, create, KINDS, read } from '../e2e/harness/cluster';
 import { uniqueName } from '../e2e/harness/namespace';
-
-/** A lock on all writes, held on a session of its own. */
-export interface HeldLock {
-  release(): Promise<void>;
-}
-
-/** How writes are held off, by the name of an engine's adapter: one line each, of those that have such a lock. */
-export const LOCKS: Readonly<Record<string, (target: Target) => Promise<HeldLock>>> = {
-  mariadb: readLock,
-  mysql: readLock,
-};
-
-async function readLock({ connection, username, password }: Target): Promise<HeldLock> {
-  const session = await createConnection({
-    host: connection.host,
-    port: connection.port,
-    user: username,
-    password: password ?? '',
-  });
-  await session.query('FLUSH TABLES WITH READ LOCK');
-  return {
-    release: async () => {
-      await session.query('UNLOCK TABLES');
-      await session.end();
-    },
-  };
-}
+import type { HeldLock } from './locks';
 
 /** A way of deciding when the lock may go, once a snapshot is asked for. */
 export interface OtherWay {
@@ -68,12 +40,15 @@ export async function snapshotIn(
   const name = uniqueName('other');
   const held = await lock();
   const frozen = Date.now();
-  await create({
-    ...KINDS.snapshot,
-    metadata: { name, namespace: of.namespace },
-    spec: { volumeSnapshotClassName: of.className, source: { persistentVolumeClaimName: of.claim } },
-  } as Anything);
-  await way.until(name, of.namespace);
-  await held.release();
+  try {
+    await create({
+      ...KINDS.snapshot,
+      metadata: { name, namespace: of.namespace },
+      spec: { volumeSnapshotClassName: of.className, source: { persistentVolumeClaimName: of.claim } },
+    } as Anything);
+    await way.until(name, of.namespace);
+  } finally {
+    await held.release();
+  }
   return { frozen, thawed: Date.now() };
 }

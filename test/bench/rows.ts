@@ -7,4 +7,13 @@ export interface BenchRow {
   readonly spread?: readonly [min: number, max: number];
   /** What the value should stay at or under; without it the row is for information. */
   readonly target?: number;
+  /** Its place in a table of the documentation, where it stands beside others. */
+  readonly place?: Place;
+}
+
+/** Where a value stands in a table of lines and columns. */
+export interface Place {
+  readonly table: string;
+  readonly line: string;
+  readonly column: string;
 }

@@ -65,7 +65,7 @@ async function configured({ password, connection, ...spec }: Changes = {}): Prom
   };
   const file = join(folder, 'backup.yaml');
   await writeFile(file, stringify(config));
-  return await readConfig(file);
+  return (await readConfig(file)) as JobConfig;
 }
 
 const log = new QuietLog();

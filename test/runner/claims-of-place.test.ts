@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { ServerPlace, Volume } from '../../runner/ports';
-import { claimsOfPlace, eachOnce } from '../../runner/preflight';
+import { claimsOfPlace, eachOnce } from '../../runner/trace';
 
 const PLACE: ServerPlace = {
   uid: 'p1',

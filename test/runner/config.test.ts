@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parseConfig, readConfig, readTarget } from '../../runner/config';
+import { type MemberConfig, membersOf } from '../../src/contract';
 
 let folder: string;
 beforeAll(async () => {
@@ -54,18 +55,21 @@ describe('the job config', () => {
   });
 });
 
+const member = (user: string, password: string): MemberConfig =>
+  membersOf(config(user, password))[0]?.config as MemberConfig;
+
 describe('credentials', () => {
   it('are read from files, without the newline at their end', async () => {
     const [user, password] = [join(folder, 'username'), join(folder, 'password')];
     await writeFile(user, 'backup\n');
     await writeFile(password, ' pass word\r\n');
-    expect(await readTarget(config(user, password))).toMatchObject({ username: 'backup', password: ' pass word' });
+    expect(await readTarget(member(user, password))).toMatchObject({ username: 'backup', password: ' pass word' });
   });
 
   it('that are missing are named by their file, never by their value', async () => {
     const user = join(folder, 'user2');
     await writeFile(user, 'backup');
-    await expect(readTarget(config(user, join(folder, 'missing')))).rejects.toMatchObject({
+    await expect(readTarget(member(user, join(folder, 'missing')))).rejects.toMatchObject({
       code: 'credentials-unreadable',
       message: expect.stringMatching(/missing with the password cannot be read \(ENOENT\)/),
     });
@@ -74,6 +78,6 @@ describe('credentials', () => {
   it('that are empty are refused', async () => {
     const user = join(folder, 'empty');
     await writeFile(user, '\n');
-    await expect(readTarget(config(user, user))).rejects.toMatchObject({ code: 'credentials-unreadable', exitCode: 3 });
+    await expect(readTarget(member(user, user))).rejects.toMatchObject({ code: 'credentials-unreadable', exitCode: 3 });
   });
 });

@@ -7,6 +7,7 @@ import { type GuardContext, guard } from '../../runner/commands/guard';
 import type { Engine, GuardSession } from '../../runner/engine';
 import { StillpointError } from '../../runner/errors';
 import type { GuardAnswer, GuardOrder, GuardPost } from '../../runner/ports';
+import type { MemberConfig } from '../../src/contract';
 import { FakeClock } from '../support/fake-clock';
 import { QuietLog } from '../support/quiet-log';
 
@@ -77,10 +78,12 @@ class Scene {
         scene.#closed = true;
       },
     };
+    const target = { connection: { host: 'db', port: 1, usernameFile: '' }, username: '' };
     const engine: Partial<Engine> = { name: 'postgres', guard: { open: async () => scene.#open() } };
     return {
-      engine: engine as Engine,
-      readTarget: async () => ({ connection: { host: 'db', port: 1, usernameFile: '' }, username: '' }) as never,
+      sources: [
+        { name: '', engine: engine as Engine, config: {} as MemberConfig, readTarget: async () => target as never },
+      ],
       post,
       events: { emit: async (_, __, message) => void scene.said.push(message) },
       clock: this.clock,
@@ -242,7 +245,10 @@ describe('a guard', () => {
 
   it('of an engine that needs none is refused', async () => {
     const scene = new Scene();
-    const none = guard({ engine: { name: 'postgres' }, signal: scene.stop.signal } as unknown as GuardContext);
+    const none = guard({
+      sources: [{ engine: { name: 'postgres' } }],
+      signal: scene.stop.signal,
+    } as unknown as GuardContext);
     await expect(none).rejects.toMatchObject({ code: 'config-invalid' });
   });
 });

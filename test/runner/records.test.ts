@@ -4,19 +4,20 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { systemClock } from '../../runner/clock';
-import { deleteBackup } from '../../runner/commands/delete';
+import { type DeleteContext, type DeleteOptions, deleteBackups } from '../../runner/commands/delete';
 import { describe as describeBackup } from '../../runner/commands/describe';
-import { list } from '../../runner/commands/list';
 import { prune } from '../../runner/commands/prune';
 import { sweep } from '../../runner/commands/sweep';
 import { verdict, wait } from '../../runner/commands/wait';
 import { findRecord } from '../../runner/find-record';
 import { FileLocks } from '../../runner/local/locks';
 import { LocalRemover } from '../../runner/local/remover';
+import type { StoredRecord } from '../../runner/ports';
 import { DirectoryRegistry } from '../../runner/registry/directory';
 import { DirectorySnapshotStore } from '../../runner/snapshots/directory';
 import { type BackupRecord, leaseName } from '../../src/contract';
 import { FakeClock } from '../support/fake-clock';
+import { gathered } from '../support/gathered';
 import { QuietLog } from '../support/quiet-log';
 import { record } from '../support/record';
 
@@ -104,19 +105,6 @@ describe('finding a backup', () => {
     await expect(findRecord(registry, name, filter)).rejects.toMatchObject({ code });
   });
 
-  it('lists the newest first, by status too', async () => {
-    const names = async (status?: string): Promise<string> =>
-      await list({ registry, clock }, { database: 'orders-db', status, output: 'name' });
-    expect(await names()).toBe(
-      'shop/orders-db/20260103020000\nshop/orders-db/20260102020000\nshop/orders-db/20260101020000\n',
-    );
-    expect(await names('failed')).toBe('shop/orders-db/20260103020000\n');
-    await expect(names('good')).rejects.toMatchObject({ code: 'usage-invalid' });
-    const table = await list({ registry, clock }, { database: 'users-db', output: 'table' });
-    expect(table).toMatch(/^NAMESPACE {3}DATABASE {3}BACKUP {11}STATUS/);
-    expect(await list({ registry, clock }, { database: 'none', output: 'table' })).toBe('No backups found.\n');
-  });
-
   it('shows one as text, YAML and JSON', async () => {
     const show = (output: 'table' | 'json' | 'yaml'): Promise<string> =>
       describeBackup({ registry, clock }, 'users-db/latest', { output });
@@ -180,15 +168,18 @@ describe('waiting for a backup', () => {
   });
 });
 
-describe('deleting a backup', () => {
+/** All that a deletion says. */
+async function deleted(context: DeleteContext, names: readonly string[], options: DeleteOptions): Promise<string> {
+  return (await gathered(deleteBackups(context, names, options))).join('');
+}
+
+describe('deleting backups', () => {
   const yes = async (): Promise<boolean> => true;
 
   it('takes its snapshots along, the record last', async () => {
     await withSnapshot({ id: '20260101020000' });
     const good = await withSnapshot({ id: '20260102020000' });
-    const said = await deleteBackup({ registry, remover, locksOf, clock, confirm: yes }, '20260101020000', {
-      yes: false,
-    });
+    const said = await deleted({ registry, remover, locksOf, clock, confirm: yes }, ['20260101020000'], { yes: false });
     expect(said).toBe('backup shop/orders-db/20260101020000 deleted, with 1 snapshot\n');
     expect(await exists('orders-db-data-20260101020000')).toBe(false);
     expect(await phaseOf(record())).toBeUndefined();
@@ -199,7 +190,7 @@ describe('deleting a backup', () => {
     await withSnapshot({ id: '20260101020000' });
     const made = await withSnapshot({ id: '20260102020000' });
     const context = { registry, remover, locksOf, clock, confirm: async () => false };
-    await expect(deleteBackup(context, '20260102020000', { yes: false })).rejects.toMatchObject({
+    await expect(deleted(context, ['20260102020000'], { yes: false })).rejects.toMatchObject({
       code: 'delete-refused',
     });
     expect(await exists(snapshotOf(made))).toBe(true);
@@ -210,14 +201,14 @@ describe('deleting a backup', () => {
     const made = await withSnapshot({ phase });
     await using _ = await held('somebody else');
     const context = { registry, remover, locksOf, clock, confirm: yes };
-    await expect(deleteBackup(context, made.id, { yes: true })).rejects.toMatchObject({ code: 'delete-refused' });
+    await expect(deleted(context, [made.id], { yes: true })).rejects.toMatchObject({ code: 'delete-refused' });
     expect(await exists(snapshotOf(made))).toBe(true);
   });
 
   it.each(['pending', 'freezing', 'cut'] as const)('removes one whose runner is gone (%s)', async (phase) => {
     const made = await withSnapshot({ phase });
     const context = { registry, remover, locksOf, clock, confirm: yes };
-    await deleteBackup(context, made.id, { yes: true });
+    await deleted(context, [made.id], { yes: true });
     expect(await exists(snapshotOf(made))).toBe(false);
     expect(await phaseOf(made)).toBeUndefined();
     await held('the next backup').then((lease) => lease[Symbol.asyncDispose]());
@@ -227,7 +218,7 @@ describe('deleting a backup', () => {
     const made = await withSnapshot();
     await registry.create(record({ id: '20260102020000', phase: 'failed' }));
     const context = { registry, remover, locksOf, clock, confirm: yes };
-    await expect(deleteBackup(context, made.id, { yes: true })).rejects.toMatchObject({
+    await expect(deleted(context, [made.id], { yes: true })).rejects.toMatchObject({
       code: 'delete-refused',
       // Nothing would find the snapshots of a file that was deleted by hand.
       hint: 'take another one first',
@@ -235,11 +226,70 @@ describe('deleting a backup', () => {
     expect(await exists(snapshotOf(made))).toBe(true);
   });
 
+  it('rule 10: refuses all good ones at once, and leaves every one of them', async () => {
+    await withSnapshot({ id: '20260101020000' });
+    await withSnapshot({ id: '20260102020000' });
+    await withSnapshot({ id: '20260102020000', database: 'users-db' });
+    const context = { registry, remover, locksOf, clock, confirm: yes };
+    const both = ['orders-db/20260101020000', 'orders-db/20260102020000'];
+    await expect(deleted(context, both, { yes: true })).rejects.toMatchObject({
+      code: 'delete-refused',
+      message: 'backup shop/orders-db/20260102020000 is the last good one of its database',
+    });
+    expect(await registry.list({ phases: ['succeeded'] })).toHaveLength(3);
+  });
+
+  it('takes several at once, each once, and asks about all of them in one question', async () => {
+    for (const day of ['01', '02', '03']) await withSnapshot({ id: `202601${day}020000` });
+    const asked: string[] = [];
+    const confirm = async (question: string): Promise<boolean> => asked.push(question) > 0;
+    const names = ['20260101020000', 'shop/orders-db/20260101020000', 'orders-db/20260102020000'];
+    expect(await deleted({ registry, remover, locksOf, clock, confirm }, names, { yes: false })).toBe(
+      'backup shop/orders-db/20260101020000 deleted, with 1 snapshot\nbackup shop/orders-db/20260102020000 deleted, with 1 snapshot\n',
+    );
+    expect(asked).toEqual([
+      'delete these backups:\n  shop/orders-db/20260101020000 with 1 snapshot\n  shop/orders-db/20260102020000 with 1 snapshot\nThis cannot be undone.',
+    ]);
+  });
+
+  it('with --dry-run says what it would do, asks nobody and touches nothing', async () => {
+    const made = await withSnapshot({ id: '20260101020000' });
+    await withSnapshot({ id: '20260102020000' });
+    const confirm = async (): Promise<boolean> => expect.unreachable('nobody is asked');
+    const options = { yes: false, dryRun: true };
+    expect(await deleted({ registry, remover, locksOf, clock, confirm }, [made.id], options)).toBe(
+      'backup shop/orders-db/20260101020000 would be deleted, with 1 snapshot\n',
+    );
+    expect(await phaseOf(made)).toBe('succeeded');
+    expect(await exists(snapshotOf(made))).toBe(true);
+    const all = ['20260101020000', '20260102020000'];
+    await expect(deleted({ registry, remover, locksOf, clock, confirm }, all, options)).rejects.toMatchObject({
+      code: 'delete-refused',
+    });
+  });
+
+  it('goes on with the others where one cannot be removed to the end', async () => {
+    for (const day of ['01', '02', '03']) await withSnapshot({ id: `202601${day}020000` });
+    const stubborn = {
+      remove: async ({ record: { id } }: StoredRecord) => (id === '20260101020000' ? ['snapshot x'] : []),
+      removeLeftovers: async () => [],
+    };
+    const context = { registry, remover: stubborn, locksOf, clock, confirm: yes };
+    await expect(deleted(context, ['20260101020000', '20260102020000'], { yes: true })).rejects.toMatchObject({
+      code: 'delete-incomplete',
+      message: expect.stringContaining('20260101020000'),
+    });
+    expect((await registry.list({})).map(({ record: { id, phase } }) => [id, phase])).toEqual([
+      ['20260103020000', 'succeeded'],
+      ['20260101020000', 'deleting'],
+    ]);
+  });
+
   it('rule 10: refuses one that is protected', async () => {
     await withSnapshot({ id: '20260101020000', retention: { protected: true } });
     await withSnapshot({ id: '20260102020000' });
     const context = { registry, remover, locksOf, clock, confirm: yes };
-    await expect(deleteBackup(context, '20260101020000', { yes: true })).rejects.toMatchObject({
+    await expect(deleted(context, ['20260101020000'], { yes: true })).rejects.toMatchObject({
       code: 'delete-refused',
     });
   });
@@ -249,7 +299,7 @@ describe('deleting a backup', () => {
     await withSnapshot({ id: '20260102020000' });
     const stuck = { remove: async () => ['snapshot x'], removeLeftovers: async () => [] };
     await expect(
-      deleteBackup({ registry, remover: stuck, locksOf, clock, confirm: yes }, '20260101020000', { yes: true }),
+      deleted({ registry, remover: stuck, locksOf, clock, confirm: yes }, ['20260101020000'], { yes: true }),
     ).rejects.toMatchObject({ code: 'delete-incomplete' });
     expect((await registry.get('shop', 'orders-db', '20260101020000'))?.record).toMatchObject({
       phase: 'deleting',

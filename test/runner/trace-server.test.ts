@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import type { EngineSession } from '../../runner/engine';
 import type { Platform, ServerPlace } from '../../runner/ports';
-import { traceServer } from '../../runner/preflight';
-import type { JobConfig } from '../../src/contract';
+import { traceServer } from '../../runner/trace';
+import type { MemberConfig } from '../../src/contract';
 
-const CONFIG = { spec: { connection: { host: 'accounts-db' } } } as JobConfig;
+const CONFIG = { connection: { host: 'accounts-db' } } as MemberConfig;
 const PLACE: ServerPlace = { uid: 'pod-1', name: 'pod shop/accounts-db-0', mounts: [], workload: {} };
 
 /** A platform that knows one place, found by an address or by the name of a host. */

@@ -9,7 +9,7 @@ import { inspect, serverCommand } from './throw-away';
 export const engine: Engine = {
   name: 'mongodb',
   // The lock is the server's own, and goes on when the session that asked for it is gone.
-  capabilities: { freezeOutlivesSession: true, needsOffline: false },
+  capabilities: { freezeOutlivesSession: true, needsOffline: false, hasServer: true },
   defaultPort: 27017,
   open: openSession,
   guard,

@@ -8,7 +8,7 @@ import { inspect, serverCommand } from './throw-away';
 export const engine: Engine = {
   name: 'mysql',
   // Every lock here belongs to the session, and ends with it.
-  capabilities: { freezeOutlivesSession: false, needsOffline: false },
+  capabilities: { freezeOutlivesSession: false, needsOffline: false, hasServer: true },
   defaultPort: 3306,
   open: openSession,
   restore: { prepare, server: serverCommand, inspect },

@@ -8,7 +8,7 @@ import { inspect, serverCommand } from './throw-away';
 export const engine: Engine = {
   name: 'postgres',
   // Backup mode and slot belong to the session, and end with it.
-  capabilities: { freezeOutlivesSession: false, needsOffline: false },
+  capabilities: { freezeOutlivesSession: false, needsOffline: false, hasServer: true },
   defaultPort: 5432,
   open: openSession,
   restore: { prepare, server: serverCommand, inspect },

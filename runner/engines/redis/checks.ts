@@ -3,6 +3,7 @@ import { JOB_DEFAULTS } from '../../../src/contract';
 import type { PlanRequest } from '../../engine';
 import type { ErrorCode } from '../../errors';
 import type { Finding } from '../../ports';
+import { type ClusterView, clusterProblem } from './cluster';
 import type { ServerFacts } from './facts';
 import { modeOf, requestProblems } from './layout';
 import { atWork } from './persistence';
@@ -13,6 +14,8 @@ import { SUPPORTED } from './versions';
 /** What the checks look at: pure data, so that each rule below is a function of it. */
 export interface CheckInput {
   readonly server: ServerFacts;
+  /** Undefined where the server is no node of a cluster. */
+  readonly cluster?: ClusterView | undefined;
   readonly state: ServerState;
   readonly request: PlanRequest;
   /** The user's name, for the remedies. */
@@ -21,13 +24,13 @@ export interface CheckInput {
 
 /** Runs every check of a session against a request. */
 export async function checkSession(session: RedisSession, request: PlanRequest): Promise<readonly Finding[]> {
-  const { server, target } = session;
+  const { server, target, cluster: view } = session;
   if (!server.dialect.supported) return [unsupported(server)];
   const wrong = requestProblems(request);
   if (wrong.length > 0) return wrong;
   const seconds = target.connection.connectTimeoutSeconds ?? JOB_DEFAULTS.connectTimeoutSeconds;
   const state = await readState(session, AbortSignal.timeout(seconds * 1000));
-  return checkServer({ server, state, request, user: target.username });
+  return checkServer({ server, cluster: view, state, request, user: target.username });
 }
 
 /** Every rule, in the order in which a person would want to read them. */
@@ -35,6 +38,7 @@ export function checkServer(input: CheckInput): readonly Finding[] {
   const found = [
     ...rights(input),
     ...membership(input),
+    ...cluster(input),
     ...loading(input),
     ...persistence(input),
     ...lastWrites(input),
@@ -68,14 +72,6 @@ function* rights({ state, user }: CheckInput): Generator<Finding> {
 }
 
 function* membership({ server }: CheckInput): Generator<Finding> {
-  if (server.clustered) {
-    yield error(
-      'server-unsafe',
-      'server',
-      'the server is a node of a cluster, which this version does not back up: one node has only its part of the keys',
-      'back up a server that is no node of a cluster',
-    );
-  }
   if (server.role === 'slave') {
     yield error(
       'server-unsafe',
@@ -84,6 +80,18 @@ function* membership({ server }: CheckInput): Generator<Finding> {
       'let host lead to the primary',
     );
   }
+}
+
+function* cluster({ cluster: view, state }: CheckInput): Generator<Finding> {
+  if (view === undefined || state.clusterInfo === undefined) return;
+  const problem = clusterProblem(view, state.clusterInfo);
+  if (problem === undefined) return;
+  yield error(
+    'server-unsafe',
+    'cluster',
+    `the cluster cannot be backed up now: ${problem}`,
+    'wait until every slot has its master and none is being moved: redis-cli --cluster check',
+  );
 }
 
 function* loading({ state: { info } }: CheckInput): Generator<Finding> {

@@ -2,6 +2,8 @@
  * Keeps a restored copy from reaching out to the original's world (safety rule 13): no replication, no cluster. Pure text;
  * prepare.ts writes it.
  */
+import { createHash } from 'node:crypto';
+import type { BackupRecord } from '../../../src/contract';
 
 /** Directives by which a server joins others, tells them of itself, or includes files that may do so. */
 const REACHING_OUT =
@@ -21,4 +23,19 @@ export const LEFT_OVER = /^(temp-.+\.(rdb|aof)|temp-.+aof.*)$/;
 export function manifestOf(appendfilename: string): { readonly base: string; readonly manifest: string } {
   const base = `${appendfilename}.1.base.rdb`;
   return { base, manifest: `file ${base} seq 1 type b\n` };
+}
+
+/**
+ * A cluster of one, with the slots that the original had: its node is called after the backup and the original, so that two
+ * copies of it are two. Undefined where the original was in no cluster, or its slots are not on record.
+ */
+export function nodesOfOne({ id, position }: Pick<BackupRecord, 'id' | 'position'>): string | undefined {
+  const { node, slots, configEpoch = '0' } = position ?? {};
+  if (node === undefined || slots === undefined) return undefined;
+  const name = createHash('sha1').update(`${id} ${node}`).digest('hex');
+  return [
+    `${name} :0@0 myself,master - 0 0 ${configEpoch} connected ${slots}`,
+    `vars currentEpoch ${configEpoch} lastVoteEpoch 0`,
+    '',
+  ].join('\n');
 }

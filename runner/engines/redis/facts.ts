@@ -1,8 +1,9 @@
 /** Reads what a server says of itself: who it is, where its files are, how it is set. */
 import { join } from 'node:path';
 import type { Server, ServerPath } from '../../engine';
+import { type ClusterView, clusterOf } from './cluster';
 import type { Connection } from './connection';
-import { addressOf, clientOf, type Info, infoOf, settingsOf } from './replies';
+import { addressOf, clientOf, type Info, infoOf, settingsOf, textOf } from './replies';
 import { type Dialect, dialectOf } from './versions';
 
 /** What names the running server: the same before the first cut and after the last, or there is no backup. */
@@ -61,6 +62,16 @@ export async function readServer(connection: Connection, signal: AbortSignal): P
 /** Everything that INFO says. */
 export async function readInfo(connection: Connection, signal?: AbortSignal): Promise<Info> {
   return infoOf(await connection.ask('reading what the server says of itself', ['INFO'], signal));
+}
+
+/** The cluster as the node at the other end sees it. */
+export async function readCluster(connection: Connection, signal?: AbortSignal): Promise<ClusterView> {
+  return clusterOf(textOf(await connection.ask('reading the nodes of the cluster', ['CLUSTER', 'NODES'], signal)));
+}
+
+/** How the cluster is, as that node sees it. */
+export async function readClusterInfo(connection: Connection, signal?: AbortSignal): Promise<Info> {
+  return infoOf(await connection.ask('reading the state of the cluster', ['CLUSTER', 'INFO'], signal));
 }
 
 /** Some settings as they are. */

@@ -9,7 +9,7 @@ import { inspect, serverCommand } from './throw-away';
 export const engine: Engine = {
   name: 'redis',
   // The pause ends by itself; the settings that are changed under it do not.
-  capabilities: { freezeOutlivesSession: true, needsOffline: false },
+  capabilities: { freezeOutlivesSession: true, needsOffline: false, hasServer: true },
   defaultPort: 6379,
   open: openSession,
   guard,

@@ -18,9 +18,13 @@ export const OPTIONS = {
   mode: ['rdb', 'rdb-paused', 'aof'],
 } as const;
 
-/** The mode of a request: where nothing is said, what the server itself would start from. */
-export function modeOf({ options }: PlanRequest, { settings }: ServerFacts): Mode {
-  return (options.mode ?? (settings.appendonly === 'yes' ? 'aof' : 'rdb')) as Mode;
+/**
+ * The mode of a request: where nothing is said, what the server itself would start from. One of several servers that are
+ * cut together has to hold its writes until all are.
+ */
+export function modeOf({ options, standstill }: PlanRequest, { settings }: Pick<ServerFacts, 'settings'>): Mode {
+  const dump = standstill === true ? 'rdb-paused' : 'rdb';
+  return (options.mode ?? (settings.appendonly === 'yes' ? 'aof' : dump)) as Mode;
 }
 
 /** Whether all volumes are cut at one instant by the storage. */
@@ -44,7 +48,14 @@ function* volumeProblems({ volumes }: PlanRequest): Generator<Finding> {
   }
 }
 
-function* layoutProblems({ layout, atomicStore, groupClass }: PlanRequest): Generator<Finding> {
+function* layoutProblems({ layout, atomicStore, groupClass, standstill, options }: PlanRequest): Generator<Finding> {
+  if (standstill === true && options.mode === 'rdb') {
+    yield problem(
+      'config-invalid',
+      'mode rdb lets writes go on while the dump is written, and several servers are to be of one instant',
+      'take mode rdb-paused, or aof',
+    );
+  }
   if (!atomicStore) {
     yield problem(
       'driver-unsafe',

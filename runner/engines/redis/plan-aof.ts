@@ -10,7 +10,7 @@ import { cutsTogether } from './layout';
 import { letGo } from './let-go';
 import { Pause } from './pause';
 import { waitUntilIdle } from './persistence';
-import { type Position, positionOf, writesOf } from './position';
+import { type Position, placeInCluster, positionOf, writesOf } from './position';
 import type { Info } from './replies';
 import type { RedisSession } from './session';
 import { change, OURS, settingsBefore, undoOf } from './settings';
@@ -39,6 +39,7 @@ export class AppendOnlyPlan implements Plan {
     this.held =
       Object.keys(this.#undo).length === 0 ? [] : [{ member: `${host}:${port}`, host, port, undo: this.#undo }];
     this.steps = [
+      { kind: 'act', name: 'wait for rewrites', run: (within) => this.#waitForRewrites(within) },
       { kind: 'act', name: 'hold off rewrites', run: (within) => this.#holdOffRewrites(within) },
       { kind: 'act', name: 'pause writes', freezes: true, run: (within) => this.#pause.begin(within) },
       { kind: 'act', name: 'sync the append-only file', run: (within) => this.#sync(within) },
@@ -75,15 +76,18 @@ export class AppendOnlyPlan implements Plan {
   };
 
   readonly results = (): PlanResults => ({
-    position: { mode: 'aof', exact: 'true', ...this.#position },
+    position: { mode: 'aof', exact: 'true', ...this.#position, ...placeInCluster(this.session.node) },
     artifacts: {},
     warnings: [],
   });
 
-  async #holdOffRewrites(within: StepContext): Promise<void> {
+  /** One that is at work may take long, and the guard's deadline begins with the first setting that is ours. */
+  async #waitForRewrites(within: StepContext): Promise<void> {
     await this.#pause.prepare(within);
-    // One that is at work may take long, and the guard's deadline begins with the first setting that is ours.
     await waitUntilIdle(() => this.session.info(within), within.signal);
+  }
+
+  async #holdOffRewrites(within: StepContext): Promise<void> {
     this.#changed = true;
     const { appendfsync: _, ...settings } = this.#ourSettings();
     await change(this.session.within(within), settings);

@@ -10,7 +10,7 @@ import { cutsTogether } from './layout';
 import { letGo } from './let-go';
 import { Pause } from './pause';
 import { waitForDump, waitUntilIdle } from './persistence';
-import { type Position, positionOf, writesOf } from './position';
+import { type Position, placeInCluster, positionOf, writesOf } from './position';
 import type { RedisSession } from './session';
 
 /** The longest that the pause for the fork alone may last, should the runner be gone in it. */
@@ -70,7 +70,13 @@ export class DumpPlan implements Plan {
   };
 
   readonly results = (): PlanResults => ({
-    position: { mode: this.paused ? 'rdb-paused' : 'rdb', exact: 'true', dumpBegun: this.#forkedAt, ...this.#position },
+    position: {
+      mode: this.paused ? 'rdb-paused' : 'rdb',
+      exact: 'true',
+      dumpBegun: this.#forkedAt,
+      ...this.#position,
+      ...placeInCluster(this.session.node),
+    },
     artifacts: {},
     warnings: this.paused
       ? []

@@ -1,4 +1,5 @@
 /** Where a server's data stands, out of INFO. Pure. */
+import type { ClusterMaster } from './cluster';
 import { type Info, keysOf } from './replies';
 import type { Dialect } from './versions';
 
@@ -32,6 +33,11 @@ export function positionOf(info: Info, dialect: Dialect, withFiles: boolean): Po
 export function aofBytesAs(recorded: Position, copy: Info): number {
   const { aof_current_size: all, aof_base_size: base } = copy;
   return Number(all) - (recorded.aofBaseBytes === '0' ? Number(base) : 0);
+}
+
+/** Which part of a cluster's keys this is: the slots, whose they were, and by which of the cluster's decisions. */
+export function placeInCluster(node: ClusterMaster | undefined): Position {
+  return node === undefined ? {} : { node: node.id, slots: node.slots, configEpoch: node.configEpoch };
 }
 
 /** What changes with every write, whatever is on: the offset, the changes since the last dump, the append-only files. */

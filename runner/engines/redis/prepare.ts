@@ -8,7 +8,7 @@ import type { Log } from '../../ports';
 import { exists, type Owner, readIfThere, writeDurably } from '../../restore/files';
 import { movedPaths } from '../../restore/moved-paths';
 import { type DataDirectory, findDataDirectory, startFile } from './data-directory';
-import { detachedConfiguration, LEFT_OVER, manifestOf } from './detach';
+import { detachedConfiguration, LEFT_OVER, manifestOf, nodesOfOne } from './detach';
 import { isAppendOnly } from './recorded';
 
 /** Says that the files are prepared, and for which backup. It goes along into backups of the restored server, where it means nothing. */
@@ -56,13 +56,21 @@ async function removeLeftOvers({ path }: DataDirectory): Promise<readonly string
   return names.length === 0 ? [] : [`removed ${names.join(', ')}: of the original process`];
 }
 
-/** With it the copy would greet the nodes of the original's cluster under the name of one of them. */
-async function leaveCluster({ path }: DataDirectory, { settings }: BackupRecord): Promise<readonly string[]> {
-  const name = settings?.['cluster-config-file'] ?? 'nodes.conf';
-  const file = isAbsolute(name) ? join(path, basename(name)) : join(path, name);
-  if (!(await exists(file))) return [];
-  await rename(file, `${file}.original`);
-  return [`moved ${name} to ${name}.original: the copy is in no cluster`];
+/**
+ * With it the copy would greet the nodes of the original's cluster under the name of one of them. In its place comes one that
+ * knows nobody: started as a node of a cluster, the copy has the slots of its keys, and a name that no other node has heard.
+ */
+async function leaveCluster(data: DataDirectory, record: BackupRecord): Promise<readonly string[]> {
+  const name = record.settings?.['cluster-config-file'] ?? 'nodes.conf';
+  const file = isAbsolute(name) ? join(data.path, basename(name)) : join(data.path, name);
+  const original = `${file}.original`;
+  if ((await exists(file)) && !(await exists(original))) await rename(file, original);
+  if (!(await exists(original))) return [];
+  const left = `moved ${name} to ${name}.original: the copy is in no cluster`;
+  const alone = nodesOfOne(record);
+  if (alone === undefined) return [left];
+  await writeDurably(file, alone, data);
+  return [left, `wrote a ${name} of its own with the slots ${record.position?.slots}: it knows no other node`];
 }
 
 /** A configuration file that lies with the data, as CONFIG REWRITE needs it. */

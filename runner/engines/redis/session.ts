@@ -1,18 +1,41 @@
 /** The one session of a backup (safety rule 1). */
 import type { EngineSession, Plan, PlanRequest, ServerPath, StepContext, Target } from '../../engine';
+import { StillpointError } from '../../errors';
 import type { Finding, Log } from '../../ports';
 import { checkSession } from './checks';
+import { type ClusterMaster, type ClusterView, clusterProblem, slotMap } from './cluster';
 import { Connection, configuredEndpoint, type Endpoint } from './connection';
-import { identityOf, pathsOf, readInfo, readServer, type ServerFacts } from './facts';
+import { identityOf, pathsOf, readCluster, readClusterInfo, readInfo, readServer, type ServerFacts } from './facts';
 import { planBackup } from './plan';
 import { type Info, infoOf } from './replies';
 import type { Ask } from './settings';
 
-/** Opens the session. */
-export async function openSession(target: Target, _log: Log, signal: AbortSignal): Promise<RedisSession> {
-  const connection = await Connection.open(target, configuredEndpoint(target), signal);
+/**
+ * Opens the session: with the server that host leads to; where that is a node of a cluster, with the first of its masters,
+ * since a replica's writes do not wait.
+ */
+export async function openSession(target: Target, log: Log, signal: AbortSignal): Promise<RedisSession> {
+  const configured = configuredEndpoint(target);
+  const session = await openAt(target, configured, signal);
+  const first = session.cluster?.masters[0];
+  if (first === undefined || first.id === session.cluster?.myself) return session;
   try {
-    return new RedisSession(connection, await readServer(connection, signal), target);
+    log.info(
+      { node: first.id },
+      `host leads to another node of the cluster: going on with its master at ${first.address}`,
+    );
+    return await openAt(target, { host: first.address, port: first.port, name: configured.name }, signal);
+  } finally {
+    await session.close();
+  }
+}
+
+async function openAt(target: Target, endpoint: Endpoint, signal: AbortSignal): Promise<RedisSession> {
+  const connection = await Connection.open(target, endpoint, signal);
+  try {
+    const server = await readServer(connection, signal);
+    const cluster = server.clustered ? await readCluster(connection, signal) : undefined;
+    return new RedisSession(connection, server, target, cluster);
   } catch (error) {
     await connection.close();
     throw error;
@@ -25,7 +48,30 @@ export class RedisSession implements EngineSession {
     private readonly connection: Connection,
     readonly server: ServerFacts,
     readonly target: Target,
+    /** The cluster that the server is a node of, as it was when the session opened. */
+    readonly cluster?: ClusterView | undefined,
   ) {}
+
+  /** The master that this is in its cluster. */
+  get node(): ClusterMaster | undefined {
+    return this.cluster?.masters.find(({ id }) => id === this.cluster?.myself);
+  }
+
+  /** Each master has a part of the keys, so all of them are backed up together. */
+  async others(signal: AbortSignal): Promise<readonly RedisSession[]> {
+    const { masters = [], myself = '' } = this.cluster ?? {};
+    const { name } = configuredEndpoint(this.target);
+    const opened: RedisSession[] = [];
+    try {
+      for (const { id, address, port } of masters) {
+        if (id !== myself) opened.push(await openAt(this.target, { host: address, port, name }, signal));
+      }
+      return opened;
+    } catch (error) {
+      await Promise.all(opened.map((session) => session.close()));
+      throw error;
+    }
+  }
 
   get lost(): AbortSignal {
     return this.connection.lost;
@@ -54,13 +100,19 @@ export class RedisSession implements EngineSession {
     return planBackup(this, request);
   }
 
+  /** Of a cluster host may lead to any node: the server is asked at its own address, and host for the map of slots. */
   async whoAnswers(signal: AbortSignal): Promise<Readonly<Record<string, string>>> {
-    const another = await Connection.open(this.target, configuredEndpoint(this.target), signal);
-    try {
-      return identityOf(await readInfo(another, signal));
-    } finally {
-      await another.close();
-    }
+    const configured = configuredEndpoint(this.target);
+    const asked = async <T>(endpoint: Endpoint, question: (another: Connection) => Promise<T>): Promise<T> => {
+      const another = await Connection.open(this.target, endpoint, signal);
+      return await question(another).finally(() => another.close());
+    };
+    if (this.cluster === undefined)
+      return await asked(configured, async (to) => identityOf(await readInfo(to, signal)));
+    return {
+      ...(await asked(this.endpoint, async (to) => identityOf(await readInfo(to, signal)))),
+      slots: await asked(configured, async (to) => slotMap(await readCluster(to, signal))),
+    };
   }
 
   /** Asks within a step: when its time is over, the connection is cut. */
@@ -79,7 +131,19 @@ export class RedisSession implements EngineSession {
   /** The facts of the proof: which session, which server. */
   async observe(within: StepContext, info: Info): Promise<Readonly<Record<string, string>>> {
     const id = await this.within(within)('asking for the own connection', ['CLIENT', 'ID']);
-    return { ...identityOf(info), connection: String(id) };
+    return { ...identityOf(info), connection: String(id), ...(await this.#clusterFacts(within)) };
+  }
+
+  /** The cluster as this node sees it now. Throws proof-failed when slots are on their way, or it is not whole. */
+  async #clusterFacts(within: StepContext): Promise<Readonly<Record<string, string>>> {
+    if (this.cluster === undefined) return {};
+    const view = await readCluster(this.connection, within.signal);
+    const info = await readClusterInfo(this.connection, within.signal);
+    const problem = clusterProblem(view, info);
+    if (problem === undefined) return { slots: slotMap(view), clusterState: info.cluster_state ?? '' };
+    throw new StillpointError('proof-failed', `while the masters were held ${problem}`, {
+      hint: 'a failover or a move of slots happened meanwhile: run the backup again',
+    });
   }
 
   close(): Promise<void> {

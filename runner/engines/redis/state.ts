@@ -8,6 +8,8 @@ import { CHANNEL, WaitingWriter } from './waiting-writer';
 /** The server as it is at the moment. */
 export interface ServerState {
   readonly info: Info;
+  /** How the cluster is; undefined where the server is no node of one. */
+  readonly clusterInfo?: Info | undefined;
   /** Rights that a backup needs and the user lacks, as ACL rules. */
   readonly missingRights: readonly string[];
   /** Whether writes wait although this backup has paused nothing. */
@@ -22,11 +24,16 @@ export async function readState(session: RedisSession, signal: AbortSignal): Pro
   const info = infoOf(await session.ask('reading what the server says of itself', ['INFO']));
   const missing = await missingRights(session);
   if (missing.length > 0) return { info, missingRights: missing, paused: false };
+  const clusterInfo = session.server.clustered
+    ? infoOf(await session.ask('reading the state of the cluster', ['CLUSTER', 'INFO']))
+    : undefined;
   const through = await asWriter(session, signal);
-  if (through !== true) return { info, missingRights: through === false ? [] : [through], paused: through === false };
+  if (through !== true) {
+    return { info, clusterInfo, missingRights: through === false ? [] : [through], paused: through === false };
+  }
   // Nothing is paused: there is nothing that this could end.
   const mayUnpause = await may(session.ask, ['CLIENT', 'UNPAUSE']);
-  return { info, missingRights: mayUnpause ? [] : ['+client|unpause'], paused: false };
+  return { info, clusterInfo, missingRights: mayUnpause ? [] : ['+client|unpause'], paused: false };
 }
 
 /**
@@ -44,6 +51,7 @@ async function missingRights({ ask, server }: RedisSession): Promise<readonly st
     ['+client|list', ['CLIENT', 'LIST', 'ID', server.connectionId]],
     ['+client|id', ['CLIENT', 'ID']],
     ['+bgsave', ['BGSAVE', 'never']],
+    ...(server.clustered ? [['+cluster|info', ['CLUSTER', 'INFO']] as const] : []),
   ];
   const missing: string[] = [];
   for (const [right, args] of tries) if (!(await may(ask, args))) missing.push(right);

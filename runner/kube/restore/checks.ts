@@ -2,7 +2,7 @@
 import { restoreContentName, restoreNames, restoreSnapshotName } from '../../../src/contract';
 import { StillpointError } from '../../errors';
 import { recordPath } from '../../output/records';
-import type { PlannedVolume, RestorePlan } from '../../restore/plan';
+import { type PlannedVolume, type RestorePlan, wholeOf } from '../../restore/plan';
 import { SNAPSHOT_CONTENTS, VOLUME_SNAPSHOTS } from '../../snapshots/objects';
 import type { KubeClient } from '../client';
 import { isForbidden } from '../errors';
@@ -189,6 +189,6 @@ function unknownWhenForbidden(thrown: unknown): typeof UNKNOWN {
 }
 
 /** The command that removes what a restore has made. */
-export function undoCommand({ name, namespace }: Pick<RestorePlan, 'name' | 'namespace'>): string {
-  return `stillpoint restore --undo ${name} --to-namespace ${namespace}`;
+export function undoCommand(plan: Pick<RestorePlan, 'name' | 'of' | 'namespace'>): string {
+  return `stillpoint restore --undo ${wholeOf(plan)} --to-namespace ${plan.namespace}`;
 }

@@ -1,5 +1,5 @@
 import { COMPONENTS, LABELS, MANAGED_BY } from '../../../src/contract';
-import type { RestorePlan } from '../../restore/plan';
+import { type RestorePlan, wholeOf } from '../../restore/plan';
 import type { KubeObject } from '../objects';
 
 /** What selects all that a restore of one name has made. */
@@ -12,9 +12,10 @@ export function restoreSelector(name: string): Readonly<Record<string, string>> 
 }
 
 /** The labels of everything that a restore makes. */
-export function ownLabels({ name, record }: RestorePlan): Readonly<Record<string, string>> {
+export function ownLabels(plan: RestorePlan): Readonly<Record<string, string>> {
+  const { record } = plan;
   return {
-    ...restoreSelector(name),
+    ...restoreSelector(wholeOf(plan)),
     [LABELS.engine]: record.engine,
     [LABELS.namespace]: record.namespace,
     [LABELS.database]: record.database,

@@ -5,6 +5,7 @@ import type { BackupContext } from '../../commands/backup';
 import { readConfig } from '../../config';
 import { StillpointError } from '../../errors';
 import type { RecordFilter, Registry } from '../../ports';
+import { namespaceOf } from '../namespace';
 import type { World } from '../world';
 
 /** Everything that a backup by a job config needs: folders or a cluster, as the config says. */
@@ -16,19 +17,25 @@ export async function backupContext(file: string, options: GlobalOptions, world:
   return await kubernetesBackup(config, options, await connect(options, world), world);
 }
 
-/** The records: in a folder where one is named, else in the cluster. */
-export async function registryOf(options: GlobalOptions, world: World): Promise<Registry> {
-  if (options.registryDirectory !== undefined) {
-    const { localRegistry } = await import('../local');
-    return localRegistry(options.registryDirectory, world);
-  }
-  const { connect, kubernetesRegistry } = await import('../kubernetes');
-  return kubernetesRegistry(await connect(options, world), options.registry, world);
+/** The records that the options mean. */
+export interface Records {
+  readonly registry: Registry;
+  /** Where to look among them. */
+  readonly where: RecordFilter;
 }
 
-/** Where to look: in one namespace or, with -A or when none is said, in all. */
-export function filterOf({ namespace, allNamespaces }: GlobalOptions, database?: string): RecordFilter {
-  return { database, namespace: allNamespaces === true ? undefined : namespace };
+/** The records: in a folder where one is named, else in the cluster. */
+export async function recordsOf(options: GlobalOptions, world: World): Promise<Records> {
+  if (options.registryDirectory !== undefined) {
+    const { localRegistry } = await import('../local');
+    return { registry: localRegistry(options.registryDirectory, world), where: { namespace: namespaceOf(options) } };
+  }
+  const { connect, kubernetesRegistry } = await import('../kubernetes');
+  const client = await connect(options, world);
+  return {
+    registry: kubernetesRegistry(client, options.registry, world),
+    where: { namespace: namespaceOf(options, client) },
+  };
 }
 
 /** An argument that a command cannot do without in this form of it. */

@@ -12,7 +12,7 @@ import type { Terminal } from './terminal';
 export function makeHandlers(world: World, terminal: Terminal): Handlers {
   return {
     ...backupHandlers(world),
-    ...recordHandlers(world),
+    ...recordHandlers(world, terminal),
     ...restoreHandlers(world),
     ...removalHandlers(world, terminal),
     ...checkHandlers(world, terminal),

@@ -3,28 +3,34 @@ import type { RecordHandlers } from '../../cli/records';
 import { describe } from '../../commands/describe';
 import { list } from '../../commands/list';
 import { wait } from '../../commands/wait';
+import { instantOf, type Moment } from '../../output/duration';
 import type { World } from '../world';
-import { filterOf, registryOf } from './context';
+import { recordsOf } from './context';
+import type { Terminal } from './terminal';
 
-export function recordHandlers(world: World): RecordHandlers {
+export function recordHandlers(world: World, { print, note, colours }: Terminal): RecordHandlers {
   const { clock, signal } = world;
+  const instant = (moment: Moment | undefined): Date | undefined => moment && instantOf(moment, clock.now());
   return {
-    async list(database, options) {
-      return await list(
-        { registry: await registryOf(options, world), clock },
-        { ...filterOf(options, database), ...options },
-      );
+    async list(database, { selector, engine, status: phases, since, until, sortBy, output, headers, ...options }) {
+      const { registry, where } = await recordsOf(options, world);
+      const chosen = { ...where, database, selector, engine, phases, since: instant(since), until: instant(until) };
+      // Page by page: ten thousand records are printed, not gathered.
+      for await (const text of list({ registry, clock, note }, { ...chosen, sortBy, output, headers, colours })) {
+        print(text);
+      }
+      return '';
     },
 
     async describe(name, options) {
-      const registry = await registryOf(options, world);
-      return await describe({ registry, clock }, name, { ...filterOf(options), output: options.output });
+      const { registry, where } = await recordsOf(options, world);
+      return await describe({ registry, clock }, name, { ...where, output: options.output });
     },
 
     async wait(name, options) {
-      const registry = await registryOf(options, world);
+      const { registry, where } = await recordsOf(options, world);
       const { for: condition, timeout: timeoutMs } = options;
-      return await wait({ registry, clock, signal }, name, { ...filterOf(options), for: condition, timeoutMs });
+      return await wait({ registry, clock, signal }, name, { ...where, for: condition, timeoutMs });
     },
   };
 }

@@ -1,22 +1,23 @@
 /** `delete` and `prune`. */
 import type { GlobalOptions } from '../../cli/options';
 import type { RemovalHandlers } from '../../cli/removal';
-import { type DeleteContext, deleteBackup } from '../../commands/delete';
+import { type DeleteContext, deleteBackups } from '../../commands/delete';
 import { prune } from '../../commands/prune';
 import { StillpointError } from '../../errors';
+import { namespaceOf } from '../namespace';
 import type { World } from '../world';
-import { filterOf } from './context';
+import type { Records } from './context';
 import type { Terminal } from './terminal';
 
-export function removalHandlers(world: World, { confirm }: Terminal): RemovalHandlers {
+export function removalHandlers(world: World, { confirm, print }: Terminal): RemovalHandlers {
   const { clock, log } = world;
   return {
-    async delete(name, options) {
-      const removal = await removalOf(options, world);
-      return await deleteBackup({ ...removal, clock, confirm }, name, {
-        ...filterOf(options),
-        yes: options.yes === true,
-      });
+    async delete(names, { yes = false, dryRun, ...options }) {
+      const { where, ...removal } = await removalOf(options, world);
+      for await (const line of deleteBackups({ ...removal, clock, confirm }, names, { ...where, yes, dryRun })) {
+        print(line);
+      }
+      return '';
     },
 
     async prune(options) {
@@ -32,7 +33,7 @@ export function removalHandlers(world: World, { confirm }: Terminal): RemovalHan
 async function removalOf(
   options: GlobalOptions,
   world: World,
-): Promise<Pick<DeleteContext, 'registry' | 'remover' | 'locksOf'>> {
+): Promise<Pick<DeleteContext, 'registry' | 'remover' | 'locksOf'> & Records> {
   if (options.registryDirectory !== undefined) {
     const { localLocks, localRegistry, localRemover } = await import('../local');
     const directory = options.registryDirectory;
@@ -40,6 +41,7 @@ async function removalOf(
       registry: localRegistry(directory, world),
       remover: localRemover(world),
       locksOf: () => localLocks(directory),
+      where: { namespace: namespaceOf(options) },
     };
   }
   const { connect, kubernetesLocks, kubernetesRegistry, kubernetesRemover } = await import('../kubernetes');
@@ -48,5 +50,6 @@ async function removalOf(
     registry: kubernetesRegistry(client, options.registry, world),
     remover: kubernetesRemover(client, world),
     locksOf: (namespace) => kubernetesLocks(client, namespace, world),
+    where: { namespace: namespaceOf(options, client) },
   };
 }

@@ -3,7 +3,7 @@ import type { RestoreCommandOptions, RestoreHandlers } from '../../cli/restore';
 import { inspect } from '../../commands/inspect';
 import { prepare } from '../../commands/prepare';
 import { engineOf, type World } from '../world';
-import { registryOf, required } from './context';
+import { recordsOf, required } from './context';
 
 export function restoreHandlers(world: World): RestoreHandlers {
   const { clock, log, signal } = world;
@@ -16,7 +16,7 @@ export function restoreHandlers(world: World): RestoreHandlers {
     async prepare({ record, recordFile, volume, result, ...options }) {
       const source =
         recordFile === undefined
-          ? { name: required(record, 'prepare'), registry: await registryOf(options, world) }
+          ? { name: required(record, 'prepare'), registry: (await recordsOf(options, world)).registry }
           : { file: recordFile };
       await prepare({ engineOf, log }, { record: source, volumes: volume, resultFile: result });
       return '';

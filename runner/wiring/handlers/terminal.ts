@@ -1,5 +1,9 @@
 /** What the handlers ask of the terminal. */
 export interface Terminal {
   readonly print: (text: string) => void;
+  /** Says something on the side: it is no part of the result. */
+  readonly note: (text: string) => void;
+  /** Whether what is printed may have colours. */
+  readonly colours: boolean;
   readonly confirm: (question: string) => Promise<boolean>;
 }

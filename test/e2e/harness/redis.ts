@@ -18,6 +18,8 @@ export interface RedisOptions {
   readonly name?: string;
   /** Whether it has an append-only file. @default true */
   readonly appendOnly?: boolean;
+  /** How many pods there are, each with a claim of its own. @default 1 */
+  readonly replicas?: number;
   /** More arguments, as `--maxmemory`, `1mb`. */
   readonly args?: readonly string[];
 }
@@ -59,13 +61,17 @@ export const BACKUP_RULES = [
   '+bgsave',
 ] as const;
 
+/** What it tells users of a cluster to grant besides. */
+const CLUSTER_RULES = ['+cluster|nodes', '+cluster|info'] as const;
+
 /** The arguments of a server with the backup's user: as users have them, in a file or on the command line. */
 function argumentsOf({
   image,
   appendOnly,
   args,
 }: Pick<Required<RedisOptions>, 'image' | 'appendOnly' | 'args'>): string[] {
-  const user = ['stillpoint', 'on', `>${REDIS_BACKUP_PASSWORD}`, ...BACKUP_RULES];
+  const more = args.includes('--cluster-enabled') ? CLUSTER_RULES : [];
+  const user = ['stillpoint', 'on', `>${REDIS_BACKUP_PASSWORD}`, ...BACKUP_RULES, ...more];
   return [
     image === 'redis:8' ? 'redis-server' : 'valkey-server',
     ...['--requirepass', DEFAULT_PASSWORD],
@@ -77,10 +83,12 @@ function argumentsOf({
 
 /** Starts a server and waits until it accepts connections. */
 export async function startRedis(options: RedisOptions): Promise<TestRedis> {
-  const { namespace, image, name = 'sessions-db', appendOnly = true, args = [] } = options;
-  await apply(redisObjects({ namespace, image, name, appendOnly, args }));
+  const { namespace, image, name = 'sessions-db', appendOnly = true, replicas = 1, args = [] } = options;
+  await apply(redisObjects({ namespace, image, name, appendOnly, replicas, args }));
   const pod = `${name}-0`;
-  await eventually(`${name} is ready`, () => isReady(pod, namespace), { seconds: 120 });
+  for (let ordinal = 0; ordinal < replicas; ordinal++) {
+    await eventually(`${name} is ready`, () => isReady(`${name}-${ordinal}`, namespace), { seconds: 120 });
+  }
   return {
     name,
     namespace,
@@ -90,7 +98,7 @@ export async function startRedis(options: RedisOptions): Promise<TestRedis> {
     claims: { data: `data-${pod}` },
     credentials: `${name}-backup`,
     address: () => addressOf(pod, namespace),
-    connect: async () => await connectTo(await addressOf(pod, namespace), DEFAULT_PASSWORD),
+    connect: async () => await connectTo(await addressOf(pod, namespace)),
   };
 }
 
@@ -120,7 +128,8 @@ function redisObjects(options: Required<RedisOptions>): readonly Anything[] {
       metadata: metadata(),
       spec: {
         serviceName: name,
-        replicas: 1,
+        replicas: options.replicas,
+        podManagementPolicy: 'Parallel',
         selector: { matchLabels: { app: name } },
         template: {
           metadata: { labels: { app: name } },
@@ -150,21 +159,21 @@ function container(options: Pick<Required<RedisOptions>, 'image' | 'appendOnly' 
 
 /** A pod with a server on a claim that a restore has made, as a user would start one. */
 export async function startRedisOnClaim(
-  pod: { readonly name: string; readonly namespace: string; readonly image: RedisImage; readonly appendOnly?: boolean },
+  pod: Pick<RedisOptions, 'namespace' | 'image' | 'appendOnly' | 'args'> & { readonly name: string },
   claimName: string,
 ): Promise<RedisClient> {
-  const { name, namespace, image, appendOnly = true } = pod;
+  const { name, namespace, image, appendOnly = true, args = [] } = pod;
   await create({
     ...KINDS.pod,
     metadata: { name, namespace },
     spec: {
       terminationGracePeriodSeconds: 5,
-      containers: [container({ image, appendOnly, args: [] })],
+      containers: [container({ image, appendOnly, args })],
       volumes: [{ name: 'data', persistentVolumeClaim: { claimName } }],
     },
   } as Anything);
   await eventually(`${name} is ready`, () => isReady(name, namespace), { seconds: 120 });
-  return await connectTo(await addressOf(name, namespace), DEFAULT_PASSWORD);
+  return await connectTo(await addressOf(name, namespace));
 }
 
 async function isReady(pod: string, namespace: string): Promise<boolean> {
@@ -174,12 +183,12 @@ async function isReady(pod: string, namespace: string): Promise<boolean> {
   );
 }
 
-async function addressOf(pod: string, namespace: string): Promise<string> {
+export async function addressOf(pod: string, namespace: string): Promise<string> {
   return await eventually(`${pod} has an address`, async () => (await read(KINDS.pod, pod, namespace))?.status?.podIP);
 }
 
 /** Connects, and waits until the server has loaded its data. */
-async function connectTo(host: string, password: string): Promise<RedisClient> {
+export async function connectTo(host: string, password = DEFAULT_PASSWORD): Promise<RedisClient> {
   return await eventually(`the server at ${host} answers`, async () => {
     const client = createClient({
       RESP: 2,

@@ -1,7 +1,8 @@
 /** What every registry has to hold, written once. */
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import type { Registry, StoredRecord } from '../../../runner/ports';
+import type { RecordFilter, RecordSummary, Registry, StoredRecord } from '../../../runner/ports';
 import { API_VERSION, type BackupRecord } from '../../../src/contract';
+import { gathered } from '../../support/gathered';
 
 /** A registry that nobody else writes to. */
 export interface RegistryFixture {
@@ -106,6 +107,28 @@ export function registryContract(name: string, make: () => Promise<RegistryFixtu
       expect(await ids({ database: 'listed', phases: ['freezing', 'cut'] })).toEqual([cut.id]);
       expect(await ids({ database: 'listed', phases: ['cut', 'pending'] })).toHaveLength(4);
       expect(await ids({ database: 'none-of-this-name' })).toEqual([]);
+    });
+
+    it('gives pages and summaries of what it lists, in the order of names', async () => {
+      const made = [
+        fresh({ database: 'paged-db', phase: 'failed' }),
+        fresh({ database: 'paged', phase: 'succeeded' }),
+        fresh({ database: 'paged', phase: 'cut', trigger: 'scheduled' }),
+      ];
+      for (const record of made) await registry.create(record);
+      const [other, first, second] = made.map(({ namespace, database, id, engine, phase, trigger }) => ({
+        ...{ namespace, database, id, engine, phase, trigger },
+      }));
+      const summaries = async (filter: RecordFilter): Promise<readonly RecordSummary[]> =>
+        (await gathered(registry.summaries(filter))).flat();
+      const all = (await summaries({ namespace: 'shop' })).filter(({ database }) => database.startsWith('paged'));
+      // The dash comes before the dot that follows a database in a name.
+      expect(all).toMatchObject([other, first, second]);
+      expect(await summaries({ database: 'paged', phases: ['cut'] })).toMatchObject([second]);
+      expect(await summaries({ database: 'paged', id: first?.id })).toMatchObject([first]);
+      const pages = (await gathered(registry.pages({ database: 'paged' }))).flat();
+      expect(pages.map(({ record }) => record)).toEqual([made[1], made[2]]);
+      expect(pages[0]).toEqual(await registry.get('shop', 'paged', first?.id ?? ''));
     });
 
     it('removes a record for good', async () => {

@@ -14,10 +14,16 @@ const context = {
   config: {
     spec: { database: 'orders-db', volumes: [{ name: 'data' }, { name: 'log' }, { name: 'x', podVolume: 'y' }] },
   },
+  sources: [
+    {
+      name: '',
+      config: { volumes: [] },
+      readTarget: async () => {
+        throw new StillpointError('credentials-unreadable', 'no Secret');
+      },
+    },
+  ],
   registry: { list: async () => [] },
-  readTarget: async () => {
-    throw new StillpointError('credentials-unreadable', 'no Secret');
-  },
   platform: {
     checkAccess: async () => [finding('permission-missing')],
     resolveVolumes: async ([{ name }]: [{ name: string }]) => {

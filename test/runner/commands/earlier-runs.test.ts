@@ -6,6 +6,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { systemClock } from '../../../runner/clock';
 import { type BackupContext, backup } from '../../../runner/commands/backup';
 import { StillpointError } from '../../../runner/errors';
+import type { MemberSource } from '../../../runner/member';
 import type { SnapshotStore, StoredRecord } from '../../../runner/ports';
 import { DirectoryRegistry } from '../../../runner/registry/directory';
 import type { BackupRecord, JobConfig } from '../../../src/contract';
@@ -28,6 +29,12 @@ afterEach(() => rm(folder, { recursive: true, force: true }));
 
 /** A run that gets as far as its credentials; while it undoes what is there, the earlier runner tries to finish it. */
 function runOf(id: string, jobUid: string, discard: SnapshotStore['discard']): Promise<unknown> {
+  const source: Partial<MemberSource> = {
+    name: '',
+    config: { volumes: [] } as unknown as MemberSource['config'],
+    engine: { name: 'postgres' } as MemberSource['engine'],
+    readTarget: () => Promise.reject(new StillpointError('credentials-unreadable', 'there are none')),
+  };
   const context: Partial<BackupContext> = {
     config: {
       metadata: { name: 'orders-db-backup' },
@@ -35,8 +42,12 @@ function runOf(id: string, jobUid: string, discard: SnapshotStore['discard']): P
     } as JobConfig,
     namespace: 'shop',
     run: { id, owner: { jobUid, pod: 'second' }, trigger: 'scheduled' },
-    readTarget: () => Promise.reject(new StillpointError('credentials-unreadable', 'there are none')),
-    platform: { clusterUid: async () => undefined } as unknown as BackupContext['platform'],
+    sources: [source as MemberSource],
+    platform: {
+      checkAccess: async () => [],
+      resolveVolumes: async () => [],
+      clusterUid: async () => undefined,
+    } as unknown as BackupContext['platform'],
     store: { discard } as unknown as SnapshotStore,
     registry,
     locks: { acquire: async () => ({ lost: new AbortController().signal, release: async () => undefined }) },

@@ -87,7 +87,7 @@ class Backup {
     this.#stored = await registry.create(this.#pending);
     await claimServer(
       context,
-      { record: this.#pending, podUid: SERVER },
+      { record: this.#pending, servers: [{ engine: 'postgres', podUid: SERVER }] },
       {
         announce: () => this.#become('announced', freezing()),
         withdraw: () => this.#become('withdrew', {}),
@@ -182,6 +182,19 @@ describe('a backup that claims its server', () => {
         if (now?.record.phase === 'freezing') await registry.update(now, { ...now.record, phase: 'cut' });
       }
     });
+    await backup.claim(contextOf({ clock }));
+    expect(backup.did).toEqual(['announced', 'withdrew', 'announced']);
+  });
+
+  it('waits for a group that has its server among others', async () => {
+    const members = ['pod-uid-2', SERVER].map((podUid) => ({
+      name: podUid,
+      engine: 'postgres' as const,
+      workload: { podUid },
+    }));
+    const stored = await other(freezing({ engine: 'group', workload: undefined, members }));
+    const backup = new Backup('orders-db', '20260101020000');
+    const clock = hurriedClock(async () => void (await registry.update(stored, { ...stored.record, phase: 'cut' })));
     await backup.claim(contextOf({ clock }));
     expect(backup.did).toEqual(['announced', 'withdrew', 'announced']);
   });

@@ -13,7 +13,7 @@ import type { GuardReport } from '../../../runner/ports';
 import { failOnErrors } from '../../../runner/preflight';
 import { DirectoryRegistry } from '../../../runner/registry/directory';
 import { labelsOf } from '../../../runner/registry/record-object';
-import type { BackupRecord, JobConfig } from '../../../src/contract';
+import type { BackupRecord, JobConfig, MemberConfig } from '../../../src/contract';
 import { LABELS } from '../../../src/contract';
 import { QuietLog } from '../../support/quiet-log';
 import { record } from '../../support/record';
@@ -62,8 +62,9 @@ function contextOf({ undo = [], report, hasPod = true }: Scene): UndoHeldContext
       spec: { database: 'orders-db', engine: 'postgres' },
     } as JobConfig,
     namespace: 'shop',
-    engine: engine as Engine,
-    readTarget: async () => ({}) as never,
+    sources: [
+      { name: '', engine: engine as Engine, config: {} as MemberConfig, readTarget: async () => ({}) as never },
+    ],
     platform: { placeOf: async () => (hasPod ? {} : undefined) } as unknown as UndoHeldContext['platform'],
     registry,
     guards: { reportOn: async () => report } as unknown as NonNullable<UndoHeldContext['guards']>,

@@ -1,0 +1,83 @@
+/**
+ * Safety rule 3: the frozen server is the one whose claims are cut. Its session is traced to the place that it runs in, and
+ * its own paths to the volumes of the policy.
+ */
+import type { MemberConfig, VolumeSelection } from '../src/contract';
+import { checkCoverage } from './coverage';
+import type { EngineSession } from './engine';
+import { StillpointError } from './errors';
+import type { Finding, Platform, ServerPlace, Volume } from './ports';
+
+/**
+ * Traces the session's server to its place, and fails when nothing is known there (safety rule 3). The name of a host is
+ * only a hint, since other namespaces may have it too: the session has to confirm the place.
+ */
+export async function traceServer(
+  platform: Platform,
+  session: EngineSession,
+  { connection }: Pick<MemberConfig, 'connection'>,
+): Promise<ServerPlace> {
+  const { address, hostname } = session.server;
+  const { host } = connection;
+  const place = await platform.placeOf(address, hostname);
+  const byName = address === undefined && hostname !== undefined;
+  const said = byName ? `its host is ${hostname}` : `its address is ${address ?? 'a Unix socket'}`;
+  if (place === undefined) {
+    throw notTraced(
+      `the server behind ${host} says that ${said}, and no pod there has that ${byName ? 'name' : 'address'}`,
+    );
+  }
+  if (address !== undefined || place.address === undefined || session.isAt === undefined) return place;
+  if (await session.isAt(place.address)) return place;
+  throw notTraced(
+    `the server behind ${host} says that ${said}, but in ${place.name} (${place.address}) another answers`,
+  );
+}
+
+function notTraced(message: string): StillpointError {
+  return new StillpointError('server-not-traced', message, {
+    hint: 'the database has to run in a pod of the namespace of the policy, and host has to lead to it',
+  });
+}
+
+/** Whether the server's paths lie on the volumes of the policy, as findings. */
+export async function coverageFindings(
+  session: EngineSession,
+  place: ServerPlace,
+  volumes: readonly Volume[],
+  { ignoreClaims }: Pick<MemberConfig, 'ignoreClaims'>,
+): Promise<readonly Finding[]> {
+  const mountPaths = place.mounts.map(({ path }) => path);
+  return checkCoverage({
+    place: place.name,
+    paths: await session.paths(mountPaths),
+    mounts: place.mounts,
+    volumes,
+    ignored: ignoreClaims ?? [],
+  });
+}
+
+/** The selections that name a volume of the server's pod, with the claim that it is there. Throws claim-not-found. */
+export function claimsOfPlace(
+  selections: readonly VolumeSelection[],
+  { name, mounts }: ServerPlace,
+): readonly VolumeSelection[] {
+  return selections.flatMap(({ podVolume, ...selection }) => {
+    if (podVolume === undefined) return [];
+    const claim = mounts.find(({ volume }) => volume === podVolume)?.claim;
+    if (claim !== undefined) return [{ ...selection, claim }];
+    const claims = mounts.flatMap(({ volume, claim: there }) => (there === undefined ? [] : [`${volume} (${there})`]));
+    throw new StillpointError('claim-not-found', `${name} mounts no claim as its volume ${podVolume}`, {
+      hint: `it mounts ${claims.length === 0 ? 'none at all' : claims.join(', ')}: name one of them`,
+    });
+  });
+}
+
+/** The volumes, each of which has to be another claim. Throws config-invalid. */
+export function eachOnce(volumes: readonly Volume[]): readonly Volume[] {
+  const twice = volumes.find(({ claim }, index) => volumes.findIndex((other) => other.claim === claim) !== index);
+  if (twice === undefined) return volumes;
+  throw new StillpointError('config-invalid', `claim ${twice.claim} is selected twice by the policy`, {
+    hint: "select each claim once: by its name, its StatefulSet, its labels, or from the server's pod",
+  });
+}
