@@ -44,7 +44,11 @@ const MONGO: HeldEngine = {
   start: startHeldMongo,
 };
 
-export const HELD: readonly HeldEngine[] = [...LEADING_ENGINES.map(heldEngine), MONGO];
+/** MongoDB as a server that lets nobody in while it is locked. */
+export const HELD: readonly HeldEngine[] = [
+  ...LEADING_ENGINES.filter(({ engine }) => engine.name !== 'mongodb').map(heldEngine),
+  MONGO,
+];
 
 /** The engines that a guard is needed for. */
 export const GUARDED: readonly HeldEngine[] = HELD.filter(({ guarded }) => guarded);
