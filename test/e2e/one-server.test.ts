@@ -2,6 +2,7 @@
  * Two policies of one server, which know nothing of each other's Lease: one waits for the other with nothing held, so that
  * neither undoes what the other holds, and no client waits for both (safety rule 2: no other backup at work).
  */
+import { Duration } from 'cdk8s';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { startLedger } from './engines/copy';
 import { backupEnd, succeeded } from './harness/backup';
@@ -11,6 +12,7 @@ import { nthPod, startBackup } from './harness/job';
 import { followLog } from './harness/logs';
 import { makeNamespace, type TestNamespace } from './harness/namespace';
 import { eventually } from './harness/wait';
+import { makeRetainClass } from './kube/fixture';
 
 /** One whose lock goes together with another's, and one that ends another's pause with its own. */
 const ENGINES = HELD.filter(({ name }) => name === 'mysql' || name === 'redis');
@@ -32,7 +34,11 @@ describe.concurrent.each(ENGINES)('$title', (engine) => {
   });
 
   test('rule 2: a backup waits while another policy holds the server, and both succeed', async () => {
-    const [first, second] = [await server.policy({ name: 'first' }), await server.policy({ name: 'second' })];
+    // Held at the door and then by its storage, for as long as a busy machine takes to start the second one's pod.
+    await using slow = await makeRetainClass('VolumeSnapshotClass', { cutDelayMs: '15000' });
+    const budget = Duration.seconds(90);
+    const first = await server.policy({ name: 'first', budget, className: slow.name });
+    const second = await server.policy({ name: 'second' });
     await using ledger = await startLedger(server, { everyMs: 20 });
     await ledger.more(20);
     const asks = gate.hold(

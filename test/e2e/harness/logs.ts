@@ -1,7 +1,6 @@
 /** What pods write. */
 import { open, readdir, readFile, readlink } from 'node:fs/promises';
 import { join } from 'node:path';
-import { text } from 'node:stream/consumers';
 import { KINDS, read } from './cluster';
 import { eventually } from './wait';
 
@@ -38,7 +37,11 @@ export async function followLog(pod: string, namespace: string): Promise<LogFoll
     return await open(written);
   });
   return {
-    lines: async () => linesOf(withoutPrefixes(await text(file.createReadStream({ start: 0, autoClose: false })))),
+    lines: async () => {
+      const { size } = await file.stat();
+      const { buffer, bytesRead } = await file.read(Buffer.alloc(size), 0, size, 0);
+      return linesOf(withoutPrefixes(buffer.toString('utf8', 0, bytesRead)));
+    },
     [Symbol.asyncDispose]: () => file.close(),
   };
 }
