@@ -13,7 +13,7 @@ import { timeLimit } from '../abort';
 import type { Plan } from '../engine';
 import { asStillpointError, type StillpointError } from '../errors';
 import { changedFacts, type FrozenOutcome, plannedSnapshots, runFrozen } from '../frozen';
-import { engineOfAll, serverOf, versionsOf } from '../member';
+import { engineOfAll, versionsOf } from '../member';
 import { factsOf } from '../merge-plans';
 import type { ArmedGuard, EventReason, StoredRecord } from '../ports';
 import { type Preflight, preflight, refuseOnErrors } from '../preflight';
@@ -21,11 +21,11 @@ import { cutRecord, failedRecord, freezingRecord, succeededRecord, undoneRecord 
 import { BackupTurn } from '../slot';
 import { coverageFindings, traceServer } from '../trace';
 import type { BackupContext } from './backup-context';
-import { changed, failedInTheMiddle, freezeLeft, notReady, planMissing } from './backup-errors';
-import { claimServer, holdsOthersUp } from './one-server';
+import { changed, failedInTheMiddle, freezeLeft, notReady } from './backup-errors';
+import { claim } from './claim';
 import { openRecord } from './open-record';
 import { sweep } from './sweep';
-import { isNotUndone, type NotUndone, undoHeld, undoHeldOfOther } from './undo-held';
+import { isNotUndone, type NotUndone, undoHeld } from './undo-held';
 
 export type { BackupContext } from './backup-context';
 
@@ -88,10 +88,13 @@ class Backup {
 
   /** Steps 1 to 7: checks, record, freeze, cuts, proof, thaw, and the server looked at once more. */
   async #takeStep(): Promise<void> {
-    const found = await this.#checkStep();
+    const { record } = this.#stored;
+    const { found, plan } = await claim(this.#context, record, {
+      check: () => this.#checkStep(),
+      announce: (checked, planned) => this.#announceStep(record, checked, planned),
+      withdraw: () => this.#update(record),
+    });
     try {
-      const plan = found.plan ?? planMissing();
-      await this.#announceStep(found, plan);
       const guard = await this.#guardStep(plan);
       const outcome = await this.#freezeStep(found, plan, guard).finally(() => {
         this.#turn.end(this.#stored.record.plannedSnapshots?.length ?? 0);
@@ -110,12 +113,6 @@ class Backup {
     for (const { severity, code, subject, message } of found.findings) {
       if (severity !== 'ok') log.warn({ code, subject }, message);
     }
-    try {
-      refuseOnErrors(found.findings);
-    } catch (error) {
-      await found[Symbol.asyncDispose]();
-      throw error;
-    }
     for (const { name, session, place } of found.members) {
       const member = name === '' ? {} : { member: name };
       log.info({ step: 'check', ...member, server: session.server.version, place: place.name }, 'step done');
@@ -124,21 +121,10 @@ class Backup {
   }
 
   /** The names of what is going to be made are on record before any of it is: a later run knows what to undo. */
-  async #announceStep(found: Preflight, plan: Plan): Promise<void> {
+  async #announceStep(record: BackupRecord, found: Preflight, plan: Plan): Promise<void> {
     const { store, run, config } = this.#context;
-    const { record } = this.#stored;
     const names = plannedSnapshots(plan, store, found.volumes, { id: run.id, database: config.spec.database });
-    const announce = (): Promise<void> => this.#update(freezingRecord(record, found, plan, names));
-    if (!holdsOthersUp(plan)) return await announce();
-    const hold = { record, servers: found.members.map(serverOf) };
-    const undo = (left: StoredRecord): Promise<void> => this.#undoOther(found, left);
-    await claimServer(this.#context, hold, { announce, withdraw: () => this.#update(record), undo });
-  }
-
-  /** What a backup of another policy has left in force here, as what one of this policy has. */
-  async #undoOther({ members }: Preflight, left: StoredRecord): Promise<void> {
-    const result = await undoHeldOfOther(this.#context, members, left);
-    if (isNotUndone(result)) throw freezeLeft(result);
+    await this.#update(freezingRecord(record, found, plan, names));
   }
 
   /** Somebody else is connected and ready to undo what outlives this session, before there is anything of it (safety rule 8). */

@@ -8,7 +8,7 @@ import type { BackupRecord } from '../../src/contract';
 import { orAborted, timeLimit } from '../abort';
 import { StillpointError } from '../errors';
 import { recordPath } from '../output/records';
-import type { Clock, Log, Registry, Runners, StoredRecord } from '../ports';
+import type { Clock, Finding, Log, Registry, Runners, StoredRecord } from '../ports';
 import { mayHold } from '../record';
 
 /** What looking for others needs of the world. */
@@ -60,29 +60,51 @@ export interface Claim {
 const LIMIT_MS = 300_000;
 const LOOK_MS = 2_000;
 
+/** Whether what a check has found may be another policy's doing: a hold, or what waits for its end. */
+export function isOfAHeldServer({ severity, code }: Finding): boolean {
+  return severity === 'error' && (code === 'freeze-left' || code === 'long-running-statement');
+}
+
 /** Whether a plan keeps others waiting, or leaves something that others could undo. Several may keep a log at a time. */
 export function holdsOthersUp({ freezes = 'nothing', held = [] }: Pick<BackupRecord, 'freezes' | 'held'>): boolean {
   return held.length > 0 || (freezes !== 'nothing' && freezes !== 'log-recycling');
 }
 
 /**
- * Announces a hold, and answers when no other backup holds the server: none that comes later begins before this one has
- * ended. Throws backup-in-progress when the others take too long.
+ * Announces a hold, and answers whether no other backup holds the server: then none that comes later begins before this one
+ * has ended. Else it has waited for them, with nothing announced any more, and the server is another one than was checked.
+ * Throws backup-in-progress when the others take too long.
  */
-export async function claimServer(context: OneServerContext, hold: Hold, claim: Claim): Promise<void> {
-  for (;;) {
-    await claim.announce();
+export async function claimServer(context: OneServerContext, hold: Hold, claim: Claim): Promise<boolean> {
+  await claim.announce();
+  let alone = false;
+  try {
+    alone = isFree(await othersAt(context, hold));
+    if (alone) return true;
     // Of those that see each other the eldest waits for the others to give way, or to end; it may come while others wait.
-    const others = await looking(context, hold, isDecided(hold)).catch(async (error: unknown) => {
-      // Nothing is held: what is announced would keep others away.
-      await claim.withdraw();
-      throw error;
-    });
-    if (others.working.length === 0 && others.left.length === 0) return;
-    await claim.withdraw();
-    for (const each of others.left) await claim.undo(each);
-    await untilOthersEnd(context, hold);
+    await looking(context, hold, isDecided(hold));
+  } finally {
+    // Nothing is held: what is announced would keep others away.
+    if (!alone) await claim.withdraw();
   }
+  await freeServer(context, hold, claim);
+  return false;
+}
+
+/** Waits for the others at a server, and undoes what those have left that are no more; answers whether there were any. */
+export async function freeServer(
+  context: OneServerContext,
+  hold: Hold,
+  { undo }: Pick<Claim, 'undo'>,
+): Promise<boolean> {
+  const others = await othersAt(context, hold);
+  for (const each of others.left) await undo(each);
+  await untilOthersEnd(context, hold);
+  return !isFree(others);
+}
+
+function isFree({ working, left }: Others): boolean {
+  return working.length === 0 && left.length === 0;
 }
 
 function isDecided({ record }: Hold): (others: Others) => boolean {

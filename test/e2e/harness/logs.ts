@@ -39,7 +39,7 @@ export async function followLog(pod: string, namespace: string): Promise<LogFoll
   return {
     lines: async () => {
       const { size } = await file.stat();
-      const { buffer, bytesRead } = await file.read(Buffer.alloc(size), 0, size, 0);
+      const { buffer, bytesRead } = await file.read(Buffer.alloc(size + 1), 0, size, 0);
       return linesOf(withoutPrefixes(buffer.toString('utf8', 0, bytesRead)));
     },
     [Symbol.asyncDispose]: () => file.close(),

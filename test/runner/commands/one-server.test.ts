@@ -83,9 +83,14 @@ class Backup {
     this.#pending = record({ database, id, phase: 'pending' });
   }
 
+  /** As a backup does it: checked anew after each wait. */
   async claim(context: OneServerContext): Promise<void> {
     this.#stored = await registry.create(this.#pending);
-    await claimServer(
+    while (!(await this.#claimOnce(context))) this.did.push('checked anew');
+  }
+
+  async #claimOnce(context: OneServerContext): Promise<boolean> {
+    return await claimServer(
       context,
       { record: this.#pending, servers: [{ engine: 'postgres', podUid: SERVER }] },
       {
@@ -153,7 +158,7 @@ describe('a backup that claims its server', () => {
     });
     await backup.claim(contextOf({ clock }));
     expect(looked).toBe(3);
-    expect(backup.did).toEqual(['announced', 'withdrew', 'announced']);
+    expect(backup.did).toEqual(['announced', 'withdrew', 'checked anew', 'announced']);
     expect(log.lines.map(({ message }) => message)).toEqual([
       'waits for backup shop/other-db/20260101015959, which holds this server',
     ]);
@@ -162,9 +167,12 @@ describe('a backup that claims its server', () => {
   it('stays announced for a younger one, and waits until that has withdrawn or ended', async () => {
     const younger = await other(freezing({ id: '20260101020001' }));
     const backup = new Backup('orders-db', '20260101020000');
-    const clock = hurriedClock(async () => void (await registry.update(younger, { ...younger.record, phase: 'cut' })));
+    const clock = hurriedClock(async () => {
+      expect(backup.did).toEqual(['announced']);
+      await registry.update(younger, { ...younger.record, phase: 'cut' });
+    });
     await backup.claim(contextOf({ clock }));
-    expect(backup.did).toEqual(['announced']);
+    expect(backup.did).toEqual(['announced', 'withdrew', 'checked anew', 'announced']);
   });
 
   it('gives way to an elder one that comes while it waits for a younger one', async () => {
@@ -183,7 +191,7 @@ describe('a backup that claims its server', () => {
       }
     });
     await backup.claim(contextOf({ clock }));
-    expect(backup.did).toEqual(['announced', 'withdrew', 'announced']);
+    expect(backup.did).toEqual(['announced', 'withdrew', 'checked anew', 'announced']);
   });
 
   it('waits for a group that has its server among others', async () => {
@@ -196,7 +204,7 @@ describe('a backup that claims its server', () => {
     const backup = new Backup('orders-db', '20260101020000');
     const clock = hurriedClock(async () => void (await registry.update(stored, { ...stored.record, phase: 'cut' })));
     await backup.claim(contextOf({ clock }));
-    expect(backup.did).toEqual(['announced', 'withdrew', 'announced']);
+    expect(backup.did).toEqual(['announced', 'withdrew', 'checked anew', 'announced']);
   });
 
   it('waits for one that has let nothing go yet, whatever its phase', async () => {
@@ -207,7 +215,7 @@ describe('a backup that claims its server', () => {
       async () => void (await registry.update(stored, { ...stored.record, heldUndone: undone })),
     );
     await backup.claim(contextOf({ clock }));
-    expect(backup.did).toEqual(['announced', 'withdrew', 'announced']);
+    expect(backup.did).toEqual(['announced', 'withdrew', 'checked anew', 'announced']);
   });
 
   it('goes on where the other one is no more and has left nothing', async () => {
@@ -221,7 +229,7 @@ describe('a backup that claims its server', () => {
     await other(freezing({ held: HELD }));
     const backup = new Backup('orders-db', '20260101020000');
     await backup.claim(contextOf({ ended: true }));
-    expect(backup.did).toEqual(['announced', 'withdrew', 'undid other-db', 'announced']);
+    expect(backup.did).toEqual(['announced', 'withdrew', 'undid other-db', 'checked anew', 'announced']);
   });
 
   it('ends, with nothing announced, where that cannot be undone', async () => {
