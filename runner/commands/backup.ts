@@ -58,6 +58,8 @@ class Backup {
   #cut: BackupRecord | undefined;
   readonly #turn: BackupTurn;
   #heldUndone: HeldUndone | undefined;
+  /** Whether anything may have been frozen, or asked for. */
+  #touched = false;
 
   constructor(context: BackupContext, stored: StoredRecord) {
     this.#context = context;
@@ -78,7 +80,7 @@ class Backup {
       return record;
     } catch (thrown) {
       const error = asStillpointError(thrown);
-      const begun = this.#stored.record.phase !== 'pending';
+      const begun = this.#touched || this.#stored.record.phase === 'cut';
       await this.#failStep(error);
       throw begun ? failedInTheMiddle(error) : error;
     } finally {
@@ -155,6 +157,7 @@ class Backup {
     const { run, config, sources, store, clock, log, signal, namespace } = this.#context;
     const { database } = config.spec;
     const lost = found.members.map(({ session }) => session.lost);
+    this.#touched = true;
     return await runFrozen(plan, {
       store,
       volumes: found.volumes,
