@@ -8,6 +8,8 @@ export interface Target {
   readonly username: string;
   readonly password: string | undefined;
   readonly tls: TlsMaterial | undefined;
+  /** The login at sentinels, where they want one. */
+  readonly sentinel?: { readonly username: string; readonly password: string | undefined } | undefined;
   /** The engine's own settings, for engines that choose their server by them. */
   readonly options?: Readonly<Record<string, string>> | undefined;
 }
@@ -165,7 +167,20 @@ export interface EngineRestore {
    * Makes restored files fit to start, and detached from the original's world (safety rule 13). Runs where the volumes
    * are mounted. Idempotent: a second call finds the work done.
    */
-  prepare(volumes: readonly MountedVolume[], record: BackupRecord, log: Log): Promise<PreparedFiles>;
+  prepare(
+    volumes: readonly MountedVolume[],
+    record: BackupRecord,
+    log: Log,
+    how?: { /** The copy takes the original's place, once it was looked at. */ readonly inPlace?: boolean },
+  ): Promise<PreparedFiles>;
+  /**
+   * Undoes what {@link prepare} has done to keep the copy out of the original's world, and nothing else: it is about to take
+   * the original's place. No server runs on the files, but one has, to its end. Idempotent. Left out where the files are
+   * the same either way.
+   */
+  attach?(volumes: readonly MountedVolume[], record: BackupRecord, log: Log): Promise<PreparedFiles>;
+  /** What a restore in place cannot keep as it was, or why it is refused. Pure. */
+  inPlace?(record: BackupRecord): readonly Finding[];
   /** The command of a throw-away server on prepared volumes: it listens on a Unix socket in the given folder. */
   server(record: BackupRecord, prepared: PreparedFiles, socketDirectory: string): ServerCommand;
   /** Waits until a throw-away server accepts connections, and reads its position. */

@@ -36,7 +36,7 @@ export const ERRORS = {
   'privilege-missing': refused('The database user may not do what the backup needs.'),
   'server-version-unsupported': refused('The server is of a version that is not supported.'),
   'server-unsafe': refused("The server's settings make this kind of copy unsafe."),
-  'member-unsuitable': refused('No member of the replica set is fit to be backed up.', true),
+  'member-unsuitable': refused('No member of the replica set, or no replica, is fit to be backed up now.', true),
   'server-not-traced': refused('The server that answers could not be traced to a pod.'),
   'session-not-direct': refused('Something between the runner and the server may give the session to somebody else.'),
   'volume-mismatch': refused("The server's own paths do not lie on the volumes of the policy."),
@@ -104,6 +104,18 @@ export const ERRORS = {
   'restore-failed': { exitCode: 7, retryable: true, means: 'The restored volumes could not be made or prepared.' },
   'restore-not-started': { exitCode: 7, retryable: true, means: 'The restored server did not come up.' },
   'restore-differs': { exitCode: 7, retryable: false, means: 'The restored server is not what the record says.' },
+  'in-place-unsuitable': refused('The workload or the backup is of a kind that is not restored in place.'),
+  'workload-contested': refused(
+    'Something else sets the replicas of the workload: a restore in place would be undone in the middle.',
+  ),
+  'restore-declined': refused('Nobody said yes to what the restore would replace.'),
+  'in-place-stopped': {
+    exitCode: 7,
+    retryable: true,
+    means:
+      'A restore in place stopped on its way. Nothing is lost: the same command goes on with it, --undo goes back.',
+  },
+  'workload-not-found': { exitCode: 5, retryable: false, means: 'The workload of the backup is not there.' },
   'delete-refused': refused('The backup may not be deleted, or is not ours.'),
   'delete-incomplete': {
     exitCode: 4,

@@ -51,6 +51,7 @@ export function pendingRecord(
     clusterUid: about.clusterUid,
     policy: config.metadata.name,
     trigger: config.spec.trigger ?? run.trigger,
+    ...(config.spec.revision === undefined ? {} : { revision: config.spec.revision }),
     mode: 'snapshot',
     owner: run.owner,
     phase: 'pending',

@@ -22,6 +22,11 @@ export interface ObjectMeta {
   readonly annotations?: Readonly<Record<string, string>>;
   readonly finalizers?: readonly string[];
   readonly ownerReferences?: readonly OwnerReference[];
+  /** Who has written which fields. */
+  readonly managedFields?: readonly {
+    readonly manager?: string;
+    readonly fieldsV1?: Readonly<Record<string, unknown>>;
+  }[];
 }
 
 export interface KubeObject {
@@ -87,6 +92,10 @@ export interface PersistentVolume extends KubeObject {
     readonly csi?: { readonly driver: string; readonly volumeHandle: string };
     readonly capacity?: Readonly<Record<string, string>>;
     readonly persistentVolumeReclaimPolicy?: string;
+    /** Without a uid the volume is reserved for the claim of that name. */
+    readonly claimRef?: { readonly namespace?: string; readonly name?: string; readonly uid?: string };
+    readonly storageClassName?: string;
+    readonly volumeAttributesClassName?: string;
     readonly [more: string]: unknown;
   };
 }

@@ -7,6 +7,7 @@ import {
   backupAccess,
   DEFAULT_SLOTS,
   FINALIZER,
+  inPlaceAccess,
   LABELS,
   prepareAccess,
   prunerAccess,
@@ -63,19 +64,22 @@ function accessPage(): string {
     accessTable(prunerAccess()),
     '## The Job that prepares restored claims',
     accessTable(prepareAccess('‹namespace›.‹database›.‹id›')),
+    '## People who restore in place',
+    '`InPlaceAccess` gives these rights to a group of people; no Job has them. PersistentVolumes have no namespace: who may change them can give any volume of the cluster to another claim.',
+    accessTable(inPlaceAccess(), 'can be left out'),
   ]);
 }
 
 const PLACES = { database: "the database's namespace", registry: 'the registry', cluster: 'the cluster' } as const;
 
-function accessTable(needs: readonly AccessNeed[]): string {
+function accessTable(needs: readonly AccessNeed[], without = 'can be left out: `clusterAccess: false`'): string {
   return table(
     ['where', 'what', 'verbs', 'why'],
     needs.map(({ scope, apiGroup, resource, verbs, names, why, optional }) => [
       PLACES[scope],
       `\`${resource}\`${apiGroup === '' ? '' : ` (\`${apiGroup}\`)`}${names === undefined ? '' : `: only ${names.map((name) => `\`${name}\``).join(', ')}`}`,
       verbs.join(', '),
-      `${why}${optional === true ? ' (can be left out: `clusterAccess: false`)' : ''}`,
+      `${why}${optional === true ? ` (${without})` : ''}`,
     ]),
   );
 }

@@ -117,8 +117,20 @@ export function restoreNames(restore: string): {
   readonly prepare: string;
   /** The pod of the throw-away server. */
   readonly server: string;
+  /** The Job that lets a copy back into the original's world, in a restore in place. */
+  readonly attach: string;
 } {
-  return { journal: `${restore}-restore`, prepare: `${restore}-prepare`, server: `${restore}-server` };
+  return {
+    journal: `${restore}-restore`,
+    prepare: `${restore}-prepare`,
+    server: `${restore}-server`,
+    attach: `${restore}-attach`,
+  };
+}
+
+/** The name of the journal of a restore in place. */
+export function inPlaceJournalName(workload: string, id: BackupId): string {
+  return `${workload}-in-place-${id}`;
 }
 
 /** The name of the VolumeSnapshot that a restore makes where the original is gone or in another namespace. */

@@ -174,6 +174,7 @@ export const RECORD = object(
     ),
     policy: string(),
     trigger: oneOf(TRIGGERS),
+    revision: optional(string({ description: 'What was about to be deployed: a commit or a version.' })),
     mode: oneOf(['snapshot', 'dump', 'native']),
     layout: optional(
       string({ description: 'How the volumes became one consistent copy: atomic, backup-mode, group, locked.' }),

@@ -1,5 +1,6 @@
 /** PostgreSQL. */
 import type { Engine } from '../../engine';
+import { attach, inPlace } from './attach';
 import { prepare } from './prepare';
 import { openSession } from './session';
 import { inspect, serverCommand } from './throw-away';
@@ -11,5 +12,5 @@ export const engine: Engine = {
   capabilities: { freezeOutlivesSession: false, needsOffline: false, hasServer: true },
   defaultPort: 5432,
   open: openSession,
-  restore: { prepare, server: serverCommand, inspect },
+  restore: { prepare, attach, inPlace, server: serverCommand, inspect },
 };

@@ -21,22 +21,31 @@ const RUNNER_RESOURCES = { requests: { cpu: '50m', memory: '64Mi' }, limits: { m
 
 /** The Job that prepares the files: it needs the volumes and the record, and nothing of the API. */
 export function prepareJob(plan: RestorePlan): Omit<Job, 'apiVersion' | 'kind'> {
+  return jobOf(plan, restoreNames(plan.name).prepare, plan.inPlace === true ? ['--in-place'] : []);
+}
+
+/** The Job that lets the files of a copy back into the original's world. */
+export function attachJob(plan: RestorePlan): Omit<Job, 'apiVersion' | 'kind'> {
+  return jobOf(plan, restoreNames(plan.name).attach, ['--attach']);
+}
+
+function jobOf(plan: RestorePlan, name: string, more: readonly string[]): Omit<Job, 'apiVersion' | 'kind'> {
   const labels = ownLabels(plan);
   return {
-    metadata: { name: restoreNames(plan.name).prepare, namespace: plan.namespace, labels },
+    metadata: { name, namespace: plan.namespace, labels },
     spec: {
       // A failure is told at once, with its reason; only a pod that the cluster itself has taken away is replaced.
       backoffLimit: 0,
       podFailurePolicy: {
         rules: [{ action: 'Ignore', onPodConditions: [{ type: 'DisruptionTarget', status: 'True' }] }],
       },
-      template: { metadata: { labels }, spec: preparePod(plan) },
+      template: { metadata: { labels }, spec: preparePod(plan, more) },
     },
   };
 }
 
-/** The pod of that Job. */
-export function preparePod(plan: RestorePlan): PodSpec {
+/** The pod of such a Job. */
+export function preparePod(plan: RestorePlan, more: readonly string[] = []): PodSpec {
   const owner = recordedOwner(plan);
   return {
     ...podBasics(plan),
@@ -51,6 +60,7 @@ export function preparePod(plan: RestorePlan): PodSpec {
       {
         ...runnerContainer(plan, PREPARE_CONTAINER, [
           'prepare',
+          ...more,
           ...['--record-file', RECORD_FILE],
           ...plan.volumes.flatMap(({ name, mountPath }) => ['--volume', `${name}=${mountPath}`]),
           ...['--result', TERMINATION_LOG],

@@ -13,7 +13,7 @@ export function makeHandlers(world: World, terminal: Terminal): Handlers {
   return {
     ...backupHandlers(world),
     ...recordHandlers(world, terminal),
-    ...restoreHandlers(world),
+    ...restoreHandlers(world, terminal),
     ...removalHandlers(world, terminal),
     ...checkHandlers(world, terminal),
   };
