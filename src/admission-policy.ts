@@ -122,6 +122,13 @@ export const SERVICE_ACCOUNT: Named = {
 };
 
 /**
+ * The name of the service account that asks.
+ *
+ * @internal
+ */
+export const ACCOUNT_NAME = 'request.userInfo.username.split(":")[3]';
+
+/**
  * The namespace of the service account that asks.
  *
  * @internal

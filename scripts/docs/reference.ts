@@ -5,13 +5,17 @@ import {
   type AccessNeed,
   ANNOTATIONS,
   backupAccess,
+  cloneAccess,
   DEFAULT_SLOTS,
   FINALIZER,
+  importAccess,
   inPlaceAccess,
   LABELS,
   prepareAccess,
   prunerAccess,
 } from '../../src/contract';
+
+import { commandsPage } from './commands';
 
 const GENERATED = '<!-- made by `npm run docs` from the source; do not edit -->';
 
@@ -19,6 +23,7 @@ const GENERATED = '<!-- made by `npm run docs` from the source; do not edit -->'
 export function reference(): ReadonlyMap<string, string> {
   return new Map([
     ['access.md', accessPage()],
+    ['commands.md', page('Commands', commandsPage())],
     ['errors.md', errorsPage()],
     ['labels.md', labelsPage()],
   ]);
@@ -67,6 +72,12 @@ function accessPage(): string {
     '## People who restore in place',
     '`InPlaceAccess` gives these rights to a group of people; no Job has them. PersistentVolumes have no namespace: who may change them can give any volume of the cluster to another claim.',
     accessTable(inPlaceAccess(), 'can be left out'),
+    '## An account for imports',
+    'As `ImportAccount` makes it, in the namespace that is imported into. The right to make contents is cluster-wide, as that of `directCut` is, and held by the same admission policy.',
+    accessTable(importAccess()),
+    '## The account of clones on a schedule',
+    'As `ScheduledClone` makes it, in the namespace of the clones: give them one of their own, since this account may read its Secrets, whose names it knows. The right on contents is given only where the backups are of another namespace.',
+    accessTable(cloneAccess({ workload: true, elsewhere: true })),
   ]);
 }
 
