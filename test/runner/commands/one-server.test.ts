@@ -47,7 +47,7 @@ function hurriedClock(meanwhile: () => Promise<void> = async () => undefined, co
           callback();
         });
       };
-      setImmediate(look);
+      if (counts || delay <= 10_000) setImmediate(look);
       return {
         cancel: () => {
           cancelled = true;
