@@ -75,6 +75,11 @@ export function versionsOf(members: readonly Member[]): string {
     .join(', ');
 }
 
+/** The server of a member, by its pod. */
+export function serverOf({ source, place }: Member): { readonly engine: string; readonly podUid: string } {
+  return { engine: source.engine.name, podUid: place.uid };
+}
+
 /** The source that something is held of. What older records hold names none: there is one. */
 export function sourceOf(sources: readonly MemberSource[], { of }: Pick<Held, 'of'>): MemberSource {
   const found = of === undefined ? sources[0] : sources.find(({ name }) => name === of);

@@ -6,6 +6,7 @@ import { checkLabel } from './checks';
 import { guardContents } from './content-guard';
 import { COMPONENTS, DEFAULT_REGISTRY_NAMESPACE, DEFAULT_SLOTS, prunerAccess, slotNames } from './contract';
 import { runnerJob } from './job';
+import { guardNamespace } from './namespace-guard';
 import { labelsOf, noNamespace, takeName, templateMetadata } from './objects';
 import { guardRecords } from './record-guard';
 import { type RunnerPodProps, runnerPod } from './runner-pod';
@@ -47,6 +48,14 @@ export interface RegistryProps extends RunnerPodProps {
    * @default true
    */
   readonly admissionPolicy?: boolean;
+
+  /**
+   * Whether the API server refuses to delete the registry's namespace as long as records are in it, by a
+   * ValidatingAdmissionPolicy, whoever asks. For that it keeps the cluster's ConfigMaps in its memory.
+   *
+   * @default - as admissionPolicy
+   */
+  readonly keepNamespace?: boolean;
 
   /**
    * How many backups may be at the snapshot controller at a time. With its default settings it makes 5 requests a second
@@ -127,6 +136,9 @@ export class Registry extends Construct implements IRegistry {
     if (props.admissionPolicy ?? true) {
       guardRecords(this, this.namespaceName, { labels, annotations });
       guardContents(this, this.namespaceName, { labels, annotations });
+    }
+    if (props.keepNamespace ?? props.admissionPolicy ?? true) {
+      guardNamespace(this, this.namespaceName, { labels, annotations });
     }
     const template = runnerPod(props, {
       args: ['prune', '--registry', this.namespaceName],

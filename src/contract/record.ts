@@ -112,6 +112,7 @@ const workload = object(
     kind: optional(string()),
     name: optional(string()),
     pod: optional(string()),
+    podUid: optional(string({ description: 'Two policies whose records name the same are of one server.' })),
     image: optional(string()),
     spec: optional(anything('The spec of the StatefulSet or Deployment.')),
     podSecurity: optional(anything("The pod's securityContext.")),
