@@ -35,6 +35,10 @@ const QUIET_SECONDS = 1;
 /** How long one way back is tried before the next one is: less than half of what a thaw may take. */
 const UNLOCK_TRY_MS = 6_000;
 
+/** A server acknowledges a write of `w: 1` before its journal has it: up to 100 ms before. [doc: journaling] */
+const NOT_LOCKED =
+  'the server was not locked: writes that were acknowledged before they were in the journal (write concern w: 1 without j) may be missing from the copy, as after a crash';
+
 const LOCK_LIMIT_MS = JOB_DEFAULTS.lockTimeoutSeconds * 1000;
 
 class MongoPlan implements Plan {
@@ -101,7 +105,7 @@ class MongoPlan implements Plan {
         ...(behindSeconds === undefined ? {} : { behindSeconds: String(Math.round(behindSeconds)) }),
       },
       artifacts: {},
-      warnings: [],
+      warnings: this.#locks ? [] : [NOT_LOCKED],
     };
   };
 

@@ -36,7 +36,7 @@ export const mongo: EngineAdapter = {
   engine,
   modes: [
     { ...common, name: 'locked', freezes: 'writes', exact: true, secondFreeze: 'freeze-left' },
-    { ...common, name: 'unlocked', freezes: 'nothing', exact: false },
+    { ...common, name: 'unlocked', freezes: 'nothing', exact: false, mayLose: /as after a crash/ },
   ],
   start: async ({ namespace, name }) => serverOf(await startMongo({ namespace, name })),
 };
