@@ -39,7 +39,7 @@ export function configuredEndpoint({ connection }: Target): Endpoint {
 export class Connection {
   readonly #client: MongoClient;
   readonly #lost = new AbortController();
-  readonly #pulse: NodeJS.Timeout;
+  #pulse: NodeJS.Timeout | undefined;
   #connections = 0;
   #busy = 0;
   #closing = false;
@@ -59,8 +59,6 @@ export class Connection {
       // One that never came about says itself why.
       if (this.#connections > 0) this.#lose(new Error(`the connection was closed (${reason})`));
     });
-    this.#pulse = setInterval(() => void this.#tryIt(), PULSE_MS);
-    this.#pulse.unref();
   }
 
   /** Connects and logs in. Throws server-unreachable, authentication-failed, tls-failed, or the signal's reason. */
@@ -73,6 +71,9 @@ export class Connection {
     const what = `connecting to ${endpoint.host}:${endpoint.port}`;
     try {
       await connection.#untilAborted(client.db(AUTH_SOURCE).command({ ping: 1 }), signal);
+      // Not before: what is still being connected has a limit of its own.
+      connection.#pulse = setInterval(() => void connection.#tryIt(), PULSE_MS);
+      connection.#pulse.unref();
       return connection;
     } catch (thrown) {
       connection.#end();

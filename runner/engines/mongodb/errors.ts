@@ -57,7 +57,8 @@ export function translate(thrown: unknown, { what, phase }: Attempt): Stillpoint
 export function numberOf(thrown: unknown): number | undefined {
   for (const error of causes(thrown)) {
     const { code } = error as { readonly code?: unknown };
-    if (typeof code === 'number') return code;
+    // A signal that ran out has a number as well, of another list.
+    if (typeof code === 'number' && !(error instanceof DOMException)) return code;
   }
   return undefined;
 }
