@@ -5,18 +5,12 @@
 import { isIP } from 'node:net';
 import type { MongoClient, MongoClientOptions } from 'mongodb';
 import { JOB_DEFAULTS } from '../../../src/contract';
+import type { Endpoint } from '../../endpoint';
 import type { Target } from '../../engine';
 import { StillpointError } from '../../errors';
+import { abortError } from '../../network-errors';
 import { translate } from './errors';
 import type { Reply } from './reply';
-
-/** Where to connect to; {@link Endpoint.name} is what its certificate has to be for. */
-export interface Endpoint {
-  /** A host name or an address. */
-  readonly host: string;
-  readonly port: number;
-  readonly name: string;
-}
 
 /** The database that users are created in where nothing is said. */
 const AUTH_SOURCE = 'admin';
@@ -29,11 +23,6 @@ const PULSE_MS = 1_000;
 const PULSE_LIMIT_MS = 5_000;
 
 const CLOSE_LIMIT_MS = 2_000;
-
-/** The endpoint that the job config names. */
-export function configuredEndpoint({ connection }: Target): Endpoint {
-  return { host: connection.host, port: connection.port, name: connection.host };
-}
 
 /** A connection that belongs to one piece of work from its beginning to its end (safety rule 1). */
 export class Connection {
@@ -156,10 +145,6 @@ export class Connection {
     this.#closing = true;
     this.#client.close(true).catch(() => undefined);
   }
-}
-
-function abortError(signal: AbortSignal): Error {
-  return signal.reason instanceof Error ? signal.reason : new Error('interrupted');
 }
 
 function urlOf({ host, port }: Endpoint): string {

@@ -1,5 +1,6 @@
 /** Translates what the driver, the server and the network throw: by their codes, never by their words. */
 import { type ErrorCode, StillpointError } from '../../errors';
+import { isOfTls } from '../../network-errors';
 
 /** fsyncUnlock of a server that is not locked. */
 export const ILLEGAL_OPERATION = 20;
@@ -80,11 +81,6 @@ function causes(thrown: unknown): readonly object[] {
     next = (next as { readonly cause?: unknown }).cause;
   }
   return found;
-}
-
-/** Codes of OpenSSL and of Node for a handshake that failed, a certificate that is not trusted. */
-function isOfTls(code: string): boolean {
-  return /^(ERR_(TLS|SSL)|CERT_|UNABLE_TO_|SELF_SIGNED|DEPTH_ZERO)/.test(code);
 }
 
 function describe(thrown: unknown): string {

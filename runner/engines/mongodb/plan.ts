@@ -10,20 +10,17 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { type Held, JOB_DEFAULTS } from '../../../src/contract';
 import type { Plan, PlanRequest, PlanResults, PlanStep, StepContext } from '../../engine';
 import { asStillpointError, StillpointError } from '../../errors';
+import { cutsTogether, refuseProblems } from '../../plan-request';
 import { lastWriteOf } from './facts';
 import { undoOf } from './guard';
-import { cutsTogether, locks, requestProblems } from './layout';
+import { locks, requestProblems } from './layout';
 import { type HeldLock, readOperations, takeLock, undoLock, unlock } from './lock';
 import type { MongoSession } from './session';
 import { longWritesOf } from './state';
 
 /** Plans a request on a session. Throws what speaks against the request in itself. */
 export function planBackup(session: MongoSession, request: PlanRequest): Plan {
-  const [first] = requestProblems(request);
-  if (first !== undefined) {
-    const code = first.code === 'ok' ? 'internal' : first.code;
-    throw new StillpointError(code, first.message, first.hint === undefined ? {} : { hint: first.hint });
-  }
+  refuseProblems(requestProblems(request));
   return new MongoPlan(session, request);
 }
 

@@ -6,7 +6,7 @@
 import type { Plan, PlanRequest, PlanResults, PlanStep, StepContext } from '../../engine';
 import { StillpointError } from '../../errors';
 import { changedFacts } from '../../frozen';
-import { cutsTogether } from './layout';
+import { cutsTogether } from '../../plan-request';
 import { letGo } from './let-go';
 import { Pause } from './pause';
 import { dumpsOf, waitForDump, waitUntilIdle } from './persistence';
