@@ -3,6 +3,7 @@
  */
 import type { BackupId, BackupRecord, Cut, Held, Phase, RecordedVolume, VolumeSelection } from '../src/contract';
 import type { ErrorCode } from './errors';
+import type { Marks } from './snapshot-marks';
 
 /** Time, passed in so that no code reaches for it. */
 export interface Clock {
@@ -106,6 +107,8 @@ export interface SnapshotStore {
   cut(request: CutRequest, signal: AbortSignal): Promise<readonly Cut[]>;
   /** Waits until all can be restored from; the cuts come back with readyAt, restoreSize and handle filled in. */
   ready(cuts: readonly Cut[], signal: AbortSignal): Promise<readonly Cut[]>;
+  /** Writes on a snapshot what is known of it by now. Left out where snapshots carry nothing but what they were made with. */
+  mark?(cut: Cut, marks: Marks, signal: AbortSignal): Promise<void>;
   /**
    * Removes the snapshots of a backup that is none. Names what could not be removed yet. Only what carries our owner
    * labels and the given Job's UID is touched (safety rule 9).

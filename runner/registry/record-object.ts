@@ -6,6 +6,7 @@ import {
   ENGINE_NAMES,
   FINALIZER,
   LABELS,
+  labelValue,
   MANAGED_BY,
   PHASES,
   type Phase,
@@ -44,6 +45,7 @@ export function labelsOf(record: BackupRecord): Record<string, string> {
     ...identityOf(record),
     [LABELS.phase]: record.phase,
     [LABELS.trigger]: record.trigger,
+    ...(record.revision === undefined ? {} : { [LABELS.revision]: labelValue(record.revision) }),
     ...(record.held === undefined ? {} : { [LABELS.held]: `${mayHold(record)}` }),
   };
 }

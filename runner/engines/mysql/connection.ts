@@ -11,6 +11,12 @@ import { translate } from './errors';
 /** A row with every value as the server writes it, NULL as null. */
 export type Row = Readonly<Record<string, string | null>>;
 
+/** What a connection is for, where it is not for single statements. */
+export interface ConnectionUse {
+  /** For scripts of a person's own: several statements at once. */
+  readonly script?: boolean;
+}
+
 /** A connection that belongs to one piece of work from its beginning to its end (safety rule 1). */
 export class Connection {
   readonly #driver: Driver;
@@ -28,11 +34,16 @@ export class Connection {
   }
 
   /** Connects and logs in. Throws server-unreachable, authentication-failed, tls-failed, or the signal's reason. */
-  static async open(target: Target, endpoint: Endpoint, signal: AbortSignal): Promise<Connection> {
+  static async open(
+    target: Target,
+    endpoint: Endpoint,
+    signal: AbortSignal,
+    use: ConnectionUse = {},
+  ): Promise<Connection> {
     signal.throwIfAborted();
     // Loaded here: a command that talks to no MySQL never pays for the driver.
     const { default: mysql } = await import('mysql2');
-    const driver = mysql.createConnection(options(target, endpoint));
+    const driver = mysql.createConnection({ ...options(target, endpoint), multipleStatements: use.script === true });
     // An error that comes after the one that ended the attempt has nobody to tell.
     driver.on('error', () => undefined);
     const stop = (): void => driver.destroy();
@@ -139,7 +150,6 @@ function options(target: Target, { host, port, name }: Endpoint): ConnectionOpti
     connectTimeout: (connection.connectTimeoutSeconds ?? JOB_DEFAULTS.connectTimeoutSeconds) * 1000,
     enableKeepAlive: true,
     keepAliveInitialDelay: 5_000,
-    multipleStatements: false,
     // LOAD DATA LOCAL would let the server read files of the runner.
     flags: ['-LOCAL_FILES'],
   };
