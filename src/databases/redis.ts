@@ -21,7 +21,8 @@ export enum RedisMode {
   RDB = 'rdb',
   /**
    * A dump, and writes wait from the moment in which it begins until the cuts were seen: nothing is acknowledged that the copy
-   * has not. The budget has to be long enough for the server to write the whole dump.
+   * has not. The budget has to be long enough for the server to write the whole dump; Redis 6.2, which knows this mode alone, writes
+   * it twice.
    */
   RDB_PAUSED = 'rdb-paused',
 }
@@ -61,7 +62,7 @@ export interface RedisBackupProps extends DatabaseBackupProps {
 }
 
 /**
- * Backs up a Redis (7 and 8) or Valkey server on a schedule: snapshots of its volume that restore to a consistent database. Which
+ * Backs up a Redis (6.2 to 8) or Valkey server on a schedule: snapshots of its volume that restore to a consistent database. Which
  * of the two it is, the runner asks the server.
  *
  * Its main child is a CronJob, so a backup by hand is `kubectl create job --from=cronjob/<policy name> <any name>`.

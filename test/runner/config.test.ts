@@ -75,6 +75,23 @@ describe('credentials', () => {
     });
   });
 
+  it('at sentinels are read from files of their own; a password alone will do', async () => {
+    const file = join(folder, 'plain');
+    await writeFile(file, 'watched');
+    const plain = member(file, file);
+    const targetWith = (sentinel: object): ReturnType<typeof readTarget> =>
+      readTarget({ ...plain, connection: { ...plain.connection, sentinel: { masterName: 'sessions', ...sentinel } } });
+    expect(await targetWith({ passwordFile: file })).toMatchObject({ sentinel: { username: '', password: 'watched' } });
+    expect(await targetWith({ usernameFile: file, passwordFile: file })).toMatchObject({
+      sentinel: { username: 'watched', password: 'watched' },
+    });
+    expect(await targetWith({})).toMatchObject({ sentinel: { username: '', password: undefined } });
+    await expect(targetWith({ passwordFile: join(folder, 'gone') })).rejects.toMatchObject({
+      code: 'credentials-unreadable',
+      message: expect.stringContaining('password at the sentinels'),
+    });
+  });
+
   it('that are empty are refused', async () => {
     const user = join(folder, 'empty');
     await writeFile(user, '\n');

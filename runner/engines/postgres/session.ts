@@ -1,10 +1,12 @@
 /** The one session of a backup (safety rule 1). */
+
+import { configuredEndpoint } from '../../endpoint';
 import type { EngineSession, Plan, PlanRequest, ServerPath, StepContext, Target } from '../../engine';
 import { StillpointError } from '../../errors';
 import type { Finding, Log } from '../../ports';
 import { checkTableLocks } from './check-table-locks';
 import { checkSession } from './checks';
-import { Connection, configuredEndpoint, type Row } from './connection';
+import { Connection, type Row } from './connection';
 import { openDirectly } from './direct';
 import { readIdentity, readOwnIdentity, readPaths, readServer, type ServerFacts } from './facts';
 import { locateLog, mayLocateLog } from './locate-log';
