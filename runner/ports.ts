@@ -1,8 +1,18 @@
 /**
  * What the commands ask of the world, as interfaces. The commands and the executor see only these; main wires them.
  */
-import type { BackupId, BackupRecord, Cut, Held, Phase, RecordedVolume, VolumeSelection } from '../src/contract';
+import type {
+  BackupId,
+  BackupRecord,
+  Cut,
+  Held,
+  Phase,
+  PolicyConfig,
+  RecordedVolume,
+  VolumeSelection,
+} from '../src/contract';
 import type { ErrorCode } from './errors';
+import type { Marks } from './snapshot-marks';
 
 /** Time, passed in so that no code reaches for it. */
 export interface Clock {
@@ -133,6 +143,8 @@ export interface SnapshotStore {
   cut(request: CutRequest, signal: AbortSignal): Promise<readonly Cut[]>;
   /** Waits until all can be restored from; the cuts come back with readyAt, restoreSize and handle filled in. */
   ready(cuts: readonly Cut[], signal: AbortSignal): Promise<readonly Cut[]>;
+  /** Writes on a snapshot what is known of it by now. Left out where snapshots carry nothing but what they were made with. */
+  mark?(cut: Cut, marks: Marks, signal: AbortSignal): Promise<void>;
   /**
    * Removes the snapshots of a backup that is none. Names what could not be removed yet. Only what carries our owner
    * labels and the given Job's UID is touched (safety rule 9).
@@ -202,6 +214,39 @@ export interface Registry {
     name: { readonly namespace: string; readonly database: string; readonly id: BackupId },
     signal: AbortSignal,
   ): AsyncIterable<StoredRecord | undefined>;
+}
+
+/** A policy as the cluster runs it: its CronJob. */
+export interface Schedule {
+  readonly namespace: string;
+  readonly policy: string;
+  /** The database that it backs up. */
+  readonly database: string;
+  /** A cron expression. */
+  readonly expression: string;
+  readonly timeZone: string;
+  readonly suspended: boolean;
+  /** When its last backup was due. */
+  readonly lastRun?: string | undefined;
+}
+
+/** What has happened in a namespace, as Kubernetes has it for an hour. */
+export interface PastEvent {
+  readonly at: string;
+  readonly type: string;
+  readonly reason: string;
+  /** As `job/orders-db-backup-29400137`. */
+  readonly object: string;
+  readonly message: string;
+}
+
+/** The policies of a cluster, by their CronJobs. */
+export interface Schedules {
+  list(where: Pick<RecordFilter, 'namespace' | 'database'>): Promise<readonly Schedule[]>;
+  /** What a policy's Jobs are told; undefined for who may not read it. */
+  configOf(schedule: Schedule): Promise<PolicyConfig | undefined>;
+  /** The Events of a policy's backups, oldest first; none for who may not read them. */
+  events(schedule: Schedule): Promise<readonly PastEvent[]>;
 }
 
 /** What a guard is asked to do, should this runner be gone before it says that it is done. */

@@ -147,10 +147,12 @@ export abstract class DatabaseBackup extends Construct implements IDatabaseBacku
 
   /** @internal */
   public _addConfig(scope: Construct, id: string, name: string, config: JobConfig): void {
-    new k8s.KubeConfigMap(scope, id, {
-      metadata: this._metadata(name),
-      data: { [MOUNTS.configFile]: jobConfigText(config) },
-    });
+    new k8s.KubeConfigMap(scope, id, { metadata: this._metadata(name), data: this._configData(config) });
+  }
+
+  /** @internal */
+  public _configData(config: JobConfig): { [key: string]: string } {
+    return { [MOUNTS.configFile]: jobConfigText(config) };
   }
 
   /**

@@ -4,6 +4,7 @@ import { ANNOTATIONS, type BackupRecord, type Cut, groupSnapshotName, LABELS, sn
 import { orAborted } from '../abort';
 import { StillpointError } from '../errors';
 import type { CutRequest, Finding, SnapshotStore, Volume } from '../ports';
+import type { Marks } from '../snapshot-marks';
 import { checkIndividually, checkTogether } from './checking';
 import type { SnapshotContext } from './context';
 import { cutIndividually, watchSnapshots } from './cutting';
@@ -81,6 +82,11 @@ export class KubernetesSnapshots implements SnapshotStore {
 
   ready(cuts: readonly Cut[], signal: AbortSignal): Promise<readonly Cut[]> {
     return Promise.all(cuts.map((cut) => howReady(cut)(this.#context, cut, signal)));
+  }
+
+  async mark({ snapshot: name }: Cut, marks: Marks, signal: AbortSignal): Promise<void> {
+    const { client, namespace } = this.#context;
+    await client.patch(VOLUME_SNAPSHOTS, { name, namespace }, { metadata: marks }, signal);
   }
 
   discard(owner: Owner): Promise<readonly string[]> {

@@ -160,6 +160,7 @@ const POLICY = {
     integer({ minimum: 1, maximum: 3600, description: 'How long to wait for the guard before the freeze.' }),
   ),
   trigger: optional(oneOf(TRIGGERS)),
+  revision: optional(string({ description: 'What is about to be deployed: a commit or a version.' })),
   registry: object({ namespace: optional(label), directory: optional(path) }),
   clusterScope: optional(
     boolean(

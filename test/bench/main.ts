@@ -24,6 +24,7 @@ const ON_A_CLUSTER: Readonly<Record<string, () => Promise<Bench>>> = {
   cluster: () => import('./cluster'),
   cuts: () => import('./cuts'),
   freezes: () => import('./freezes'),
+  list: () => import('./list'),
 };
 
 /** They keep the snapshot controller busy for minutes: only by name. */
