@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parseConfig, readConfig, readTarget } from '../../runner/config';
-import { type MemberConfig, membersOf } from '../../src/contract';
+import { type Connection, type MemberConfig, membersOf } from '../../src/contract';
 
 let folder: string;
 beforeAll(async () => {
@@ -79,8 +79,9 @@ describe('credentials', () => {
     const file = join(folder, 'plain');
     await writeFile(file, 'watched');
     const plain = member(file, file);
+    const connection = plain.connection as Connection;
     const targetWith = (sentinel: object): ReturnType<typeof readTarget> =>
-      readTarget({ ...plain, connection: { ...plain.connection, sentinel: { masterName: 'sessions', ...sentinel } } });
+      readTarget({ ...plain, connection: { ...connection, sentinel: { masterName: 'sessions', ...sentinel } } });
     expect(await targetWith({ passwordFile: file })).toMatchObject({ sentinel: { username: '', password: 'watched' } });
     expect(await targetWith({ usernameFile: file, passwordFile: file })).toMatchObject({
       sentinel: { username: 'watched', password: 'watched' },

@@ -53,7 +53,7 @@ function* layoutProblems(request: PlanRequest): Generator<Finding> {
   const layout = chooseLayout(request);
   const names = volumes.map(({ name }) => name).join(', ');
   if (request.standstill === true && request.layout === 'backup-mode') {
-    yield problem(
+    yield requestProblem(
       'config-invalid',
       'in backup mode PostgreSQL goes on writing, and several servers are to be of one instant',
       'leave the layout out',
