@@ -3,15 +3,28 @@ import { accounts } from './accounts';
 import { catalogue } from './catalogue';
 import { orders } from './orders';
 import { ordersGroup } from './orders-group';
+import { ordersRelease } from './orders-release';
 import { ordersRestore } from './orders-restore';
 import { ordersWal } from './orders-wal';
 import { registry } from './registry';
 import { sessions } from './sessions';
 import { shop } from './shop';
+import { staging } from './staging';
 
 const app = new App();
 // What a cluster has once comes first, so that `kubectl apply -f dist/` works on a cluster that has nothing yet.
 const cluster = registry(app);
-for (const chart of [orders, ordersWal, ordersGroup, ordersRestore, accounts, catalogue, sessions, shop])
+for (const chart of [
+  orders,
+  ordersWal,
+  ordersGroup,
+  ordersRestore,
+  ordersRelease,
+  accounts,
+  catalogue,
+  sessions,
+  shop,
+  staging,
+])
   chart(app).addDependency(cluster);
 app.synth();

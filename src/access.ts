@@ -69,7 +69,12 @@ function bindingMetadata(part: AccessScope, grant: Grant): k8s.ObjectMeta {
   };
 }
 
-function ruleOf({ apiGroup, resource, verbs, names }: AccessNeed): k8s.PolicyRule {
+/**
+ * A need as a rule of a role.
+ *
+ * @internal
+ */
+export function ruleOf({ apiGroup, resource, verbs, names }: AccessNeed): k8s.PolicyRule {
   return {
     apiGroups: [apiGroup],
     resources: [resource],

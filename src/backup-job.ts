@@ -1,10 +1,9 @@
 import { k8s } from 'cdk8s-plus-28';
 import { Construct } from 'constructs';
-import { checkLabel } from './checks';
+import { checkJobName, checkLabel } from './checks';
 import { contentHash } from './content-hash';
-import { GUARDED_JOB_NAME_MAX, JOB_NAME_MAX, type PolicyConfig, withTrigger } from './contract';
+import { onOccasion } from './contract';
 import type { BackupPolicy } from './database-backup';
-import { invalid } from './invalid';
 import { GuardedJob } from './job';
 import { takeName } from './objects';
 
@@ -53,16 +52,9 @@ export class BackupJob extends Construct {
     super(scope, id);
     checkLabel(this, 'id', id);
     const { backup } = props;
-    const config: PolicyConfig = withTrigger(backup._config, props.trigger ?? BackupTrigger.MANUAL);
+    const config = onOccasion(backup._config, { trigger: props.trigger ?? BackupTrigger.MANUAL });
     this.jobName = `${backup.policyName}-${id}-${contentHash([config, backup._jobSpec('')])}`;
-    const longest = backup._guarded ? GUARDED_JOB_NAME_MAX : JOB_NAME_MAX;
-    if (this.jobName.length > longest) {
-      throw invalid(
-        this,
-        `would make a Job named "${this.jobName}" with ${this.jobName.length} characters, and a Job${backup._guarded ? ' with a guard' : ''} may have ${longest}`,
-        'give the construct a shorter id, or the policy a shorter name',
-      );
-    }
+    checkJobName(this, this.jobName, backup._guarded);
     takeName(this, 'Job', `${backup.namespaceName}/${this.jobName}`);
     // A ConfigMap of its own: the policy's may say something else when a second pod of this Job reads it.
     backup._addConfig(this, 'Config', this.jobName, config);

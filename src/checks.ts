@@ -2,7 +2,14 @@
 import type { Construct } from 'constructs';
 import type { BackupPolicyProps, DatabaseProps } from './backup-props';
 import { connectionProblem } from './connection';
-import { CRON_JOB_NAME_MAX, DNS_LABEL_PATTERN, GUARDED_CRON_JOB_NAME_MAX, JOB_DEFAULTS } from './contract';
+import {
+  CRON_JOB_NAME_MAX,
+  DNS_LABEL_PATTERN,
+  GUARDED_CRON_JOB_NAME_MAX,
+  GUARDED_JOB_NAME_MAX,
+  JOB_DEFAULTS,
+  JOB_NAME_MAX,
+} from './contract';
 import { invalid } from './invalid';
 import { DEFAULT_DEADLINE_SECONDS, type PolicyNames } from './job-config';
 
@@ -125,4 +132,19 @@ function checkTimes(construct: Construct, { budget, deadline }: BackupPolicyProp
 
 function repeated(values: readonly (string | undefined)[]): string | undefined {
   return values.find((value, index) => value !== undefined && values.indexOf(value) !== index);
+}
+
+/**
+ * Refuses a Job's name that is too long for the labels of its pods.
+ *
+ * @internal
+ */
+export function checkJobName(construct: Construct, name: string, guarded: boolean): void {
+  const longest = guarded ? GUARDED_JOB_NAME_MAX : JOB_NAME_MAX;
+  if (name.length <= longest) return;
+  throw invalid(
+    construct,
+    `would make a Job named "${name}" with ${name.length} characters, and a Job${guarded ? ' with a guard' : ''} may have ${longest}`,
+    'give the construct a shorter id, or the policy a shorter name',
+  );
 }

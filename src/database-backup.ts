@@ -157,10 +157,12 @@ export abstract class BackupPolicy extends Construct implements IDatabaseBackup 
 
   /** @internal */
   public _addConfig(scope: Construct, id: string, name: string, config: PolicyConfig): void {
-    new k8s.KubeConfigMap(scope, id, {
-      metadata: this._metadata(name),
-      data: { [MOUNTS.configFile]: jobConfigText(config) },
-    });
+    new k8s.KubeConfigMap(scope, id, { metadata: this._metadata(name), data: this._configData(config) });
+  }
+
+  /** @internal */
+  public _configData(config: PolicyConfig): { [key: string]: string } {
+    return { [MOUNTS.configFile]: jobConfigText(config) };
   }
 
   /**

@@ -11,6 +11,9 @@ export * from './databases/redis-sentinel';
 export * from './databases/volume';
 export * from './group';
 export { DatabaseMember, GroupMember } from './group-member';
+export * from './import-account';
+export * from './in-place-access';
+export * from './pre-deployment';
 export * from './registry';
 export * from './restore';
 export type { RunnerPodProps } from './runner-pod';
@@ -21,5 +24,6 @@ export type {
   WeeklyScheduleOptions,
 } from './schedule';
 export { BackupSchedule, Weekday } from './schedule';
+export * from './scheduled-clone';
 export * from './snapshot-class';
 export * from './volumes';

@@ -12,6 +12,13 @@ export interface RestoreCommandOptions extends GlobalOptions, OutputOption {
   readonly keep?: boolean;
   readonly undo?: string;
   readonly image?: string;
+  readonly inPlace?: boolean;
+  readonly yes?: boolean;
+  readonly dryRun?: boolean;
+  /** Undefined: where the database answers. */
+  readonly backupFirst?: boolean;
+  readonly oneMember?: boolean;
+  readonly despiteControllers?: boolean;
   readonly timeout: number;
 }
 
@@ -19,10 +26,14 @@ export interface PrepareCommandOptions extends GlobalOptions {
   readonly record?: string;
   readonly recordFile?: string;
   readonly volume: readonly string[];
+  readonly inPlace?: boolean;
+  readonly attach?: boolean;
   readonly result?: string;
 }
 
 export interface InspectCommandOptions {
+  readonly scripts?: string;
+  readonly passwordFile?: string;
   readonly recordFile: string;
   readonly socket: string;
   readonly timeout: number;
@@ -50,6 +61,13 @@ export function addRestoreCommands({ command, handle }: Program, handlers: Resto
     .option('--start', 'start a throw-away server on the claims and compare its position with the record')
     .option('--keep', 'leave that server running')
     .option('--undo <name>', 'remove what the restore of this name has made, and nothing else; no backup is named')
+    .option('--in-place', "put the backup in the database's own place; its present volumes are kept")
+    .option('-y, --yes', 'in place: do not ask')
+    .option('--dry-run', 'in place: say what would be done, and do nothing')
+    .option('--backup-first', 'in place: take no step without a backup of the present state')
+    .option('--no-backup-first', 'in place: take no backup of the present state; it is kept all the same')
+    .option('--one-member', 'in place: restore one member of a StatefulSet that has several')
+    .option('--despite-controllers', 'in place: go on although something else may set the replicas')
     .option('--image <image>', "the runner's image for the Job that prepares the files; as recorded unless given")
     .addOption(timeout('30m'))
     .addHelpText(
@@ -58,6 +76,8 @@ export function addRestoreCommands({ command, handle }: Program, handlers: Resto
         'stillpoint restore latest -n shop --claim orders-copy --start',
         'stillpoint restore shop/orders-db/20261121020000 --claim data=copy-data --claim log=copy-log --to-namespace staging',
         'stillpoint restore --undo orders-copy -n shop',
+        'stillpoint restore latest -n shop --in-place',
+        'stillpoint restore --in-place --undo 20261121030000 -n shop',
       ]),
     )
     .action(handle((backup: string | undefined, options: RestoreCommandOptions) => handlers.restore(backup, options)));
@@ -66,12 +86,16 @@ export function addRestoreCommands({ command, handle }: Program, handlers: Resto
     .option('--record <name>', 'the name of the record in the registry')
     .option('--record-file <file>', 'the record itself')
     .requiredOption('--volume <name=path...>', 'where each volume is mounted')
+    .option('--in-place', "the copy takes the original's place")
+    .option('--attach', "let a copy that takes the original's place back into its world")
     .option('--result <file>', 'write the outcome there as JSON')
     .action(handle((options: PrepareCommandOptions) => handlers.prepare(options)));
 
   command('inspect', 'Look at a server on restored volumes: what runs beside it', { hidden: true })
     .requiredOption('--record-file <file>', 'the record')
     .requiredOption('--socket <folder>', "the folder of the server's socket")
+    .option('--scripts <folder>', 'run these on it')
+    .option('--password-file <file>', "the administrator's password from then on")
     .option('--result <file>', 'write the outcome there as JSON')
     .addOption(timeout('15m'))
     .action(handle((options: InspectCommandOptions) => handlers.inspect(options)));

@@ -19,6 +19,7 @@ import type { ArmedGuard, EventReason, StoredRecord } from '../ports';
 import { type Preflight, preflight, refuseOnErrors } from '../preflight';
 import { cutRecord, failedRecord, freezingRecord, succeededRecord, undoneRecord } from '../record';
 import { BackupTurn } from '../slot';
+import { marksOf } from '../snapshot-marks';
 import { coverageFindings, traceServer } from '../trace';
 import type { BackupContext } from './backup-context';
 import { changed, failedInTheMiddle, freezeLeft, notReady, planMissing } from './backup-errors';
@@ -164,6 +165,7 @@ class Backup {
       pod: run.owner.pod,
       budgetMs: budgetMs(config),
       beforeFreeze: (stopped) => this.#turn.begin(stopped),
+      waitMs: (config.spec.deadlineSeconds ?? JOB_DEFAULTS.readyTimeoutSeconds) * 1000,
       clock,
       log,
       signal: AbortSignal.any([signal, ...lost, ...(guard === undefined ? [] : [guard.lost])]),
@@ -236,8 +238,26 @@ class Backup {
     using limit = timeLimit(clock, seconds * 1000, () => notReady(record, seconds));
     log.info({ step: 'ready' }, 'step begins');
     const cuts = await store.ready(record.cuts, AbortSignal.any([limit.signal, signal]));
+    await this.#markStep(cuts);
     await this.#update(succeededRecord(record, cuts, clock.now()));
     log.info({ step: 'ready', id: record.id, freezeWindowMs: record.freezeWindowMs }, 'backup succeeded');
+  }
+
+  /** Snapshots tell what they are, for the day when the registry is gone: a backup does not fail for want of it. */
+  async #markStep(cuts: BackupRecord['cuts']): Promise<void> {
+    const { store, signal, log } = this.#context;
+    const { record } = this.#stored;
+    await Promise.all(
+      cuts.map(async (cut) => {
+        await store.mark?.(cut, marksOf(record, cut), signal).catch((thrown: unknown) => {
+          const { code, message } = asStillpointError(thrown);
+          log.warn(
+            { code, snapshot: cut.snapshot },
+            `snapshot ${cut.snapshot} does not say where the log stood: ${message}`,
+          );
+        });
+      }),
+    );
   }
 
   /**

@@ -20,6 +20,8 @@ export interface PrepareOptions {
   readonly record: RecordSource;
   /** `name=/path` for each volume of the backup: where it is mounted now. */
   readonly volumes: readonly string[];
+  /** In a restore in place: the copy takes the original's place, or, later, is let back into its world. */
+  readonly how?: 'in-place' | 'attach' | undefined;
   /** Where the outcome is written as JSON, for whoever watches the pod. */
   readonly resultFile?: string | undefined;
 }
@@ -32,7 +34,12 @@ export async function prepare(context: PrepareContext, options: PrepareOptions):
     const record = recordOfVolumes(whole, options.volumes);
     const volumes = mountedVolumes(record, options.volumes);
     const engine = await context.engineOf(record);
-    return await engine.restore.prepare(volumes, record, context.log);
+    if (options.how !== 'attach') {
+      return await engine.restore.prepare(volumes, record, context.log, { inPlace: options.how === 'in-place' });
+    }
+    // Preparing once more finds the work done, and says where the files are.
+    if (engine.restore.attach === undefined) return await engine.restore.prepare(volumes, record, context.log);
+    return await engine.restore.attach(volumes, record, context.log);
   });
 }
 

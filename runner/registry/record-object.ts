@@ -5,6 +5,7 @@ import {
   COMPONENTS,
   FINALIZER,
   LABELS,
+  labelValue,
   MANAGED_BY,
   PHASES,
   type Phase,
@@ -44,6 +45,7 @@ export function labelsOf(record: BackupRecord): Record<string, string> {
     ...identityOf(record),
     [LABELS.phase]: record.phase,
     [LABELS.trigger]: record.trigger,
+    ...(record.revision === undefined ? {} : { [LABELS.revision]: labelValue(record.revision) }),
     ...(record.held === undefined ? {} : { [LABELS.held]: `${mayHold(record)}` }),
   };
 }
@@ -89,18 +91,26 @@ function writtenIn({ metadata, data }: ConfigMap): BackupRecord {
   const path = [metadata.namespace, metadata.name].filter((part) => part !== undefined).join('/');
   const text = data?.[KEY];
   if (text === undefined) throw unreadable(path, `has no key ${KEY}`, NEWER);
-  let document: unknown;
-  try {
-    document = parse(text);
-  } catch (thrown) {
-    throw unreadable(path, `is no YAML: ${(thrown as Error).message.split('\n')[0]}`, NEWER);
-  }
+  const document = parsed(path, text);
   const [problem] = validate(RECORD, document);
   if (problem !== undefined) throw unreadable(path, `does not fit: ${problem.path} ${problem.message}`, NEWER);
   const record = document as BackupRecord;
   const other = disagreement(metadata, record);
   if (other !== undefined) throw unreadable(path, other, FOREIGN);
   return record;
+}
+
+/** Where in the text it is wrong is only worked out when it is: that takes as long as reading it. */
+function parsed(path: string, text: string): unknown {
+  try {
+    return parse(text, { prettyErrors: false });
+  } catch {
+    try {
+      return parse(text);
+    } catch (thrown) {
+      throw unreadable(path, `is no YAML: ${(thrown as Error).message.split('\n')[0]}`, NEWER);
+    }
+  }
 }
 
 /**

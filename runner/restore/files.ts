@@ -1,5 +1,5 @@
 /** Small files among restored ones: read where they are, written durably as their owner. */
-import { chown, open, readFile, rename, stat } from 'node:fs/promises';
+import { chown, open, readFile, rename, rm, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 
 /** Whom the files of a server belong to. */
@@ -37,6 +37,32 @@ export async function writeDurably(path: string, content: string, { uid, gid }: 
   if (process.getuid?.() !== uid) await chown(partial, uid, gid);
   await rename(partial, path);
   await syncFolder(dirname(path));
+}
+
+/**
+ * Keeps a file as it is beside itself, once for a backup: what is kept already is older than what is there. An empty one
+ * stands for none.
+ */
+export async function keepOriginal(path: string, backup: string, owner: Owner): Promise<void> {
+  const kept = keptPath(path, backup);
+  if (!(await exists(kept))) await writeDurably(kept, await readIfThere(path), owner);
+}
+
+/** Puts back what was kept. Answers whether there was anything. */
+export async function putBackOriginal(path: string, backup: string, owner: Owner): Promise<boolean> {
+  const kept = keptPath(path, backup);
+  if (!(await exists(kept))) return false;
+  const content = await readFile(kept, 'utf8');
+  if (content === '') await rm(path, { force: true });
+  else await writeDurably(path, content, owner);
+  await rm(kept);
+  await syncFolder(dirname(path));
+  return true;
+}
+
+/** Named for the backup: a copy that is backed up and restored again may hold what an earlier restore has kept. */
+function keptPath(path: string, backup: string): string {
+  return `${path}.stillpoint-${backup}`;
 }
 
 async function syncFolder(path: string): Promise<void> {

@@ -44,6 +44,8 @@ export interface RestorePlan {
   readonly volumes: readonly PlannedVolume[];
   /** The runner's image, which prepares the volumes; undefined where no image is needed. */
   readonly image?: string | undefined;
+  /** Whether the copy is to take the original's place. */
+  readonly inPlace?: boolean | undefined;
 }
 
 /** Labels all that a restore makes, whichever of its servers it is for: one command finds and removes it. */

@@ -2,12 +2,12 @@
 import { MOUNTS } from '../../src/contract';
 import { timeLimit } from '../abort';
 import type { BackupCommandOptions } from '../cli/backup';
-import { formatFindings, unpackFindings } from '../commands/doctor';
 import { recordedError, StillpointError } from '../errors';
 import { findRecord } from '../find-record';
+import type { KubeClient } from '../kube/client';
 import { endOfJob, failureOfJob, type StartedJob, startJob } from '../kube/jobs';
-import type { Registry } from '../ports';
-import { failOnErrors } from '../preflight';
+import { unpackFindings } from '../output/findings';
+import type { Finding, Registry } from '../ports';
 import { readOutcome, TERMINATION_LOG } from '../restore/outcome';
 import { connect, kubernetesRegistry } from './kubernetes';
 import { theNamespace } from './namespace';
@@ -15,6 +15,19 @@ import type { World } from './world';
 
 /** Starts a backup of a policy; with --wait, until its Job has ended, with all its attempts. */
 export async function backupByJob(policy: string, options: BackupCommandOptions, world: World): Promise<string> {
+  if (options.wait === true) return `backup ${await finishedByJob(policy, options, world)} succeeded\n`;
+  const client = await connect(options, world);
+  const job = await startJob(client, { namespace: theNamespace(options, client), name: policy }, world.clock);
+  const name = backupOf(job);
+  return `job ${job.namespace}/${job.name} started: backup ${name}\nstillpoint wait ${name}\n`;
+}
+
+/** The name of a backup that a policy has just taken, with all attempts of its Job. */
+export async function finishedByJob(
+  policy: string,
+  options: Omit<BackupCommandOptions, 'output'>,
+  world: World,
+): Promise<string> {
   const { clock, signal, log } = world;
   using limit = timeLimit(
     clock,
@@ -27,9 +40,6 @@ export async function backupByJob(policy: string, options: BackupCommandOptions,
   const client = await connect(options, world);
   const job = await startJob(client, { namespace: theNamespace(options, client), name: policy }, clock);
   const name = backupOf(job);
-  if (options.wait !== true) {
-    return `job ${job.namespace}/${job.name} started: backup ${name}\nstillpoint wait ${name}\n`;
-  }
   log.info({ job: job.name }, `backup ${name} started`);
   const failure = await failureOfJob({ client, clock, signal: AbortSignal.any([signal, limit.signal]) }, job).catch(
     (thrown: unknown) => {
@@ -54,7 +64,7 @@ function stoppedWaiting(job: StartedJob): StillpointError {
 async function outcomeOf(registry: Registry, job: StartedJob, failure: string | undefined): Promise<string> {
   const name = backupOf(job);
   const found = await findRecord(registry, name, { namespace: job.namespace }).catch(() => undefined);
-  if (failure === undefined && found?.record.phase === 'succeeded') return `backup ${name} succeeded\n`;
+  if (failure === undefined && found?.record.phase === 'succeeded') return name;
   const { error, phase } = found?.record ?? {};
   if (error !== undefined) throw recordedError(error, `backup ${name} failed`);
   const reason = failure ?? `it is ${phase ?? 'not on record'}`;
@@ -63,47 +73,37 @@ async function outcomeOf(registry: Registry, job: StartedJob, failure: string | 
   });
 }
 
-/** Runs the checks of a policy in its own pod. */
-export const doctorByJob = findingsByJob('doctor', (policy) => `the checks of policy ${policy}`);
-
-/** Undoes what is held of the database of a policy, in the policy's own pod. */
-export const healByJob = findingsByJob('heal', (policy) => `healing the database of policy ${policy}`);
-
-type ByJob = (
-  policy: string,
-  options: BackupCommandOptions,
-  world: World,
-  print: (text: string) => void,
-) => Promise<void>;
-
-/** A command that answers with findings, run in a policy's own pod: where its network, account and credentials are. */
-function findingsByJob(command: string, what: (policy: string) => string): ByJob {
-  return (policy, options, world, print) => runFindings({ command, what: what(policy), policy }, options, world, print);
+/** A command that answers with findings, to be run for a policy. */
+export interface FindingsRequest {
+  readonly policy: string;
+  readonly namespace: string;
+  readonly command: 'doctor' | 'heal';
+  /** More of its arguments. */
+  readonly flags?: readonly string[] | undefined;
+  /** Whether it freezes something. */
+  readonly freezes?: boolean | undefined;
+  readonly timeoutMs: number;
 }
 
-async function runFindings(
-  { command, what, policy }: { readonly command: string; readonly what: string; readonly policy: string },
-  options: BackupCommandOptions,
-  world: World,
-  print: (text: string) => void,
-): Promise<void> {
-  const { clock, signal } = world;
+/** Runs it in a pod of the policy's own: where its network, account and credentials are. */
+export async function findingsByJob(
+  client: KubeClient,
+  request: FindingsRequest,
+  { clock, signal }: World,
+): Promise<readonly Finding[]> {
+  const { policy: name, namespace, command, flags = [], freezes, timeoutMs } = request;
   using limit = timeLimit(
     clock,
-    options.timeout,
-    () => new StillpointError('wait-timeout', `${what} was not done in time`),
+    timeoutMs,
+    () => new StillpointError('wait-timeout', `${command} of policy ${namespace}/${name} was not done in time`),
   );
-  const client = await connect(options, world);
-  const args = [command, ...CONFIG_AND_RESULT];
-  const request = { namespace: theNamespace(options, client), name: policy, args };
-  const job = await startJob(client, request, clock);
+  const args = [command, ...CONFIG_AND_RESULT, ...flags];
+  const job = await startJob(client, { namespace, name, args, mayNeedGuard: freezes }, clock);
   const waiting = { client, clock, signal: AbortSignal.any([signal, limit.signal]) };
   const { exitCode, message } = await endOfJob(waiting, job);
-  const findings = unpackFindings(
+  return unpackFindings(
     readOutcome<string>(message, `${command} in job ${job.name} (exit code ${exitCode})`, 'internal'),
   );
-  print(formatFindings(findings, options.output));
-  failOnErrors(findings);
 }
 
 /** What comes of it travels in the termination message: the log of a pod that has ended may be gone before it is read. */

@@ -1,4 +1,4 @@
-import { GROUP_CONFIG, JOB_CONFIG, type JsonSchema, RECORD } from '../../src/contract';
+import { EXPORTED_BACKUP, GROUP_CONFIG, JOB_CONFIG, type JsonSchema, RECORD } from '../../src/contract';
 
 /** The formats as JSON Schemas: what the constructs write, the runner reads, and people may check theirs by. */
 export function formats(): ReadonlyMap<string, string> {
@@ -6,6 +6,10 @@ export function formats(): ReadonlyMap<string, string> {
     ['backup-config.schema.json', schemaFile('BackupConfig: the instruction of a backup', JOB_CONFIG.json)],
     ['backup-group-config.schema.json', schemaFile('BackupGroupConfig: that of a group', GROUP_CONFIG.json)],
     ['backup.schema.json', schemaFile('Backup: the record of one', RECORD.json)],
+    [
+      'exported-backup.schema.json',
+      schemaFile('ExportedBackup: one on its way to another cluster', EXPORTED_BACKUP.json),
+    ],
   ]);
 }
 

@@ -5,12 +5,17 @@ import {
   type AccessNeed,
   ANNOTATIONS,
   backupAccess,
+  cloneAccess,
   DEFAULT_SLOTS,
   FINALIZER,
+  importAccess,
+  inPlaceAccess,
   LABELS,
   prepareAccess,
   prunerAccess,
 } from '../../src/contract';
+
+import { commandsPage } from './commands';
 
 const GENERATED = '<!-- made by `npm run docs` from the source; do not edit -->';
 
@@ -18,6 +23,7 @@ const GENERATED = '<!-- made by `npm run docs` from the source; do not edit -->'
 export function reference(): ReadonlyMap<string, string> {
   return new Map([
     ['access.md', accessPage()],
+    ['commands.md', page('Commands', commandsPage())],
     ['errors.md', errorsPage()],
     ['labels.md', labelsPage()],
   ]);
@@ -63,19 +69,28 @@ function accessPage(): string {
     accessTable(prunerAccess()),
     '## The Job that prepares restored claims',
     accessTable(prepareAccess('‹namespace›.‹database›.‹id›')),
+    '## People who restore in place',
+    '`InPlaceAccess` gives these rights to a group of people; no Job has them. PersistentVolumes have no namespace: who may change them can give any volume of the cluster to another claim.',
+    accessTable(inPlaceAccess(), 'can be left out'),
+    '## An account for imports',
+    'As `ImportAccount` makes it, in the namespace that is imported into. The right to make contents is cluster-wide, as that of `directCut` is, and held by the same admission policy.',
+    accessTable(importAccess()),
+    '## The account of clones on a schedule',
+    'As `ScheduledClone` makes it, in the namespace of the clones: give them one of their own, since this account may read its Secrets, whose names it knows. The right on contents is given only where the backups are of another namespace.',
+    accessTable(cloneAccess({ workload: true, elsewhere: true })),
   ]);
 }
 
 const PLACES = { database: "the database's namespace", registry: 'the registry', cluster: 'the cluster' } as const;
 
-function accessTable(needs: readonly AccessNeed[]): string {
+function accessTable(needs: readonly AccessNeed[], without = 'can be left out: `clusterAccess: false`'): string {
   return table(
     ['where', 'what', 'verbs', 'why'],
     needs.map(({ scope, apiGroup, resource, verbs, names, why, optional }) => [
       PLACES[scope],
       `\`${resource}\`${apiGroup === '' ? '' : ` (\`${apiGroup}\`)`}${names === undefined ? '' : `: only ${names.map((name) => `\`${name}\``).join(', ')}`}`,
       verbs.join(', '),
-      `${why}${optional === true ? ' (can be left out: `clusterAccess: false`)' : ''}`,
+      `${why}${optional === true ? ` (${without})` : ''}`,
     ]),
   );
 }

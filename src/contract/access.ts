@@ -162,8 +162,8 @@ function databaseAccess(request: AccessRequest): AccessNeed[] {
     inNamespace(
       SNAPSHOT_GROUP,
       'volumesnapshots',
-      ['create', 'delete', 'get', 'list', 'watch'],
-      'ask for the snapshots, see every cut, remove those of a backup that failed',
+      ['create', 'delete', 'get', 'list', 'patch', 'watch'],
+      'ask for the snapshots, see every cut, write on them where the log stood, remove those of a backup that failed',
     ),
     ...(request.groupClasses.length === 0
       ? []

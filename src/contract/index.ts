@@ -3,9 +3,11 @@
 export * from './access';
 export * from './access-of-others';
 export * from './engines';
+export * from './exported';
 export * from './job-config';
 export * from './labels';
 export * from './names';
+export * from './next-run';
 export * from './record';
 export type { Infer, JsonSchema, Schema } from './schema';
 export * from './validate';

@@ -160,6 +160,7 @@ const POLICY = {
     integer({ minimum: 1, maximum: 3600, description: 'How long to wait for the guard before the freeze.' }),
   ),
   trigger: optional(oneOf(TRIGGERS)),
+  revision: optional(string({ description: 'What is about to be deployed: a commit or a version.' })),
   registry: object({ namespace: optional(label), directory: optional(path) }),
   clusterScope: optional(
     boolean(
@@ -212,8 +213,11 @@ export function membersOf({ spec }: PolicyConfig): readonly { readonly name: str
   return spec.members.map(({ name: member, ...config }) => ({ name: member, config }));
 }
 
-/** The same policy, asked for for another reason. */
-export function withTrigger(config: PolicyConfig, trigger: Trigger): PolicyConfig {
-  if (config.kind === GROUP_CONFIG_KIND) return { ...config, spec: { ...config.spec, trigger } };
-  return { ...config, spec: { ...config.spec, trigger } };
+/** Why one backup is taken: outside the schedule of its policy. */
+export type Occasion = Pick<JobConfig['spec'], 'trigger' | 'revision'>;
+
+/** The same policy, for a backup of another occasion. */
+export function onOccasion(config: PolicyConfig, occasion: Occasion): PolicyConfig {
+  if (config.kind === GROUP_CONFIG_KIND) return { ...config, spec: { ...config.spec, ...occasion } };
+  return { ...config, spec: { ...config.spec, ...occasion } };
 }

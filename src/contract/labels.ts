@@ -31,6 +31,22 @@ export const LABELS = {
   held: `${DOMAIN}/held`,
   /** The name that one restore gave to all that it made: one command finds and removes it. */
   restore: `${DOMAIN}/restore`,
+  /** The id of one restore in place, on its journal and on the claims that keep what is not in use: the way back goes by it. */
+  inPlace: `${DOMAIN}/in-place`,
+  /** The id of the backup that a snapshot was cut for together with others: of several databases and volumes, one batch. */
+  batch: `${DOMAIN}/batch-id`,
+  /** The policy that takes such batches: all snapshots of one database or group of databases, whenever they were cut. */
+  group: `${DOMAIN}/snapshot-group`,
+  /** The version of the server, on snapshots, as far as a label can hold it: which ones an older server could be started on. */
+  serverVersion: `${DOMAIN}/server-version`,
+  /** What a snapshot is without any log of its database: one of {@link SNAPSHOT_TYPES}. */
+  type: `${DOMAIN}/backup-type`,
+  /** What was about to be deployed when the backup was taken: a commit or a version, on Jobs, records and snapshots. */
+  revision: `${DOMAIN}/revision`,
+  /** The name of a clone, on all that was made for it besides its volumes: one command finds and removes it. */
+  clone: `${DOMAIN}/clone`,
+  /** The name under which clones replace each other, on a schedule: the newest is the one that is used. */
+  cloneSeries: `${DOMAIN}/clone-series`,
 } as const;
 
 export const ANNOTATIONS = {
@@ -42,15 +58,26 @@ export const ANNOTATIONS = {
   serverVersion: `${DOMAIN}/server-version`,
   /** The log position at the cut, on snapshots, for the same reason. */
   position: `${DOMAIN}/position`,
+  /** The file of the binary log at the cut, by itself, as a replica is set up with it. */
+  binlogFile: `${DOMAIN}/binlog-file`,
+  /** The offset in that file. */
+  binlogPosition: `${DOMAIN}/binlog-position`,
   /**
    * When the removal of a content was last asked for. The CSI sidecar looks at a content again only when something on it
    * has changed: one whose deletion got stuck is moved on by it.
    */
   removalAsked: `${DOMAIN}/removal-asked`,
+  /** When the binding of a claim was last waited for: the volume controller looks at a claim again when something on it has changed. */
+  bindingAsked: `${DOMAIN}/binding-asked`,
   /** What a runner asks of its guard, on the Lease where they meet: which backup, what is held where, for how long. */
   guardOrder: `${DOMAIN}/guard-order`,
   /** What the guard answers to that order, on the same Lease: that it is armed, or what it did. */
   guardAnswer: `${DOMAIN}/guard-answer`,
+  /**
+   * Where an imported snapshot comes from, on it and its content: what the storage holds belongs to somebody else, and a
+   * person who cleans up by hand has to see that.
+   */
+  importedFrom: `${DOMAIN}/imported-from`,
   /** How the snapshot was taken (the plan's layout): says whether a bare claim of it is enough to start from. */
   layout: `${DOMAIN}/layout`,
 } as const;
@@ -66,6 +93,27 @@ export const COMPONENTS = {
   record: 'record',
   snapshot: 'snapshot',
   restore: 'restore',
+  inPlace: 'in-place',
+  clone: 'clone',
   backup: 'backup',
   pruner: 'pruner',
 } as const;
+
+/** The values of {@link LABELS.type}. */
+export const SNAPSHOT_TYPES = {
+  /** Something of the database was held still while it was cut, or its log was kept from before until after. */
+  application: 'application-consistent',
+  /** Nothing was held: its volumes were cut at one instant, and the server recovers as after a crash. */
+  crash: 'crash-consistent',
+} as const;
+
+/** The longest value of a label. */
+const LABEL_VALUE_MAX = 63;
+
+/** A text as far as a label's value can hold it: letters, digits, `-`, `_` and `.`, with a letter or digit at both ends. */
+export function labelValue(text: string): string {
+  return text
+    .replace(/[^A-Za-z0-9_.-]+/g, '-')
+    .slice(0, LABEL_VALUE_MAX)
+    .replace(/^[^A-Za-z0-9]+|[^A-Za-z0-9]+$/g, '');
+}

@@ -69,7 +69,11 @@ function databaseRules(database: string): k8s.PolicyRule[] {
     { apiGroups: ['apps'], resources: ['replicasets'], verbs: ['get'] },
     { apiGroups: ['apps'], resources: ['deployments'], verbs: ['get'] },
     { apiGroups: ['batch'], resources: ['jobs'], verbs: ['get'] },
-    { apiGroups: [SNAPSHOTS], resources: ['volumesnapshots'], verbs: ['create', 'delete', 'get', 'list', 'watch'] },
+    {
+      apiGroups: [SNAPSHOTS],
+      resources: ['volumesnapshots'],
+      verbs: ['create', 'delete', 'get', 'list', 'patch', 'watch'],
+    },
     { apiGroups: ['coordination.k8s.io'], resources: ['leases'], verbs: ['create'] },
     {
       apiGroups: ['coordination.k8s.io'],

@@ -39,8 +39,8 @@ describe('the account that takes backups', () => {
       'get apps/deployments',
       // Its own Job: the id of the backup comes from it. Jobs of a schedule have names that are not known beforehand.
       'get batch/jobs',
-      // The snapshots; RBAC cannot tell ours from others by name.
-      'create,delete,get,list,watch snapshot.storage.k8s.io/volumesnapshots',
+      // The snapshots, and what is written on them after the cut; RBAC cannot tell ours from others by name.
+      'create,delete,get,list,patch,watch snapshot.storage.k8s.io/volumesnapshots',
       // The Lease that keeps two backups apart: created under any name, used under one.
       'create coordination.k8s.io/leases',
       'get,update coordination.k8s.io/leases [stillpoint-orders-db]',

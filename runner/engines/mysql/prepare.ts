@@ -5,7 +5,7 @@ import type { BackupRecord } from '../../../src/contract';
 import type { MountedVolume, PreparedFiles } from '../../engine';
 import { StillpointError } from '../../errors';
 import type { Log } from '../../ports';
-import { readIfThere, writeDurably } from '../../restore/files';
+import { keepOriginal, readIfThere, writeDurably } from '../../restore/files';
 import { AUTO_CNF, checkIdentity, type DataDirectory, findDataDirectory } from './data-directory';
 import { detachedSettings, PERSISTED, REPLICATION_FILES } from './detach';
 import { recordedDialect } from './recorded';
@@ -68,6 +68,7 @@ async function detach(data: DataDirectory, record: BackupRecord): Promise<readon
     return ['this server keeps no settings with its data: start a copy with --event-scheduler=OFF --skip-slave-start'];
   }
   const file = join(data.path, PERSISTED);
+  await keepOriginal(file, record.id, data);
   await writeDurably(file, detachedSettings(await readIfThere(file)), data);
   return [`detached: no replication, no events (${PERSISTED})`];
 }

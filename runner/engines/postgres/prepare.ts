@@ -5,7 +5,7 @@ import type { BackupRecord } from '../../../src/contract';
 import type { MountedVolume, PreparedFiles } from '../../engine';
 import { StillpointError } from '../../errors';
 import type { Log } from '../../ports';
-import { exists, readIfThere, writeDurably } from '../../restore/files';
+import { exists, keepOriginal, readIfThere, writeDurably } from '../../restore/files';
 import { type DataDirectory, failed, findDataDirectory } from './data-directory';
 import { detachedConfiguration, undetachedArguments } from './detach';
 import { mendLinks, movedTablespaceMap } from './links';
@@ -14,6 +14,9 @@ import { mendLinks, movedTablespaceMap } from './links';
 const MARKER = 'stillpoint.prepared';
 /** What the throw-away server of {@link serverCommand} reads instead of the original's files. */
 export const SERVER_FILES = { config: 'stillpoint.conf', hba: 'stillpoint.hba.conf' } as const;
+
+/** What ALTER SYSTEM writes: the server reads it after all other files. */
+export const AUTO_CONF = 'postgresql.auto.conf';
 
 /** The server that wrote these is not this one; a signal file would make a standby of it. */
 const NOT_OURS = ['postmaster.pid', 'postmaster.opts', 'standby.signal', 'recovery.signal'];
@@ -26,9 +29,10 @@ export async function prepare(
   volumes: readonly MountedVolume[],
   record: BackupRecord,
   log: Log,
+  { inPlace = false }: { readonly inPlace?: boolean } = {},
 ): Promise<PreparedFiles> {
   try {
-    return await prepareFiles(volumes, record, log);
+    return await prepareFiles(volumes, record, log, inPlace);
   } catch (thrown) {
     if (thrown instanceof StillpointError) throw thrown;
     const { code, path, message } = thrown as NodeJS.ErrnoException;
@@ -39,7 +43,12 @@ export async function prepare(
   }
 }
 
-async function prepareFiles(volumes: readonly MountedVolume[], record: BackupRecord, log: Log): Promise<PreparedFiles> {
+async function prepareFiles(
+  volumes: readonly MountedVolume[],
+  record: BackupRecord,
+  log: Log,
+  inPlace: boolean,
+): Promise<PreparedFiles> {
   const data = await findDataDirectory(volumes, record);
   const { path, uid, gid } = data;
   const marker = join(path, MARKER);
@@ -49,7 +58,7 @@ async function prepareFiles(volumes: readonly MountedVolume[], record: BackupRec
   const done = [
     ...(await removeForeign(data, record)),
     ...(await mendLinks(path, volumes, record)),
-    ...(await writeRecovery(data, volumes, record)),
+    ...(await writeRecovery(data, volumes, record, inPlace)),
     ...(await dropSlots(data)),
     ...(await detach(data, record)),
   ];
@@ -75,12 +84,14 @@ async function removeForeign({ path }: DataDirectory, record: BackupRecord): Pro
 /**
  * With a label the server recovers from the start of the backup and refuses to end before its stop. recovery.signal
  * makes that an archive recovery: the copy gets a timeline of its own. So does that of a standby, which would otherwise
- * go on writing the timeline of its primary.
+ * go on writing the timeline of its primary, and one that takes the original's place: on the original's timeline it would
+ * archive other segments under the names of those that are in the archive.
  */
 async function writeRecovery(
   data: DataDirectory,
   volumes: readonly MountedVolume[],
   record: BackupRecord,
+  inPlace: boolean,
 ): Promise<readonly string[]> {
   const { backup_label, tablespace_map } = record.artifacts ?? {};
   const done: string[] = [];
@@ -95,7 +106,7 @@ async function writeRecovery(
     await writeAs(data, 'backup_label', backup_label);
     done.push('wrote backup_label: recovery begins at the start of the backup');
   }
-  if (backup_label !== undefined || record.serverIdentity?.role === 'standby') {
+  if (backup_label !== undefined || record.serverIdentity?.role === 'standby' || inPlace) {
     await writeAs(data, 'recovery.signal', '');
     done.push('wrote recovery.signal: the copy gets a timeline of its own');
   }
@@ -112,9 +123,10 @@ async function dropSlots({ path }: DataDirectory): Promise<readonly string[]> {
 
 async function detach(data: DataDirectory, record: BackupRecord): Promise<readonly string[]> {
   const { path, major } = data;
-  const existing = await readIfThere(join(path, 'postgresql.auto.conf'));
+  await keepOriginal(join(path, AUTO_CONF), record.id, data);
+  const existing = await readIfThere(join(path, AUTO_CONF));
   const libraries = record.settings?.shared_preload_libraries;
-  await writeAs(data, 'postgresql.auto.conf', detachedConfiguration(existing, major, libraries));
+  await writeAs(data, AUTO_CONF, detachedConfiguration(existing, major, libraries));
   await writeAs(data, SERVER_FILES.config, '# Read by the server of stillpoint restore --start alone.\n');
   await writeAs(data, SERVER_FILES.hba, HBA);
   const done = ['detached: no replication, archiving, subscriptions or preloaded jobs (postgresql.auto.conf)'];

@@ -5,7 +5,7 @@ import type { BackupRecord } from '../../../src/contract';
 import type { MountedVolume, PreparedFiles } from '../../engine';
 import { StillpointError } from '../../errors';
 import type { Log } from '../../ports';
-import { exists, type Owner, readIfThere, writeDurably } from '../../restore/files';
+import { exists, keepOriginal, type Owner, readIfThere, writeDurably } from '../../restore/files';
 import { movedPaths } from '../../restore/moved-paths';
 import { type DataDirectory, findDataDirectory, startFile } from './data-directory';
 import { detachedConfiguration, LEFT_OVER, manifestOf, nodesOfOne } from './detach';
@@ -79,17 +79,22 @@ async function detachConfiguration(
   volumes: readonly MountedVolume[],
   record: BackupRecord,
 ): Promise<readonly string[]> {
-  const file = record.settings?.config_file ?? '';
-  const volume = volumes.find(({ role }) => role === 'data');
-  if (file === '' || volume === undefined) return [];
   const done: string[] = [];
-  for (const path of movedPaths(file, volume, record)) {
+  for (const path of configurationFiles(volumes, record)) {
     const detached = detachedConfiguration(await readIfThere(path));
     if (detached === undefined) continue;
+    await keepOriginal(path, record.id, data);
     await writeDurably(path, detached, data);
     done.push(`detached: ${basename(path)} makes the copy neither a replica nor a node of a cluster`);
   }
   return done;
+}
+
+/** Where the server's configuration file may lie among the data. */
+export function configurationFiles(volumes: readonly MountedVolume[], record: BackupRecord): readonly string[] {
+  const file = record.settings?.config_file ?? '';
+  const volume = volumes.find(({ role }) => role === 'data');
+  return file === '' || volume === undefined ? [] : movedPaths(file, volume, record);
 }
 
 /**

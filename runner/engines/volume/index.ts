@@ -8,5 +8,5 @@ export const engine: Engine = {
   capabilities: { freezeOutlivesSession: false, needsOffline: false, hasServer: false },
   defaultPort: 0,
   open: async () => openSession(),
-  restore: { prepare, server: serverCommand, inspect },
+  restore: { withoutRecord: true, prepare, server: serverCommand, inspect },
 };

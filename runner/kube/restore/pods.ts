@@ -2,7 +2,7 @@
 import { restoreNames } from '../../../src/contract';
 import type { PreparedFiles, ServerCommand } from '../../engine';
 import type { RestorePlan } from '../../restore/plan';
-import { SOCKET_DIRECTORY } from '../../restore/site';
+import { type Opening, SOCKET_DIRECTORY } from '../../restore/site';
 import type { Container, Job, Pod, PodSpec, PodVolume, VolumeMount, Workload } from '../objects';
 import { RECORD_KEY } from './journal';
 import { ownLabels } from './labels';
@@ -16,27 +16,40 @@ export const INSPECT_CONTAINER = 'inspect';
 
 const RECORD_FOLDER = '/etc/stillpoint/restore';
 const RECORD_FILE = `${RECORD_FOLDER}/${RECORD_KEY}`;
+const SCRIPTS_FOLDER = '/etc/stillpoint/scripts';
+const LOGIN_FOLDER = '/etc/stillpoint/login';
+/** The key of the password in the Secret of a clone. */
+export const PASSWORD_KEY = 'password';
 const TERMINATION_LOG = '/dev/termination-log';
 const RUNNER_RESOURCES = { requests: { cpu: '50m', memory: '64Mi' }, limits: { memory: '256Mi' } };
 
 /** The Job that prepares the files: it needs the volumes and the record, and nothing of the API. */
 export function prepareJob(plan: RestorePlan): Omit<Job, 'apiVersion' | 'kind'> {
+  return jobOf(plan, restoreNames(plan.name).prepare, plan.inPlace === true ? ['--in-place'] : []);
+}
+
+/** The Job that lets the files of a copy back into the original's world. */
+export function attachJob(plan: RestorePlan): Omit<Job, 'apiVersion' | 'kind'> {
+  return jobOf(plan, restoreNames(plan.name).attach, ['--attach']);
+}
+
+function jobOf(plan: RestorePlan, name: string, more: readonly string[]): Omit<Job, 'apiVersion' | 'kind'> {
   const labels = ownLabels(plan);
   return {
-    metadata: { name: restoreNames(plan.name).prepare, namespace: plan.namespace, labels },
+    metadata: { name, namespace: plan.namespace, labels },
     spec: {
       // A failure is told at once, with its reason; only a pod that the cluster itself has taken away is replaced.
       backoffLimit: 0,
       podFailurePolicy: {
         rules: [{ action: 'Ignore', onPodConditions: [{ type: 'DisruptionTarget', status: 'True' }] }],
       },
-      template: { metadata: { labels }, spec: preparePod(plan) },
+      template: { metadata: { labels }, spec: preparePod(plan, more) },
     },
   };
 }
 
-/** The pod of that Job. */
-export function preparePod(plan: RestorePlan): PodSpec {
+/** The pod of such a Job. */
+export function preparePod(plan: RestorePlan, more: readonly string[] = []): PodSpec {
   const owner = recordedOwner(plan);
   return {
     ...podBasics(plan),
@@ -51,6 +64,7 @@ export function preparePod(plan: RestorePlan): PodSpec {
       {
         ...runnerContainer(plan, PREPARE_CONTAINER, [
           'prepare',
+          ...more,
           ...['--record-file', RECORD_FILE],
           ...plan.volumes.flatMap(({ name, mountPath }) => ['--volume', `${name}=${mountPath}`]),
           ...['--result', TERMINATION_LOG],
@@ -70,7 +84,7 @@ export function serverPod(
   plan: RestorePlan,
   prepared: PreparedFiles,
   server: ServerCommand,
-  inspectSeconds: number,
+  about: Opening & { readonly inspectSeconds: number },
 ): Omit<Pod, 'apiVersion' | 'kind'> {
   const image = serverImage(plan);
   const socketMount: VolumeMount = { name: 'socket', mountPath: SOCKET_DIRECTORY };
@@ -100,14 +114,32 @@ export function serverPod(
             'inspect',
             ...['--record-file', RECORD_FILE],
             ...['--socket', SOCKET_DIRECTORY],
-            ...['--timeout', `${inspectSeconds}s`],
+            ...['--timeout', `${about.inspectSeconds}s`],
+            ...(about.scripts === undefined ? [] : ['--scripts', SCRIPTS_FOLDER]),
+            ...(about.login === undefined ? [] : ['--password-file', `${LOGIN_FOLDER}/${PASSWORD_KEY}`]),
             ...['--result', TERMINATION_LOG],
           ]),
           securityContext: containerSecurity([]),
-          volumeMounts: [recordMount, socketMount],
+          volumeMounts: [
+            recordMount,
+            socketMount,
+            ...(about.scripts === undefined ? [] : [{ name: 'scripts', mountPath: SCRIPTS_FOLDER, readOnly: true }]),
+            ...(about.login === undefined ? [] : [{ name: 'login', mountPath: LOGIN_FOLDER, readOnly: true }]),
+          ],
         },
       ],
-      volumes: [recordVolume(plan), { name: 'socket', emptyDir: {} }, ...dataVolumes(plan)],
+      volumes: [
+        recordVolume(plan),
+        { name: 'socket', emptyDir: {} },
+        ...dataVolumes(plan),
+        ...(about.scripts === undefined
+          ? []
+          : [{ name: 'scripts', configMap: { name: about.scripts, defaultMode: 0o444 } }]),
+        // Readable for the user that the server runs as, who is known only now; nobody else is in this pod.
+        ...(about.login === undefined
+          ? []
+          : [{ name: 'login', secret: { secretName: about.login, defaultMode: 0o444 } }]),
+      ],
     },
   };
 }
@@ -117,7 +149,7 @@ export function serverImage({ record }: RestorePlan): string | undefined {
   return record.workload?.image;
 }
 
-function podBasics(plan: RestorePlan): Pick<PodSpec, string> {
+export function podBasics(plan: RestorePlan): Pick<PodSpec, string> {
   const { nodeSelector, tolerations, imagePullSecrets }: Readonly<Record<string, unknown>> = recordedPod(plan) ?? {};
   return {
     restartPolicy: 'Never',
@@ -157,7 +189,7 @@ function recordVolume({ name }: RestorePlan): PodVolume {
 }
 
 /** Each volume where the original had it, so that absolute links between them (pg_wal → /wal) lead somewhere. */
-function dataMounts({ volumes }: RestorePlan): VolumeMount[] {
+export function dataMounts({ volumes }: RestorePlan): VolumeMount[] {
   return volumes.map(({ mountPath, subPath }, index) => ({
     name: `volume-${index}`,
     mountPath,
@@ -165,7 +197,7 @@ function dataMounts({ volumes }: RestorePlan): VolumeMount[] {
   }));
 }
 
-function dataVolumes({ volumes }: RestorePlan): PodVolume[] {
+export function dataVolumes({ volumes }: RestorePlan): PodVolume[] {
   return volumes.map(({ claim }, index) => ({ name: `volume-${index}`, persistentVolumeClaim: { claimName: claim } }));
 }
 
@@ -181,7 +213,7 @@ function recordedOwner({ record }: RestorePlan): { readonly uid: number; readonl
  * Groups and SELinux options as the original had them. Its fsGroup becomes a group like the others: as an fsGroup,
  * Kubernetes would change the modes of all files, and PostgreSQL refuses a data directory that others may write to.
  */
-function recordedAccess({ record }: RestorePlan): Readonly<Record<string, unknown>> {
+export function recordedAccess({ record }: RestorePlan): Readonly<Record<string, unknown>> {
   const { fsGroup, supplementalGroups, seLinuxOptions } = record.workload?.podSecurity ?? {};
   const groups = [
     ...(typeof fsGroup === 'number' ? [fsGroup] : []),
@@ -197,6 +229,6 @@ function recordedPod({ record }: RestorePlan): PodSpec | undefined {
   return (record.workload?.spec as Workload['spec'] | undefined)?.template?.spec;
 }
 
-function recordedServer(plan: RestorePlan): Container | undefined {
+export function recordedServer(plan: RestorePlan): Container | undefined {
   return recordedPod(plan)?.containers.find(({ image }) => image === serverImage(plan));
 }

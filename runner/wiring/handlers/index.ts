@@ -3,18 +3,24 @@ import type { Handlers } from '../../cli';
 import type { World } from '../world';
 import { backupHandlers } from './backup';
 import { checkHandlers } from './checks';
+import { cloneHandlers } from './clone';
+import { completionHandlers } from './completion';
 import { recordHandlers } from './records';
 import { removalHandlers } from './removal';
 import { restoreHandlers } from './restore';
 import type { Terminal } from './terminal';
+import { travelHandlers } from './travel';
 
 /** The handlers of all commands in a world. */
 export function makeHandlers(world: World, terminal: Terminal): Handlers {
   return {
     ...backupHandlers(world),
     ...recordHandlers(world, terminal),
-    ...restoreHandlers(world),
+    ...restoreHandlers(world, terminal),
+    ...cloneHandlers(world),
+    ...travelHandlers(world),
     ...removalHandlers(world, terminal),
     ...checkHandlers(world, terminal),
+    ...completionHandlers(world),
   };
 }

@@ -4,31 +4,44 @@ import { inspect } from '../../commands/inspect';
 import { prepare } from '../../commands/prepare';
 import { engineOf, type World } from '../world';
 import { recordsOf, required } from './context';
+import type { Terminal } from './terminal';
 
-export function restoreHandlers(world: World): RestoreHandlers {
+export function restoreHandlers(world: World, terminal: Terminal): RestoreHandlers {
   const { clock, log, signal } = world;
   return {
     async restore(name, options) {
+      if (options.inPlace === true) {
+        const { inPlaceHandler } = await import('../in-place');
+        return await inPlaceHandler(name, options, world, terminal);
+      }
       const { restoreHandler } = await import('../restore');
       return await restoreHandler(name, options satisfies RestoreCommandOptions, world);
     },
 
-    async prepare({ record, recordFile, volume, result, ...options }) {
+    async prepare({ record, recordFile, volume, result, inPlace, attach, ...options }) {
       const source =
         recordFile === undefined
           ? { name: required(record, 'prepare'), registry: (await recordsOf(options, world)).registry }
           : { file: recordFile };
-      await prepare({ engineOf, log }, { record: source, volumes: volume, resultFile: result });
+      await prepare(
+        { engineOf, log },
+        { record: source, volumes: volume, how: howToPrepare(inPlace, attach), resultFile: result },
+      );
       return '';
     },
 
-    async inspect({ recordFile, socket, timeout: timeoutMs, result }) {
+    async inspect({ recordFile, socket, timeout: timeoutMs, result, scripts, passwordFile }) {
       const record = { file: recordFile };
       await inspect(
         { engineOf, clock, log, signal },
-        { record, socketDirectory: socket, timeoutMs, resultFile: result },
+        { record, socketDirectory: socket, timeoutMs, resultFile: result, scripts, passwordFile },
       );
       return '';
     },
   };
+}
+
+function howToPrepare(inPlace: boolean | undefined, attach: boolean | undefined): 'in-place' | 'attach' | undefined {
+  if (attach === true) return 'attach';
+  return inPlace === true ? 'in-place' : undefined;
 }

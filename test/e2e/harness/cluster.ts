@@ -28,6 +28,8 @@ export const KINDS = {
   volume: { apiVersion: 'v1', kind: 'PersistentVolume' },
   job: { apiVersion: 'batch/v1', kind: 'Job' },
   cronJob: { apiVersion: 'batch/v1', kind: 'CronJob' },
+  deployment: { apiVersion: 'apps/v1', kind: 'Deployment' },
+  serviceAccount: { apiVersion: 'v1', kind: 'ServiceAccount' },
   statefulSet: { apiVersion: 'apps/v1', kind: 'StatefulSet' },
   clusterRole: { apiVersion: 'rbac.authorization.k8s.io/v1', kind: 'ClusterRole' },
   clusterRoleBinding: { apiVersion: 'rbac.authorization.k8s.io/v1', kind: 'ClusterRoleBinding' },

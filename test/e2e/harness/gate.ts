@@ -99,6 +99,7 @@ function webhook(name: string, url: string, certificate: string, namespaces: rea
         clientConfig: { url, caBundle: Buffer.from(certificate).toString('base64') },
         rules: [
           rule([''], ['configmaps', 'persistentvolumeclaims', 'pods']),
+          rule(['apps'], ['statefulsets', 'deployments']),
           rule(['batch'], ['jobs']),
           rule(['coordination.k8s.io'], ['leases']),
           rule(['snapshot.storage.k8s.io'], ['volumesnapshots']),

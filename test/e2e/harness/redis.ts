@@ -1,6 +1,6 @@
 /** A Redis or Valkey in a StatefulSet, made as a user would make one: plain manifests of the public images. */
 import { createClient } from 'redis';
-import { type Anything, apply, create, KINDS } from './cluster';
+import { type Anything, apply, create, KINDS, list } from './cluster';
 import { addressOf, isReady } from './pods';
 import {
   DEFAULT_PASSWORD,
@@ -66,6 +66,56 @@ export async function startRedis(options: RedisOptions): Promise<TestRedis> {
   };
 }
 
+/** A Redis in a Deployment, on a claim that was made for it by hand. */
+export interface DeployedRedis {
+  readonly name: string;
+  readonly namespace: string;
+  readonly credentials: string;
+  readonly claim: string;
+  /** A connection as the administrator, to whichever pod there is. */
+  connect(): Promise<RedisClient>;
+}
+
+/** Starts one with an append-only file, and waits until it accepts connections. */
+export async function deployRedis(options: Pick<RedisOptions, 'namespace' | 'image' | 'name'>): Promise<DeployedRedis> {
+  const { name, namespace, ...rest } = withDefaults({ name: 'cache-db', ...options });
+  const claimName = `${name}-data`;
+  const others = redisObjects({ name, namespace, ...rest }).filter(({ kind }) => kind !== 'StatefulSet');
+  const pod = { ...redisPod({ name, ...rest }), volumes: [{ name: 'data', persistentVolumeClaim: { claimName } }] };
+  await apply([
+    ...others,
+    {
+      ...KINDS.claim,
+      metadata: { name: claimName, namespace, labels: { app: name, team: 'shop' } },
+      spec: { accessModes: ['ReadWriteOnce'], resources: { requests: { storage: '1Gi' } } },
+    } as Anything,
+    {
+      ...KINDS.deployment,
+      metadata: { name, namespace, labels: { app: name } },
+      spec: {
+        replicas: 1,
+        strategy: { type: 'Recreate' },
+        selector: { matchLabels: { app: name } },
+        template: { metadata: { labels: { app: name } }, spec: pod },
+      },
+    } as Anything,
+  ]);
+  const connect = async (): Promise<RedisClient> => {
+    const ready = await eventually(
+      `${name} is ready`,
+      async () => {
+        const pods = await list(KINDS.pod, namespace, `app=${name}`);
+        const answers = await Promise.all(pods.map(({ metadata }) => isReady(metadata?.name ?? '', namespace)));
+        return pods.find(({ metadata }, index) => answers[index] && metadata?.deletionTimestamp === undefined);
+      },
+      { seconds: 120 },
+    );
+    return await connectTo(await addressOf(ready.metadata?.name ?? '', namespace), DEFAULT_PASSWORD);
+  };
+  await (await connect()).end();
+  return { name, namespace, credentials: `${name}-backup`, claim: claimName, connect };
+}
+
 /** A pod with a server on a claim that a restore has made, as a user would start one. */
 export async function startRedisOnClaim(
   options: RedisOptions & { readonly name: string },
@@ -81,32 +131,47 @@ export async function startRedisOnClaim(
   return await connectTo(await addressOf(name, namespace));
 }
 
+/** How a server is reached. */
+interface RedisConnection {
+  readonly port?: number;
+  /** What it has to answer to. */
+  readonly answers?: string;
+  readonly tls?: boolean;
+}
+
 /** Connects, and waits until the server has loaded its data. */
 export async function connectTo(
   host: string,
   password = DEFAULT_PASSWORD,
-  { port = 6379, answers = 'DBSIZE', tls = false }: { port?: number; answers?: string; tls?: boolean } = {},
+  connection: RedisConnection = {},
 ): Promise<RedisClient> {
-  return await eventually(`the server at ${host} answers`, async () => {
-    const client = createClient({
-      RESP: 2,
-      password,
-      maintNotifications: 'disabled',
-      socket: { host, port, reconnectStrategy: false, ...(tls ? { tls, rejectUnauthorized: false } : {}) },
-    });
-    client.on('error', () => undefined);
-    await client.connect();
-    try {
-      await client.sendCommand([answers]);
-    } catch (error) {
-      client.destroy();
-      throw error;
-    }
-    return {
-      send: (...args) => client.sendCommand([...args]),
-      end: async () => client.destroy(),
-    };
+  return await eventually(`the server at ${host} answers`, () => connectRedis(host, password, connection));
+}
+
+/** Connects once. */
+export async function connectRedis(
+  host: string,
+  password: string,
+  { port = 6379, answers = 'DBSIZE', tls = false }: RedisConnection = {},
+): Promise<RedisClient> {
+  const client = createClient({
+    RESP: 2,
+    password,
+    maintNotifications: 'disabled',
+    socket: { host, port, reconnectStrategy: false, ...(tls ? { tls, rejectUnauthorized: false } : {}) },
   });
+  client.on('error', () => undefined);
+  await client.connect();
+  try {
+    await client.sendCommand([answers]);
+  } catch (error) {
+    client.destroy();
+    throw error;
+  }
+  return {
+    send: (...args) => client.sendCommand([...args]),
+    end: async () => client.destroy(),
+  };
 }
 
 /** What INFO says, by field. */

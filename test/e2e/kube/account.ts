@@ -47,7 +47,7 @@ export async function makeAccount(
 export async function clientAs(
   namespace: string,
   account: string,
-): Promise<AsyncDisposable & { readonly client: KubeClient }> {
+): Promise<AsyncDisposable & { readonly client: KubeClient; readonly kubeconfig: string }> {
   const { status } = await core().createNamespacedServiceAccountToken({
     name: account,
     namespace,
@@ -60,6 +60,7 @@ export async function clientAs(
   await writeFile(file, stringify(config));
   return {
     client: await connectKube({ env: {}, kubeconfig: file }, systemClock),
+    kubeconfig: file,
     [Symbol.asyncDispose]: () => rm(folder, { recursive: true }),
   };
 }

@@ -1,0 +1,43 @@
+/** What the command line refuses before anything is asked of a cluster. */
+import { afterEach, describe, expect, test, vi } from 'vitest';
+import { buildProgram, type Handlers } from '../../../runner/cli';
+import type { ListCommandOptions } from '../../../runner/cli/records';
+import { RECORDED_ENGINES } from '../../../src/contract';
+
+afterEach(() => void vi.unstubAllEnvs());
+
+/** Parses a line; answers with the options that `list` was called with. */
+async function parsed(...words: readonly string[]): Promise<ListCommandOptions | undefined> {
+  let seen: ListCommandOptions | undefined;
+  const list: Handlers['list'] = async (_, options) => {
+    seen = options;
+    return '';
+  };
+  const program = buildProgram('1', { list } as Handlers, () => undefined);
+  for (const command of [program, ...program.commands]) {
+    command.exitOverride().configureOutput({ writeErr: () => undefined });
+  }
+  await program.parseAsync(['node', 'stillpoint', ...words]);
+  return seen;
+}
+
+describe('the registry', () => {
+  test('is the one that the option, the variable or nobody names', async () => {
+    expect((await parsed('list'))?.registry).toBe('stillpoint');
+    vi.stubEnv('STILLPOINT_REGISTRY', 'ours');
+    expect((await parsed('list'))?.registry).toBe('ours');
+    expect((await parsed('list', '--registry', 'theirs'))?.registry).toBe('theirs');
+  });
+
+  test('without a name is refused: the API would take it for all namespaces', async () => {
+    await expect(parsed('list', '--registry', '')).rejects.toThrow(/a namespace has a name/);
+    vi.stubEnv('STILLPOINT_REGISTRY', '');
+    await expect(parsed('list')).rejects.toThrow(/a namespace has a name/);
+  });
+});
+
+test('an engine that there is not is refused, with those that there are', async () => {
+  await expect(parsed('list', '--engine', 'oracle')).rejects.toThrow(
+    `Allowed choices are ${RECORDED_ENGINES.join(', ')}`,
+  );
+});
