@@ -23,6 +23,7 @@ for (const chart of [
   accounts,
   catalogue,
   sessions,
+  shop,
   staging,
   shop,
 ])

@@ -2,7 +2,7 @@ import { k8s } from 'cdk8s-plus-28';
 import { Construct } from 'constructs';
 import { checkJobName, checkLabel } from './checks';
 import { contentHash } from './content-hash';
-import { type PolicyConfig, withTrigger } from './contract';
+import { onOccasion } from './contract';
 import type { BackupPolicy } from './database-backup';
 import { GuardedJob } from './job';
 import { takeName } from './objects';
@@ -52,7 +52,7 @@ export class BackupJob extends Construct {
     super(scope, id);
     checkLabel(this, 'id', id);
     const { backup } = props;
-    const config: PolicyConfig = withTrigger(backup._config, props.trigger ?? BackupTrigger.MANUAL);
+    const config = onOccasion(backup._config, { trigger: props.trigger ?? BackupTrigger.MANUAL });
     this.jobName = `${backup.policyName}-${id}-${contentHash([config, backup._jobSpec('')])}`;
     checkJobName(this, this.jobName, backup._guarded);
     takeName(this, 'Job', `${backup.namespaceName}/${this.jobName}`);

@@ -31,11 +31,7 @@ export abstract class GroupMember {
   public abstract _secrets(): readonly MountedVolume[];
 }
 
-/**
- * A member that has a server.
- *
- * @internal
- */
+/** A member that has a server. */
 export abstract class DatabaseMember extends GroupMember {
   private readonly database: DatabaseProps;
 

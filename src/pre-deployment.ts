@@ -2,7 +2,7 @@ import { k8s } from 'cdk8s-plus-28';
 import { Construct } from 'constructs';
 import { checkJobName, checkLabel } from './checks';
 import { contentHash } from './content-hash';
-import { LABELS, labelValue, withTrigger } from './contract';
+import { LABELS, labelValue, onOccasion } from './contract';
 import type { BackupPolicy } from './database-backup';
 import { invalid } from './invalid';
 import { GuardedJob } from './job';
@@ -71,7 +71,10 @@ export class PreDeploymentBackup extends Construct {
     checkLabel(this, 'id', id);
     const { backup, tool, revision } = props;
     this.check(props);
-    const config = withTrigger(backup._config, 'pre-deployment', revision);
+    const config = onOccasion(backup._config, {
+      trigger: 'pre-deployment',
+      ...(revision === undefined ? {} : { revision }),
+    });
     const base = `${backup.policyName}-${id}`;
     this.jobName =
       tool === DeploymentTool.ARGO_CD ? base : `${base}-${contentHash([config, revision, backup._jobSpec('')])}`;

@@ -213,9 +213,11 @@ export function membersOf({ spec }: PolicyConfig): readonly { readonly name: str
   return spec.members.map(({ name: member, ...config }) => ({ name: member, config }));
 }
 
-/** The same policy, asked for for another reason: before a deployment, with what is deployed. */
-export function withTrigger(config: PolicyConfig, trigger: Trigger, revision?: string): PolicyConfig {
-  const asked = { trigger, ...(revision === undefined ? {} : { revision }) };
-  if (config.kind === GROUP_CONFIG_KIND) return { ...config, spec: { ...config.spec, ...asked } };
-  return { ...config, spec: { ...config.spec, ...asked } };
+/** Why one backup is taken: outside the schedule of its policy. */
+export type Occasion = Pick<JobConfig['spec'], 'trigger' | 'revision'>;
+
+/** The same policy, for a backup of another occasion. */
+export function onOccasion(config: PolicyConfig, occasion: Occasion): PolicyConfig {
+  if (config.kind === GROUP_CONFIG_KIND) return { ...config, spec: { ...config.spec, ...occasion } };
+  return { ...config, spec: { ...config.spec, ...occasion } };
 }
