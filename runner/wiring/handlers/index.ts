@@ -3,11 +3,13 @@ import type { Handlers } from '../../cli';
 import type { World } from '../world';
 import { backupHandlers } from './backup';
 import { checkHandlers } from './checks';
+import { cloneHandlers } from './clone';
 import { completionHandlers } from './completion';
 import { recordHandlers } from './records';
 import { removalHandlers } from './removal';
 import { restoreHandlers } from './restore';
 import type { Terminal } from './terminal';
+import { travelHandlers } from './travel';
 
 /** The handlers of all commands in a world. */
 export function makeHandlers(world: World, terminal: Terminal): Handlers {
@@ -15,6 +17,8 @@ export function makeHandlers(world: World, terminal: Terminal): Handlers {
     ...backupHandlers(world),
     ...recordHandlers(world, terminal),
     ...restoreHandlers(world, terminal),
+    ...cloneHandlers(world),
+    ...travelHandlers(world),
     ...removalHandlers(world, terminal),
     ...checkHandlers(world, terminal),
     ...completionHandlers(world),
