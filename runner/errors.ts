@@ -42,6 +42,10 @@ export const ERRORS = {
   'session-not-direct': refused('Something between the runner and the server may give the session to somebody else.'),
   'volume-mismatch': refused("The server's own paths do not lie on the volumes of the policy."),
   'volume-not-covered': refused("A claim that the server's pod mounts is in no policy."),
+  'operator-conflict': refused('An operator runs the database, and would fight over what the backup holds.'),
+  'probe-impatient': refused(
+    "A probe of the server's container gives up sooner than the budget: a freeze that long may end in a restart or a failover. A warning.",
+  ),
   'claim-not-found': refused('A claim does not exist.'),
   'claim-not-bound': refused('A claim has no volume yet.', true),
   'class-not-found': refused('A snapshot class or a storage class does not exist.'),

@@ -120,7 +120,20 @@ export interface Container {
   readonly ports?: readonly { readonly containerPort: number; readonly name?: string; readonly protocol?: string }[];
   readonly volumeMounts?: readonly VolumeMount[];
   readonly securityContext?: Readonly<Record<string, unknown>>;
+  readonly livenessProbe?: ContainerProbe;
+  readonly readinessProbe?: ContainerProbe;
   readonly [more: string]: unknown;
+}
+
+/** With the defaults that the API server fills in. */
+export interface ContainerProbe {
+  readonly exec?: object;
+  readonly httpGet?: object;
+  readonly grpc?: object;
+  readonly tcpSocket?: object;
+  readonly periodSeconds?: number;
+  readonly timeoutSeconds?: number;
+  readonly failureThreshold?: number;
 }
 
 export interface PodVolume {
