@@ -91,7 +91,7 @@ export function addRecordCommands({ command, handle }: Program, handlers: Record
     .option('--no-headers', 'print no heading')
     .addHelpText(
       'after',
-      `\nSTATUS is ok, failing (backups since the last good one have failed), late (older than --max-age) or none (no good backup).
+      `\nSTATUS is ok, failing (backups since the last good one have failed), late (older than --max-age) or missing (no good backup at all).
 A database without a policy counts for --max-age only when it is named.\n${examples([
         'stillpoint status -A',
         'stillpoint status orders-db -n shop --max-age 26h',

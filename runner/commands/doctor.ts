@@ -6,6 +6,7 @@ import { span } from '../output/duration';
 import { nextOf } from '../overview';
 import type { Finding, Registry, Schedule, Volume } from '../ports';
 import { type PreflightContext, preflight } from '../preflight';
+import { statesOf } from './status';
 
 export interface DoctorContext extends PreflightContext {
   readonly registry: Registry;
@@ -21,11 +22,12 @@ export async function doctor(context: DoctorContext): Promise<readonly Finding[]
 async function registryFindings({ registry, namespace, config }: DoctorContext): Promise<readonly Finding[]> {
   const subject = 'registry';
   try {
-    const records = await registry.list({ namespace, database: config.spec.database });
-    const good = records.filter(({ record }) => record.phase === 'succeeded').length;
-    return [
-      { severity: 'ok', code: 'ok', subject, message: `${records.length} backups on record, ${good} of them good` },
-    ];
+    const [state] = await statesOf({ registry }, { namespace, database: config.spec.database });
+    const message =
+      state === undefined
+        ? 'no backup on record yet'
+        : `${state.backups} backups on record, ${state.good} of them good`;
+    return [{ severity: 'ok', code: 'ok', subject, message }];
   } catch (thrown) {
     return [asFinding(subject, thrown)];
   }
