@@ -15,12 +15,15 @@ import {
   prunerAccess,
 } from '../../src/contract';
 
+import { commandsPage } from './commands';
+
 const GENERATED = '<!-- made by `npm run docs` from the source; do not edit -->';
 
 /** The pages of reference that are made of the code's own tables. */
 export function reference(): ReadonlyMap<string, string> {
   return new Map([
     ['access.md', accessPage()],
+    ['commands.md', page('Commands', commandsPage())],
     ['errors.md', errorsPage()],
     ['labels.md', labelsPage()],
   ]);
@@ -66,15 +69,15 @@ function accessPage(): string {
     accessTable(prunerAccess()),
     '## The Job that prepares restored claims',
     accessTable(prepareAccess('‹namespace›.‹database›.‹id›')),
+    '## People who restore in place',
+    '`InPlaceAccess` gives these rights to a group of people; no Job has them. PersistentVolumes have no namespace: who may change them can give any volume of the cluster to another claim.',
+    accessTable(inPlaceAccess(), 'can be left out'),
     '## An account for imports',
     'As `ImportAccount` makes it, in the namespace that is imported into. The right to make contents is cluster-wide, as that of `directCut` is, and held by the same admission policy.',
     accessTable(importAccess(), 'can be left out'),
     '## The account of clones on a schedule',
     'As `ScheduledClone` makes it, in the namespace of the clones: give them one of their own, since this account may read its Secrets, whose names it knows. The right on contents is given only where the backups are of another namespace.',
     accessTable(cloneAccess({ workload: true, elsewhere: true }), 'can be left out'),
-    '## People who restore in place',
-    '`InPlaceAccess` gives these rights to a group of people; no Job has them. PersistentVolumes have no namespace: who may change them can give any volume of the cluster to another claim.',
-    accessTable(inPlaceAccess(), 'can be left out'),
   ]);
 }
 

@@ -57,70 +57,6 @@ export function prepareAccess(record: string): readonly AccessNeed[] {
   ];
 }
 
-/**
- * The rights of a person who restores in place: of nobody's Job. They take a database away and put other data in its
- * place, so they are asked for by name, and no other account has them.
- */
-export function inPlaceAccess(): readonly AccessNeed[] {
-  const database = (apiGroup: string, resource: string, verbs: readonly string[], why: string): AccessNeed => {
-    return { scope: 'database', apiGroup, resource, verbs, why };
-  };
-  const cluster = (apiGroup: string, resource: string, verbs: readonly string[], why: string): AccessNeed => {
-    return { scope: 'cluster', apiGroup, resource, verbs, why };
-  };
-  return [
-    {
-      scope: 'registry',
-      apiGroup: '',
-      resource: 'configmaps',
-      verbs: ['get', 'list'],
-      why: 'find the record of the backup',
-    },
-    database('apps', 'statefulsets', ['get', 'patch'], 'scale the database down and up again'),
-    database('apps', 'deployments', ['get', 'patch'], 'scale the database down and up again'),
-    database(
-      '',
-      'pods',
-      ['create', 'delete', 'get', 'list', 'watch'],
-      'see that nobody holds the claims, and start a server on the copy',
-    ),
-    database('', 'pods/log', ['get'], 'say why that server did not come up'),
-    database(
-      '',
-      'persistentvolumeclaims',
-      ['create', 'delete', 'get', 'list', 'patch', 'watch'],
-      'make the copy, and give the volumes their claims',
-    ),
-    database('', 'configmaps', ['create', 'delete', 'get', 'list', 'patch', 'update', 'watch'], 'keep the journals'),
-    database(
-      'batch',
-      'jobs',
-      ['create', 'delete', 'get', 'list', 'watch'],
-      'prepare the copy, and take a backup of the present state',
-    ),
-    database('batch', 'cronjobs', ['get', 'list'], 'find the policy by which that backup is taken'),
-    database('coordination.k8s.io', 'leases', ['create', 'get', 'update'], 'keep backups away meanwhile'),
-    database(SNAPSHOT_GROUP, 'volumesnapshots', ['create', 'delete', 'get', 'list', 'watch'], 'make the copy of them'),
-    {
-      ...database('autoscaling', 'horizontalpodautoscalers', ['list'], 'see who else sets the replicas'),
-      optional: true,
-    },
-    { ...database('keda.sh', 'scaledobjects', ['list'], 'see who else sets the replicas'), optional: true },
-    cluster('', 'persistentvolumes', ['get', 'patch'], 'keep the volumes, and give each to another claim'),
-    cluster('storage.k8s.io', 'storageclasses', ['get', 'list'], 'see that the class is of the driver of the snapshot'),
-    {
-      ...cluster(
-        SNAPSHOT_GROUP,
-        'volumesnapshotcontents',
-        ['create', 'delete', 'get', 'list', 'watch'],
-        'restore where the VolumeSnapshot itself is gone',
-      ),
-      optional: true,
-    },
-    { ...cluster('', 'namespaces', ['get'], 'say that a namespace is missing'), optional: true },
-  ];
-}
-
 const inNamespace = (apiGroup: string, resource: string, verbs: readonly string[], why: string): AccessNeed => ({
   scope: 'database',
   apiGroup,
@@ -218,5 +154,73 @@ export function cloneAccess({ workload, elsewhere }: CloneAccessRequest): readon
       ...inCluster('', 'namespaces', ['get'], 'tell a registry that is missing from a right that is'),
       optional: true,
     },
+  ];
+}
+
+/**
+ * The rights of a person who restores in place: of nobody's Job. They take a database away and put other data in its
+ * place, so they are asked for by name, and no other account has them.
+ */
+export function inPlaceAccess(): readonly AccessNeed[] {
+  return [
+    {
+      scope: 'registry',
+      apiGroup: '',
+      resource: 'configmaps',
+      verbs: ['get', 'list'],
+      why: 'find the record of the backup',
+    },
+    inNamespace('apps', 'statefulsets', ['get', 'patch'], 'scale the database down and up again'),
+    inNamespace('apps', 'deployments', ['get', 'patch'], 'scale the database down and up again'),
+    inNamespace(
+      '',
+      'pods',
+      ['create', 'delete', 'get', 'list', 'watch'],
+      'see that nobody holds the claims, and start a server on the copy',
+    ),
+    inNamespace('', 'pods/log', ['get'], 'say why that server did not come up'),
+    inNamespace(
+      '',
+      'persistentvolumeclaims',
+      ['create', 'delete', 'get', 'list', 'patch', 'watch'],
+      'make the copy, and give the volumes their claims',
+    ),
+    inNamespace('', 'configmaps', ['create', 'delete', 'get', 'list', 'patch', 'update', 'watch'], 'keep the journals'),
+    inNamespace(
+      'batch',
+      'jobs',
+      ['create', 'delete', 'get', 'list', 'watch'],
+      'prepare the copy, and take a backup of the present state',
+    ),
+    inNamespace('batch', 'cronjobs', ['get', 'list'], 'find the policy by which that backup is taken'),
+    inNamespace('coordination.k8s.io', 'leases', ['create', 'get', 'update'], 'keep backups away meanwhile'),
+    inNamespace(
+      SNAPSHOT_GROUP,
+      'volumesnapshots',
+      ['create', 'delete', 'get', 'list', 'watch'],
+      'make the copy of them',
+    ),
+    {
+      ...inNamespace('autoscaling', 'horizontalpodautoscalers', ['list'], 'see who else sets the replicas'),
+      optional: true,
+    },
+    { ...inNamespace('keda.sh', 'scaledobjects', ['list'], 'see who else sets the replicas'), optional: true },
+    inCluster('', 'persistentvolumes', ['get', 'patch'], 'keep the volumes, and give each to another claim'),
+    inCluster(
+      'storage.k8s.io',
+      'storageclasses',
+      ['get', 'list'],
+      'see that the class is of the driver of the snapshot',
+    ),
+    {
+      ...inCluster(
+        SNAPSHOT_GROUP,
+        'volumesnapshotcontents',
+        ['create', 'delete', 'get', 'list', 'watch'],
+        'restore where the VolumeSnapshot itself is gone',
+      ),
+      optional: true,
+    },
+    { ...inCluster('', 'namespaces', ['get'], 'say that a namespace is missing'), optional: true },
   ];
 }

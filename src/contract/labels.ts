@@ -31,10 +31,6 @@ export const LABELS = {
   held: `${DOMAIN}/held`,
   /** The name that one restore gave to all that it made: one command finds and removes it. */
   restore: `${DOMAIN}/restore`,
-  /** The name of a clone, on all that was made for it besides its volumes: one command finds and removes it. */
-  clone: `${DOMAIN}/clone`,
-  /** The name under which clones replace each other, on a schedule: the newest is the one that is used. */
-  cloneSeries: `${DOMAIN}/clone-series`,
   /** The id of one restore in place, on its journal and on the claims that keep what is not in use: the way back goes by it. */
   inPlace: `${DOMAIN}/in-place`,
   /** The id of the backup that a snapshot was cut for together with others: of several databases and volumes, one batch. */
@@ -47,6 +43,10 @@ export const LABELS = {
   type: `${DOMAIN}/backup-type`,
   /** What was about to be deployed when the backup was taken: a commit or a version, on Jobs, records and snapshots. */
   revision: `${DOMAIN}/revision`,
+  /** The name of a clone, on all that was made for it besides its volumes: one command finds and removes it. */
+  clone: `${DOMAIN}/clone`,
+  /** The name under which clones replace each other, on a schedule: the newest is the one that is used. */
+  cloneSeries: `${DOMAIN}/clone-series`,
 } as const;
 
 export const ANNOTATIONS = {
@@ -93,8 +93,8 @@ export const COMPONENTS = {
   record: 'record',
   snapshot: 'snapshot',
   restore: 'restore',
-  clone: 'clone',
   inPlace: 'in-place',
+  clone: 'clone',
   backup: 'backup',
   pruner: 'pruner',
 } as const;
