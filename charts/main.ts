@@ -25,7 +25,6 @@ for (const chart of [
   sessions,
   shop,
   staging,
-  shop,
 ])
   chart(app).addDependency(cluster);
 app.synth();
