@@ -117,6 +117,6 @@ export function inPlaceAccess(): readonly AccessNeed[] {
       ),
       optional: true,
     },
-    { ...cluster('', 'namespaces', ['get'], 'say that a namespace is missing'), optional: true },
+    cluster('', 'namespaces', ['get'], 'tell a namespace that is missing from one in which nobody works'),
   ];
 }
