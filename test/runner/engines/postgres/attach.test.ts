@@ -24,6 +24,7 @@ beforeEach(async () => {
   await mkdir(join(path, 'global'));
   for (const name of ['pg_replslot', 'pg_tblspc', 'pg_wal']) await mkdir(join(path, name));
   await writeFile(join(path, 'global', 'pg_control'), control);
+  await writeFile(join(path, 'pg_wal', '000000010000000000000001'), '');
   await writeFile(join(path, 'PG_VERSION'), '17\n');
   await writeFile(join(path, 'postgresql.auto.conf'), "archive_command = 'cp %p /archive'\n");
 });
