@@ -34,13 +34,24 @@ function isOfGroup(document: unknown): boolean {
 
 /** Reads the credentials that a job config names. Their values never leave the {@link Target}. */
 export async function readTarget({ connection, engineOptions }: MemberConfig): Promise<Target> {
-  const { usernameFile, passwordFile, tls } = connection;
+  const { usernameFile, passwordFile, tls, sentinel } = connection;
   return {
     connection,
     username: await readSecret(usernameFile, 'user name'),
     password: passwordFile === undefined ? undefined : await readSecret(passwordFile, 'password'),
     tls: tls === undefined ? undefined : await readTls(tls),
+    ...(sentinel === undefined ? {} : { sentinel: await readSentinelLogin(sentinel) }),
     options: engineOptions,
+  };
+}
+
+async function readSentinelLogin({
+  usernameFile,
+  passwordFile,
+}: NonNullable<MemberConfig['connection']['sentinel']>): Promise<NonNullable<Target['sentinel']>> {
+  return {
+    username: usernameFile === undefined ? '' : await readSecret(usernameFile, 'user name at the sentinels'),
+    password: passwordFile === undefined ? undefined : await readSecret(passwordFile, 'password at the sentinels'),
   };
 }
 

@@ -8,6 +8,8 @@ export interface Target {
   readonly username: string;
   readonly password: string | undefined;
   readonly tls: TlsMaterial | undefined;
+  /** The login at sentinels, where they want one. */
+  readonly sentinel?: { readonly username: string; readonly password: string | undefined } | undefined;
   /** The engine's own settings, for engines that choose their server by them. */
   readonly options?: Readonly<Record<string, string>> | undefined;
 }

@@ -36,7 +36,7 @@ export const ERRORS = {
   'privilege-missing': refused('The database user may not do what the backup needs.'),
   'server-version-unsupported': refused('The server is of a version that is not supported.'),
   'server-unsafe': refused("The server's settings make this kind of copy unsafe."),
-  'member-unsuitable': refused('No member of the replica set is fit to be backed up.', true),
+  'member-unsuitable': refused('No member of the replica set, or no replica, is fit to be backed up now.', true),
   'server-not-traced': refused('The server that answers could not be traced to a pod.'),
   'session-not-direct': refused('Something between the runner and the server may give the session to somebody else.'),
   'volume-mismatch': refused("The server's own paths do not lie on the volumes of the policy."),

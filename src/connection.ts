@@ -4,10 +4,35 @@ import { type Connection, MOUNTS } from './contract';
 import { type MountedVolume, SECRET_FILE_MODE } from './runner-pod';
 
 /** The names of the mounted files, whatever the keys of the Secrets are called. */
-const FILES = { username: 'username', password: 'password', ca: 'ca.crt', cert: 'tls.crt', key: 'tls.key' } as const;
+const FILES = {
+  username: 'username',
+  password: 'password',
+  sentinelUsername: 'sentinel-username',
+  sentinelPassword: 'sentinel-password',
+  ca: 'ca.crt',
+  cert: 'tls.crt',
+  key: 'tls.key',
+} as const;
 
 /** The keys of a Secret of type kubernetes.io/tls. */
 const TLS_KEYS = { cert: 'tls.crt', key: 'tls.key' } as const;
+
+/** What one engine adds to a connection. */
+interface ConnectionDefinition {
+  readonly defaultPort: number;
+  /** The database to connect to, where the engine has several. */
+  readonly connectTo?: string;
+  readonly sentinel?: SentinelProps;
+}
+
+/** Sentinels as a construct has them. */
+export interface SentinelProps {
+  readonly masterName: string;
+  readonly addresses?: string[];
+  readonly credentials?: ISecret;
+  readonly usernameKey?: string;
+  readonly passwordKey?: string;
+}
 
 /** The key of the password; undefined where the client's certificate stands in for it. */
 function passwordKey({ passwordKey: key, clientCertificate }: ConnectionProps): string | undefined {
@@ -19,7 +44,8 @@ function passwordKey({ passwordKey: key, clientCertificate }: ConnectionProps): 
  *
  * @internal
  */
-export function connectionOf(props: ConnectionProps, defaultPort: number, database: string | undefined): Connection {
+export function connectionOf(props: ConnectionProps, engine: ConnectionDefinition): Connection {
+  const { defaultPort, connectTo: database, sentinel } = engine;
   const tls = tlsOf(props);
   return {
     host: props.host,
@@ -28,7 +54,24 @@ export function connectionOf(props: ConnectionProps, defaultPort: number, databa
     usernameFile: `${MOUNTS.credentials}/${FILES.username}`,
     ...(passwordKey(props) === undefined ? {} : { passwordFile: `${MOUNTS.credentials}/${FILES.password}` }),
     ...(tls === undefined ? {} : { tls }),
+    ...(sentinel === undefined ? {} : { sentinel: sentinelOf(sentinel) }),
   };
+}
+
+function sentinelOf({ masterName, addresses, credentials, usernameKey }: SentinelProps): Connection['sentinel'] {
+  const file = (name: string): string => `${MOUNTS.credentials}/${name}`;
+  return {
+    masterName,
+    ...(addresses === undefined ? {} : { addresses: addresses.map(addressOf) }),
+    ...(credentials === undefined || usernameKey === undefined ? {} : { usernameFile: file(FILES.sentinelUsername) }),
+    ...(credentials === undefined ? {} : { passwordFile: file(FILES.sentinelPassword) }),
+  };
+}
+
+/** Of `host` or `host:port`. */
+function addressOf(address: string): { readonly host: string; readonly port?: number } {
+  const [, host = address, port] = /^([^:]+):(\d+)$/.exec(address) ?? [];
+  return port === undefined ? { host } : { host, port: Number(port) };
 }
 
 function tlsOf(props: ConnectionProps): Connection['tls'] {
@@ -72,7 +115,7 @@ export function connectionProblem(props: ConnectionProps): readonly [what: strin
  *
  * @internal
  */
-export function connectionVolumes(props: ConnectionProps): readonly MountedVolume[] {
+export function connectionVolumes(props: ConnectionProps, sentinel?: SentinelProps): readonly MountedVolume[] {
   const { credentials, usernameKey, certificateAuthority, certificateAuthorityKey, clientCertificate } = props;
   const login = secretItems(credentials, { [usernameKey ?? 'username']: FILES.username });
   const password = passwordKey(props);
@@ -80,6 +123,7 @@ export function connectionVolumes(props: ConnectionProps): readonly MountedVolum
     mounted('credentials', MOUNTS.credentials, [
       login,
       ...(password === undefined ? [] : [secretItems(credentials, { [password]: FILES.password })]),
+      ...sentinelItems(sentinel),
     ]),
   ];
   const certificates = [
@@ -92,6 +136,20 @@ export function connectionVolumes(props: ConnectionProps): readonly MountedVolum
   ];
   if (certificates.length > 0) volumes.push(mounted('tls', MOUNTS.tls, certificates));
   return volumes;
+}
+
+function sentinelItems({
+  credentials,
+  usernameKey,
+  passwordKey = 'password',
+}: Partial<SentinelProps> = {}): k8s.VolumeProjection[] {
+  if (credentials === undefined) return [];
+  return [
+    secretItems(credentials, {
+      ...(usernameKey === undefined ? {} : { [usernameKey]: FILES.sentinelUsername }),
+      [passwordKey]: FILES.sentinelPassword,
+    }),
+  ];
 }
 
 /**

@@ -4,7 +4,7 @@ import { Construct, type IConstruct } from 'constructs';
 import { grantAccess } from './access';
 import type { DatabaseBackupProps } from './backup-props';
 import { checkGuardedName, checkPolicy } from './checks';
-import { connectionVolumes } from './connection';
+import { connectionVolumes, type SentinelProps } from './connection';
 import {
   accessRequestOf,
   backupAccess,
@@ -46,6 +46,7 @@ export abstract class DatabaseBackup extends Construct implements IDatabaseBacku
 
   private readonly props: DatabaseBackupProps;
   private readonly config: JobConfig;
+  private readonly sentinel: SentinelProps | undefined;
 
   constructor(scope: Construct, id: string, props: DatabaseBackupProps) {
     super(scope, id);
@@ -62,7 +63,9 @@ export abstract class DatabaseBackup extends Construct implements IDatabaseBacku
     };
     checkPolicy(this, props, names);
     takeName(this, 'policy', `${this.namespaceName}/${this.policyName}`);
-    this.config = jobConfigOf(this, props, this._engine(props), names);
+    const engine = this._engine(props);
+    this.sentinel = engine.sentinel;
+    this.config = jobConfigOf(this, props, engine, names);
     if (this._guarded) checkGuardedName(this, this.policyName);
     this.scheduleExpression = props.schedule.expressionFor(`${this.namespaceName}/${this.policyName}`);
     checkTimeZone(this, this.scheduleExpression, this.timeZone, new Date());
@@ -166,7 +169,7 @@ export abstract class DatabaseBackup extends Construct implements IDatabaseBacku
       args: ['run', '--config', `${MOUNTS.config}/${MOUNTS.configFile}`],
       accountName: this.policyName,
       labels: this._labels(),
-      volumes: [config, ...connectionVolumes(this.props)],
+      volumes: [config, ...connectionVolumes(this.props, this.sentinel)],
       // Terminated pods do not count: of the running ones that carry these labels, there are the runner and its guard.
       ...(this._guarded
         ? { apartFrom: { [LABELS.component]: COMPONENTS.backup, [LABELS.database]: this.databaseName } }

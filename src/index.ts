@@ -7,6 +7,7 @@ export * from './databases/mongodb';
 export * from './databases/mysql';
 export * from './databases/postgres';
 export * from './databases/redis';
+export * from './databases/redis-sentinel';
 export * from './in-place-access';
 export * from './pre-deployment';
 export * from './registry';

@@ -1,7 +1,7 @@
 import type { Construct } from 'constructs';
 import { stringify } from 'yaml';
 import type { DatabaseBackupProps } from './backup-props';
-import { connectionOf } from './connection';
+import { connectionOf, type SentinelProps } from './connection';
 import {
   API_VERSION,
   DEFAULT_SLOTS,
@@ -26,6 +26,8 @@ export interface EngineDefinition {
   readonly connectTo?: string;
   readonly layout: NonNullable<JobConfig['spec']['layout']>;
   readonly options: Readonly<Record<string, string>>;
+  /** Who says which server is meant, where the host alone does not. */
+  readonly sentinel?: SentinelProps;
   /** Whether something of a backup outlives its session, so that its Job needs a guard. */
   readonly guarded?: boolean;
 }
@@ -67,7 +69,7 @@ export function jobConfigOf(
     spec: {
       engine: engine.engine,
       database: names.database,
-      connection: connectionOf(props, engine.defaultPort, engine.connectTo),
+      connection: connectionOf(props, engine),
       volumes: props.volumes.map((volume) => volume._toConfig()),
       ...(props.ignoreClaims === undefined ? {} : { ignoreClaims: props.ignoreClaims }),
       layout: engine.layout,

@@ -64,6 +64,22 @@ export const CONNECTION = object({
     }),
   ),
   connectTimeoutSeconds: optional(integer({ minimum: 1, maximum: 600 })),
+  sentinel: optional(
+    object(
+      {
+        masterName: string({ description: 'The name that the sentinels have for the master.' }),
+        addresses: optional(
+          array(object({ host: string(), port: optional(integer({ minimum: 1, maximum: 65535 })) }), { minItems: 1 }),
+        ),
+        usernameFile: optional(path),
+        passwordFile: optional(path),
+      },
+      {
+        description:
+          'Of Redis and Valkey: the server is the one that sentinels name when a backup begins; certificates are checked for host all the same. Without addresses, host leads to a sentinel as well.',
+      },
+    ),
+  ),
 });
 
 /**

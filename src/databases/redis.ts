@@ -4,6 +4,7 @@ import { DatabaseBackup } from '../database-backup';
 import { invalid } from '../invalid';
 import type { EngineDefinition } from '../job-config';
 import { VolumeRole } from '../volumes';
+import type { RedisSentinel } from './redis-sentinel';
 
 /** What a copy of a Redis or Valkey server is made of, and what waits meanwhile. */
 export enum RedisMode {
@@ -24,6 +25,14 @@ export enum RedisMode {
   RDB_PAUSED = 'rdb-paused',
 }
 
+/** Which of a master and its replicas is backed up. */
+export enum RedisRole {
+  /** The master: while writes wait, those of all clients do. */
+  MASTER = 'master',
+  /** A replica: while its cuts are made, what the master sends waits there, and no client's write does. */
+  REPLICA = 'replica',
+}
+
 /** Properties of a {@link RedisBackup}. */
 export interface RedisBackupProps extends DatabaseBackupProps {
   /**
@@ -32,6 +41,22 @@ export interface RedisBackupProps extends DatabaseBackupProps {
    * @default - as the server itself would start: RedisMode.AOF where it has `appendonly yes`, else RedisMode.RDB
    */
   readonly mode?: RedisMode;
+
+  /**
+   * Which server is backed up. One that turns out to be of the other role is refused: after a failover, `host` may lead to another
+   * than one expects.
+   *
+   * @default RedisRole.MASTER
+   */
+  readonly role?: RedisRole;
+
+  /**
+   * Sentinels that are asked for the server when a backup begins. `host` is then the name that certificates are checked for, of
+   * the servers all together; take the claim from the server's own pod, `BackupVolume.fromServerPod`.
+   *
+   * @default - none: host leads to the server
+   */
+  readonly sentinel?: RedisSentinel;
 }
 
 /**
@@ -57,32 +82,33 @@ export class RedisBackup extends DatabaseBackup {
   /** @internal */
   protected override _engine(props: RedisBackupProps): EngineDefinition {
     this.checkVolumes(props);
-    const together = props.groupSnapshotClass !== undefined && props.volumes.length > 1;
-    if (!together && props.snapshotClass === undefined) {
+    if (props.snapshotClass === undefined) {
       throw invalid(
         this,
-        'takes single snapshots, and names no snapshot class',
+        'takes a snapshot of its one volume, and names no snapshot class',
         "set snapshotClass: SnapshotClass.fromName('…')",
       );
     }
     return {
       engine: 'redis',
       defaultPort: 6379,
-      layout: together ? 'group' : 'auto',
-      options: props.mode === undefined ? {} : { mode: props.mode },
+      layout: 'auto',
+      options: {
+        ...(props.mode === undefined ? {} : { mode: props.mode }),
+        ...(props.role === undefined ? {} : { role: props.role }),
+      },
+      ...(props.sentinel === undefined ? {} : { sentinel: props.sentinel }),
       // What the server itself has chosen may be the append-only file, too.
       guarded: props.mode === undefined || props.mode === RedisMode.AOF,
     };
   }
 
   private checkVolumes({ volumes }: RedisBackupProps): void {
-    const of = (role: VolumeRole): number => volumes.filter((volume) => volume.role === role).length;
-    if (of(VolumeRole.DATA) !== 1 || of(VolumeRole.LOG) > 1 || of(VolumeRole.TABLESPACE) > 0) {
-      throw invalid(
-        this,
-        `has the volumes ${volumes.map(({ name, role }) => `${name} (${role})`).join(', ')}, and a server has one folder dir and at most one volume of its append-only files`,
-        'name one volume without a role, and that of appenddirname, where it has one, with VolumeRole.LOG',
-      );
-    }
+    if (volumes.length === 1 && volumes[0]?.role === VolumeRole.DATA) return;
+    throw invalid(
+      this,
+      `has the volumes ${volumes.map(({ name, role }) => `${name} (${role})`).join(', ')}, and a server has its dump and its append-only files on one: it moves files from one to the other`,
+      'name the volume of its folder dir, without a role',
+    );
   }
 }

@@ -9,7 +9,7 @@ const PRELUDE = `
 import { App, Chart, Duration, Size } from 'cdk8s';
 import { Secret } from 'cdk8s-plus-28';
 import * as stillpoint from 'stillpoint';
-import { BackupJob, BackupSchedule, BackupTrigger, BackupVolume, DeploymentTool, GroupSnapshotClass, InPlaceAccess, MongoBackup, MongoMember, MySqlBackup, MySqlMode, PostgresBackup, PostgresLayout, PreDeploymentBackup, RedisBackup, RedisMode, Registry, RestoreClaim, SnapshotClass, VolumeRole, Weekday } from 'stillpoint';
+import { BackupJob, BackupSchedule, BackupTrigger, BackupVolume, DeploymentTool, GroupSnapshotClass, InPlaceAccess, MongoBackup, MongoMember, MySqlBackup, MySqlMode, PostgresBackup, PostgresLayout, PreDeploymentBackup, RedisBackup, RedisMode, RedisRole, Registry, RestoreClaim, SnapshotClass, VolumeRole, Weekday } from 'stillpoint';
 declare const chart: Chart;
 declare const backup: PostgresBackup;
 `;

@@ -6,7 +6,7 @@ import { Connection, configuredEndpoint, type Endpoint } from './connection';
 import { splitHost } from './facts';
 import { optionProblems, wishOf } from './layout';
 import { type Reply, textAt } from './reply';
-import { replicaSetIdOf, topologyOf } from './topology';
+import { replicaSetIdOf, type Topology, topologyOf } from './topology';
 
 /** The connection to the member, and what was found out on the way. */
 export interface Chosen {
@@ -36,9 +36,7 @@ export async function openMember(target: Target, signal: AbortSignal): Promise<C
 }
 
 async function openOfSet(target: Target, seed: Connection, hello: Reply, signal: AbortSignal): Promise<Chosen> {
-  const status = await seed.command('reading the status of the set', { replSetGetStatus: 1 }, signal);
-  const config = await seed.command('reading the configuration of the set', { replSetGetConfig: 1 }, signal);
-  const topology = topologyOf(status, config);
+  const { config, ...topology } = await readTopology(seed, signal);
   const { member, behindSeconds } = chooseMember(topology, wishOf(target.options));
   const isSeed = member.host === textAt(hello, 'me');
   const connection = isSeed ? seed : await Connection.open(target, endpointOf(member.host), signal);
@@ -49,6 +47,16 @@ async function openOfSet(target: Target, seed: Connection, hello: Reply, signal:
     majorityWaits: majorityNeeds(topology, member),
     replicaSetId: replicaSetIdOf(config),
   };
+}
+
+/** The set, as one of its members sees it. */
+export async function readTopology(
+  seed: Connection,
+  signal: AbortSignal,
+): Promise<Topology & { readonly config: Reply }> {
+  const status = await seed.command('reading the status of the set', { replSetGetStatus: 1 }, signal);
+  const config = await seed.command('reading the configuration of the set', { replSetGetConfig: 1 }, signal);
+  return { ...topologyOf(status, config), config };
 }
 
 /** Where the set says that a member is. */

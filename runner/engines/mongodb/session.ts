@@ -17,7 +17,7 @@ import {
   splitHost,
 } from './facts';
 import { lockStateOf, readOperations } from './lock';
-import { type Chosen, endpointOf, openMember } from './member';
+import { type Chosen, endpointOf, openMember, readTopology } from './member';
 import { planBackup } from './plan';
 import { numberAt, type Reply, textAt } from './reply';
 
@@ -72,7 +72,11 @@ export class MongoSession implements EngineSession {
     const seed = await Connection.open(this.target, configuredEndpoint(this.target), signal);
     try {
       const hello = await seed.command('asking who the server is', { hello: 1 }, signal);
-      if (hello.setName === undefined || textAt(hello, 'me') === this.server.member) {
+      if (
+        hello.setName === undefined ||
+        textAt(hello, 'me') === this.server.member ||
+        !(await this.#isOfSet(seed, signal))
+      ) {
         return await this.#identityAt(seed, signal);
       }
     } finally {
@@ -84,6 +88,12 @@ export class MongoSession implements EngineSession {
     } finally {
       await member.close();
     }
+  }
+
+  /** Whether the set of another server has the member of this session: two sets may have one name. */
+  async #isOfSet(other: Connection, signal: AbortSignal): Promise<boolean> {
+    const { members } = await readTopology(other, signal);
+    return members.some(({ host }) => host === this.server.member);
   }
 
   /** Whether the process of this session answers at an address: names of hosts are the same in every namespace. */

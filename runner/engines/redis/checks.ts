@@ -5,8 +5,9 @@ import type { ErrorCode } from '../../errors';
 import type { Finding } from '../../ports';
 import { type ClusterView, clusterProblem } from './cluster';
 import type { ServerFacts } from './facts';
-import { modeOf, requestProblems } from './layout';
+import { modeOf, requestProblems, roleWanted } from './layout';
 import { atWork } from './persistence';
+import { grantHint } from './rights';
 import type { RedisSession } from './session';
 import { readState, type ServerState } from './state';
 import { SUPPORTED } from './versions';
@@ -67,19 +68,44 @@ function* rights({ state, user }: CheckInput): Generator<Finding> {
     'privilege-missing',
     `user ${user}`,
     `user ${user} lacks the ${missingRights.length === 1 ? 'right' : 'rights'} ${missingRights.join(' ')}`,
-    `as an administrator: ACL SETUSER ${user} ${missingRights.join(' ')}; a managed server may not have the command at all`,
+    grantHint(user, missingRights),
   );
 }
 
-function* membership({ server }: CheckInput): Generator<Finding> {
-  if (server.role === 'slave') {
+function* membership({ server, state: { info }, request }: CheckInput): Generator<Finding> {
+  const { primary } = server;
+  const wanted = roleWanted(request.options);
+  if (wanted === 'master' && primary !== undefined) {
     yield error(
       'server-unsafe',
       'server',
-      'the server is a replica: what its primary sends does not wait for a pause of writes',
-      'let host lead to the primary',
+      `the server is a replica of ${primary.host}:${primary.port}, and may have older data than one expects`,
+      'let host lead to the master, or say that a replica is to be backed up: role replica (RedisRole.REPLICA)',
     );
   }
+  if (wanted === 'replica' && primary === undefined) {
+    yield error(
+      'server-unsafe',
+      'server',
+      'the server is a master, and a replica is to be backed up: writes of clients would wait',
+      'let host lead to a replica, or leave out role replica',
+    );
+  }
+  if (wanted === 'replica' && primary !== undefined) yield* link(primary, info);
+}
+
+/** A replica that does not hear from its primary has whatever it had when it last did. */
+function* link({ host, port }: NonNullable<ServerFacts['primary']>, info: ServerState['info']): Generator<Finding> {
+  const { master_link_status: status, master_sync_in_progress: syncing } = info;
+  if (status === 'up' && syncing !== '1') return;
+  yield error(
+    'member-unsuitable',
+    'server',
+    syncing === '1'
+      ? `the replica is being given all the data of ${host}:${port}`
+      : `the link of the replica to ${host}:${port} is ${status ?? 'unknown'}`,
+    'wait until INFO replication has master_link_status up; the log of the replica says what is in the way',
+  );
 }
 
 function* cluster({ cluster: view, state }: CheckInput): Generator<Finding> {

@@ -3,6 +3,7 @@ import { JOB_DEFAULTS } from '../../../src/contract';
 import type { Target } from '../../engine';
 import { StillpointError } from '../../errors';
 import { translate } from './errors';
+import { grantHint, ruleFor } from './rights';
 
 /** What a server answers, as its protocol has it. */
 export type Reply = string | number | null | readonly Reply[];
@@ -38,6 +39,7 @@ export class Connection {
     driver: Driver,
     /** Where it leads. */
     readonly endpoint: Endpoint,
+    private readonly user: string,
   ) {
     this.#driver = driver;
     driver.on('error', (error) => this.#lose(error ?? ended()));
@@ -61,7 +63,7 @@ export class Connection {
     signal.addEventListener('abort', stop, { once: true });
     try {
       await Promise.race([driver.connect(), aborted.promise]);
-      return new Connection(driver, endpoint);
+      return new Connection(driver, endpoint, target.username);
     } catch (thrown) {
       driver.destroy();
       signal.throwIfAborted();
@@ -91,7 +93,7 @@ export class Connection {
       return await this.#send(args);
     } catch (thrown) {
       signal?.throwIfAborted();
-      throw translate(thrown, { what, phase: 'command' });
+      throw translate(thrown, { what, phase: 'command', grant: grantHint(this.user, [ruleFor(args)]) });
     } finally {
       signal?.removeEventListener('abort', stop);
     }
@@ -144,7 +146,7 @@ function options(target: Target, { host, port, name }: Endpoint): object {
     // The older protocol: the newer one adds nothing that is used here, and asks for a right of its own.
     RESP: 2,
     // The driver sends no AUTH without a password: a server without users lets in anybody.
-    ...(password === undefined ? {} : { username, password }),
+    ...(password === undefined ? {} : { ...(username === '' ? {} : { username }), password }),
     disableClientInfo: true,
     maintNotifications: 'disabled',
     // A command that finds the connection gone has to fail, not to wait for another one.

@@ -5,7 +5,7 @@
 import { createHash } from 'node:crypto';
 import type { BackupRecord } from '../../../src/contract';
 
-/** Directives by which a server joins others, tells them of itself, or includes files that may do so. */
+/** Directives by which a server joins others, or tells them of itself. */
 const REACHING_OUT =
   /^\s*(replicaof|slaveof|cluster-enabled|cluster-announce-\S+|replica-announce-\S+|slave-announce-\S+)\s/i;
 

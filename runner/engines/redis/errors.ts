@@ -43,14 +43,16 @@ export interface Attempt {
   /** For the message, as `connecting to sessions-db:6379`. */
   readonly what: string;
   readonly phase: 'connect' | 'command';
+  /** What to do about a right that is missing. */
+  readonly grant?: string;
 }
 
 /** Makes one of ours out of what the driver threw. */
-export function translate(thrown: unknown, { what, phase }: Attempt): StillpointError {
+export function translate(thrown: unknown, { what, phase, grant }: Attempt): StillpointError {
   if (thrown instanceof StillpointError) return thrown;
   const first = thrown instanceof AggregateError ? thrown.errors[0] : thrown;
   const code = ourCode(first, phase);
-  const hint = HINTS[code];
+  const hint = code === 'privilege-missing' ? (grant ?? HINTS[code]) : HINTS[code];
   return new StillpointError(code, `${what} failed: ${describe(first)}`, {
     cause: thrown,
     ...(hint === undefined ? {} : { hint }),

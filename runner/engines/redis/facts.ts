@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { Server, ServerPath } from '../../engine';
 import { type ClusterView, clusterOf } from './cluster';
 import type { Connection } from './connection';
-import { addressOf, clientOf, type Info, infoOf, settingsOf, textOf } from './replies';
+import { addressOf, clientOf, fieldsOf, type Info, infoOf, textOf } from './replies';
 import { type Dialect, dialectOf } from './versions';
 
 /** What names the running server: the same before the first cut and after the last, or there is no backup. */
@@ -16,6 +16,8 @@ export interface ServerFacts extends Server {
   readonly port: number;
   readonly identity: Identity;
   readonly role: 'master' | 'slave';
+  /** Of a replica: where it has its data from. */
+  readonly primary: { readonly host: string; readonly port: number } | undefined;
   readonly clustered: boolean;
   readonly connectionId: string;
 }
@@ -34,6 +36,7 @@ const SETTINGS = [
   'maxmemory-policy',
   'no-appendfsync-on-rewrite',
   'rdbcompression',
+  'replicaof',
   'save',
 ] as const;
 
@@ -51,6 +54,7 @@ export async function readServer(connection: Connection, signal: AbortSignal): P
     dialect,
     identity: identityOf(info),
     role: info.role === 'slave' ? 'slave' : 'master',
+    primary: info.role === 'slave' ? { host: info.master_host ?? '', port: Number(info.master_port) } : undefined,
     clustered: info.cluster_enabled === '1',
     settings: dialect.supported
       ? { ...(await readSettings(connection, SETTINGS, signal)), config_file: info.config_file ?? '' }
@@ -80,7 +84,7 @@ export async function readSettings(
   names: readonly string[],
   signal?: AbortSignal,
 ): Promise<Readonly<Record<string, string>>> {
-  return settingsOf(await connection.ask('reading settings of the server', ['CONFIG', 'GET', ...names], signal));
+  return fieldsOf(await connection.ask('reading settings of the server', ['CONFIG', 'GET', ...names], signal));
 }
 
 /** Who the server is. Its facts are those that every connection to the same running server reads alike. */

@@ -11,6 +11,7 @@ import { letGo } from './let-go';
 import { Pause } from './pause';
 import { waitUntilIdle } from './persistence';
 import { type Position, placeInCluster, positionOf, writesOf } from './position';
+import { catchUp, type Lag } from './replica';
 import type { Info } from './replies';
 import type { RedisSession } from './session';
 import { change, OURS, settingsBefore, undoOf } from './settings';
@@ -26,15 +27,16 @@ export class AppendOnlyPlan implements Plan {
   readonly #undo: Held['undo'];
   #changed = false;
   #position: Position = {};
+  #lag: Lag = { position: {}, warnings: [] };
 
   constructor(
     private readonly session: RedisSession,
     request: PlanRequest,
   ) {
     const { endpoint, server } = session;
-    this.layout = cutsTogether(request) ? 'group' : request.volumes.length > 1 ? 'locked' : 'atomic';
+    this.layout = cutsTogether(request) ? 'group' : 'atomic';
     this.#pause = new Pause(session);
-    this.#undo = undoOf(server.settings, server.identity.runId ?? '');
+    this.#undo = undoOf(server.settings, server.identity.runId ?? '', session.target.connection.sentinel !== undefined);
     const { host, port } = endpoint;
     this.held =
       Object.keys(this.#undo).length === 0 ? [] : [{ member: `${host}:${port}`, host, port, undo: this.#undo }];
@@ -54,11 +56,9 @@ export class AppendOnlyPlan implements Plan {
   /** No write went in between, no rewrite began, the settings are ours still, and writes wait. */
   readonly observe = async (within: StepContext): Promise<Readonly<Record<string, string>>> => {
     const info = await this.session.info(within);
-    const { offset = '', aofBytes = '' } = writesOf(info);
     return {
       ...(await this.session.observe(within, info)),
-      offset,
-      aofBytes,
+      ...writesOf(info),
       rewrites: `${info.aof_rewrites ?? ''} done, ${info.aof_rewrite_in_progress ?? ''} at work`,
       ...(await this.#settingFacts(within)),
       ...(await this.#pause.fact(within)),
@@ -76,14 +76,21 @@ export class AppendOnlyPlan implements Plan {
   };
 
   readonly results = (): PlanResults => ({
-    position: { mode: 'aof', exact: 'true', ...this.#position, ...placeInCluster(this.session.node) },
+    position: {
+      mode: 'aof',
+      exact: 'true',
+      ...this.#position,
+      ...this.#lag.position,
+      ...placeInCluster(this.session.node),
+    },
     artifacts: {},
-    warnings: [],
+    warnings: this.#lag.warnings,
   });
 
   /** One that is at work may take long, and the guard's deadline begins with the first setting that is ours. */
   async #waitForRewrites(within: StepContext): Promise<void> {
     await this.#pause.prepare(within);
+    this.#lag = await catchUp(this.session, within);
     await waitUntilIdle(() => this.session.info(within), within.signal);
   }
 

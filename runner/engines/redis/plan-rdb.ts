@@ -10,7 +10,8 @@ import { cutsTogether } from './layout';
 import { letGo } from './let-go';
 import { Pause } from './pause';
 import { waitForDump, waitUntilIdle } from './persistence';
-import { type Position, placeInCluster, positionOf, writesOf } from './position';
+import { type Position, placeInCluster, positionBetween, writesOf } from './position';
+import { catchUp, type Lag } from './replica';
 import type { RedisSession } from './session';
 
 /** The longest that the pause for the fork alone may last, should the runner be gone in it. */
@@ -23,6 +24,7 @@ export class DumpPlan implements Plan {
   readonly steps: readonly PlanStep[];
   readonly #pause: Pause;
   #position: Position = {};
+  #lag: Lag = { position: {}, warnings: [] };
   #forkedAt = '';
   #dumpsBefore = 0;
 
@@ -52,12 +54,11 @@ export class DumpPlan implements Plan {
   /** The dump on the volume is ours, still; under the pause also that no write went in between. */
   readonly observe = async (within: StepContext): Promise<Readonly<Record<string, string>>> => {
     const info = await this.session.info(within);
-    const { offset = '', changes = '' } = writesOf(info);
     return {
       ...(await this.session.observe(within, info)),
       dumps: info.rdb_saves ?? '',
       dumpedAt: info.rdb_last_save_time ?? '',
-      ...(this.paused ? { offset, changes, ...(await this.#pause.fact(within)) } : {}),
+      ...(this.paused ? { ...writesOf(info), ...(await this.#pause.fact(within)) } : {}),
     };
   };
 
@@ -75,27 +76,35 @@ export class DumpPlan implements Plan {
       exact: 'true',
       dumpBegun: this.#forkedAt,
       ...this.#position,
+      ...this.#lag.position,
       ...placeInCluster(this.session.node),
     },
     artifacts: {},
-    warnings: this.paused
-      ? []
-      : [`what was acknowledged after ${this.#forkedAt}, when the dump began, is not in the copy`],
+    warnings: [
+      ...this.#lag.warnings,
+      ...(this.paused
+        ? []
+        : [`what was acknowledged after ${this.#forkedAt}, when the dump began, is not in the copy`]),
+    ],
   });
 
   async #prepare(within: StepContext): Promise<void> {
     await this.#pause.prepare(within);
     await waitUntilIdle(() => this.session.info(within), within.signal);
+    this.#lag = await catchUp(this.session, within);
   }
 
   /** Between the position and the fork no write goes through: the dump is exactly at the position. */
   async #begin(within: StepContext): Promise<void> {
     await this.#pause.begin(this.paused ? within : { ...within, remainingMs: () => FORK_LIMIT_MS });
-    const before = await this.session.info(within);
+    // Sent at once: nothing of others comes between them.
+    const [before, , after] = await Promise.all([
+      this.session.info(within),
+      this.session.within(within)('beginning a dump', ['BGSAVE']),
+      this.session.info(within),
+    ]);
     this.#dumpsBefore = Number(before.rdb_saves);
-    this.#position = positionOf(before, this.session.server.dialect, false);
-    await this.session.within(within)('beginning a dump', ['BGSAVE']);
-    const after = await this.session.info(within);
+    this.#position = positionBetween(before, after, this.session.server.dialect);
     this.#forkedAt = serverTime(before);
     const changed = changedFacts(writesOf(before), writesOf(after));
     if (changed.length > 0) {

@@ -21,6 +21,9 @@ export function positionOf(info: Info, dialect: Dialect, withFiles: boolean): Po
   const { master_replid: replid = '', aof_current_size: bytes, aof_base_size: base } = info;
   return {
     ...(offsetCounts(info, dialect) ? { replid, offset: offsetOf(info) } : {}),
+    ...(info.role === 'slave'
+      ? { primary: `${info.master_host}:${info.master_port}`, received: info.slave_read_repl_offset ?? '' }
+      : {}),
     keys: keysOf(info),
     ...(withFiles && bytes !== undefined ? { aofBytes: bytes, aofBaseBytes: base ?? '' } : {}),
   };
@@ -40,13 +43,22 @@ export function placeInCluster(node: ClusterMaster | undefined): Position {
   return node === undefined ? {} : { node: node.id, slots: node.slots, configEpoch: node.configEpoch };
 }
 
-/** What changes with every write, whatever is on: the offset, the changes since the last dump, the append-only files. */
+/**
+ * What changes with every write, whatever is on: the changes since the last dump, the append-only files. Not the offset: a
+ * primary's pings to its replicas move it, and no pause holds those up [tried: Redis 8.0, Valkey 8.1].
+ */
 export function writesOf(info: Info): Readonly<Record<string, string>> {
   return {
-    offset: offsetOf(info),
     changes: info.rdb_changes_since_last_save ?? '',
     ...(info.aof_enabled === '1' ? { aofBytes: info.aof_current_size ?? '' } : {}),
   };
+}
+
+/** Where a server's data stood between two looks: without an offset where pings have moved that in between. */
+export function positionBetween(before: Info, after: Info, dialect: Dialect): Position {
+  const { replid, offset, ...rest } = positionOf(before, dialect, false);
+  const known = replid !== undefined && offset !== undefined && offsetOf(after) === offset;
+  return known ? { replid, offset, ...rest } : rest;
 }
 
 /** A replica's own place in what its primary sends; a primary's in what it has sent. */

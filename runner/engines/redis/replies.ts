@@ -15,9 +15,17 @@ export function infoOf(reply: Reply): Info {
   );
 }
 
-/** The settings of CONFIG GET's list of names and values. */
-export function settingsOf(reply: Reply): Readonly<Record<string, string>> {
-  const flat = Array.isArray(reply) ? reply.map(String) : [];
+/** Values by name. */
+export type Fields = Readonly<Record<string, string>>;
+
+/** Whether an answer is a list. */
+export function isList(reply: Reply): reply is readonly Reply[] {
+  return Array.isArray(reply);
+}
+
+/** The values of a list of names and values, as CONFIG GET and sentinels answer. */
+export function fieldsOf(reply: Reply): Fields {
+  const flat = isList(reply) ? reply.map(String) : [];
   return Object.fromEntries(flat.flatMap((name, index) => (index % 2 === 0 ? [[name, flat[index + 1] ?? '']] : [])));
 }
 

@@ -5,8 +5,19 @@ import type { Finding, Log } from '../../ports';
 import { checkSession } from './checks';
 import { type ClusterMaster, type ClusterView, clusterProblem, slotMap } from './cluster';
 import { Connection, configuredEndpoint, type Endpoint } from './connection';
-import { identityOf, pathsOf, readCluster, readClusterInfo, readInfo, readServer, type ServerFacts } from './facts';
+import {
+  type Identity,
+  identityOf,
+  pathsOf,
+  readCluster,
+  readClusterInfo,
+  readInfo,
+  readServer,
+  type ServerFacts,
+} from './facts';
+import { connectToServer } from './locate';
 import { planBackup } from './plan';
+import { linkFact } from './replica';
 import { type Info, infoOf } from './replies';
 import type { Ask } from './settings';
 
@@ -15,8 +26,7 @@ import type { Ask } from './settings';
  * since a replica's writes do not wait.
  */
 export async function openSession(target: Target, log: Log, signal: AbortSignal): Promise<RedisSession> {
-  const configured = configuredEndpoint(target);
-  const session = await openAt(target, configured, signal);
+  const session = await openOn(await connectToServer(target, signal), target, signal);
   const first = session.cluster?.masters[0];
   if (first === undefined || first.id === session.cluster?.myself) return session;
   try {
@@ -24,14 +34,18 @@ export async function openSession(target: Target, log: Log, signal: AbortSignal)
       { node: first.id },
       `host leads to another node of the cluster: going on with its master at ${first.address}`,
     );
-    return await openAt(target, { host: first.address, port: first.port, name: configured.name }, signal);
+    const { name } = configuredEndpoint(target);
+    return await openAt(target, { host: first.address, port: first.port, name }, signal);
   } finally {
     await session.close();
   }
 }
 
 async function openAt(target: Target, endpoint: Endpoint, signal: AbortSignal): Promise<RedisSession> {
-  const connection = await Connection.open(target, endpoint, signal);
+  return await openOn(await Connection.open(target, endpoint, signal), target, signal);
+}
+
+async function openOn(connection: Connection, target: Target, signal: AbortSignal): Promise<RedisSession> {
   try {
     const server = await readServer(connection, signal);
     const cluster = server.clustered ? await readCluster(connection, signal) : undefined;
@@ -102,16 +116,18 @@ export class RedisSession implements EngineSession {
 
   /** Of a cluster host may lead to any node: the server is asked at its own address, and host for the map of slots. */
   async whoAnswers(signal: AbortSignal): Promise<Readonly<Record<string, string>>> {
-    const configured = configuredEndpoint(this.target);
-    const asked = async <T>(endpoint: Endpoint, question: (another: Connection) => Promise<T>): Promise<T> => {
-      const another = await Connection.open(this.target, endpoint, signal);
+    const asked = async <T>(opened: Promise<Connection>, question: (another: Connection) => Promise<T>): Promise<T> => {
+      const another = await opened;
       return await question(another).finally(() => another.close());
     };
-    if (this.cluster === undefined)
-      return await asked(configured, async (to) => identityOf(await readInfo(to, signal)));
+    const identity = async (to: Connection): Promise<Identity> => identityOf(await readInfo(to, signal));
+    if (this.cluster === undefined) {
+      return await asked(connectToServer(this.target, signal, this.connection.endpoint), identity);
+    }
+    const host = Connection.open(this.target, configuredEndpoint(this.target), signal);
     return {
-      ...(await asked(this.endpoint, async (to) => identityOf(await readInfo(to, signal)))),
-      slots: await asked(configured, async (to) => slotMap(await readCluster(to, signal))),
+      ...(await asked(Connection.open(this.target, this.endpoint, signal), identity)),
+      slots: await asked(host, async (to) => slotMap(await readCluster(to, signal))),
     };
   }
 
@@ -131,7 +147,12 @@ export class RedisSession implements EngineSession {
   /** The facts of the proof: which session, which server. */
   async observe(within: StepContext, info: Info): Promise<Readonly<Record<string, string>>> {
     const id = await this.within(within)('asking for the own connection', ['CLIENT', 'ID']);
-    return { ...identityOf(info), connection: String(id), ...(await this.#clusterFacts(within)) };
+    return {
+      ...identityOf(info),
+      connection: String(id),
+      ...(await linkFact(this, info, within)),
+      ...(await this.#clusterFacts(within)),
+    };
   }
 
   /** The cluster as this node sees it now. Throws proof-failed when slots are on their way, or it is not whole. */

@@ -4,7 +4,7 @@
  */
 import type { Held } from '../../../src/contract';
 import type { Reply } from './connection';
-import { settingsOf } from './replies';
+import { fieldsOf } from './replies';
 
 /** What each is while a backup is at work. */
 export const OURS = {
@@ -24,15 +24,23 @@ const PREFIX = 'config.';
 /** Which run of the server they were changed in: what was set in one that has ended has ended with it. */
 export const RUN = 'run_id';
 
+/**
+ * Whom the server replicated from. Sentinels that make it a master or a replica have it write its configuration file, with
+ * whatever is set at that moment: then it has to be written once more.
+ */
+const REPLICA_OF = 'replicaof';
+
 /** What has to go back afterwards, as the record has it: the settings that are not ours already, as they are now. */
-export function undoOf(settings: Readonly<Record<string, string>>, runId: string): Held['undo'] {
+export function undoOf(settings: Readonly<Record<string, string>>, runId: string, withSentinels = false): Held['undo'] {
   const before = Object.fromEntries(
     Object.entries(OURS).flatMap(([name, ours]) => {
       const was = settings[name];
       return was === undefined || was === ours ? [] : [[`${PREFIX}${name}`, was]];
     }),
   );
-  return Object.keys(before).length === 0 ? {} : { ...before, [RUN]: runId };
+  if (Object.keys(before).length === 0) return {};
+  const rewritten = withSentinels && (settings.config_file ?? '') !== '';
+  return { ...before, [RUN]: runId, ...(rewritten ? { [REPLICA_OF]: settings.replicaof ?? '' } : {}) };
 }
 
 /** The settings that an undo map names, as they were. */
@@ -47,7 +55,7 @@ export async function stillOurs(ask: Ask, undo: Held['undo']): Promise<Readonly<
   const before = settingsBefore(undo);
   const names = Object.keys(before);
   if (names.length === 0) return {};
-  const now = settingsOf(await ask('reading settings of the server', ['CONFIG', 'GET', ...names]));
+  const now = fieldsOf(await ask('reading settings of the server', ['CONFIG', 'GET', ...names]));
   return Object.fromEntries(Object.entries(before).filter(([name]) => now[name] === OURS[name as keyof typeof OURS]));
 }
 
@@ -55,9 +63,18 @@ export async function stillOurs(ask: Ask, undo: Held['undo']): Promise<Readonly<
 export async function putBack(ask: Ask, undo: Held['undo']): Promise<readonly string[]> {
   const ours = await stillOurs(ask, undo);
   const names = Object.keys(ours);
-  if (names.length === 0) return [];
   await change(ask, ours);
-  return names.map((name) => `${name} is ${ours[name]} again`);
+  const done = names.map((name) => `${name} is ${ours[name]} again`);
+  return (await rewriteAfterFailover(ask, undo)) ? [...done, 'so it is in its configuration file'] : done;
+}
+
+async function rewriteAfterFailover(ask: Ask, undo: Held['undo']): Promise<boolean> {
+  const before = undo[REPLICA_OF];
+  if (before === undefined) return false;
+  const now = fieldsOf(await ask('reading settings of the server', ['CONFIG', 'GET', REPLICA_OF]));
+  if (now[REPLICA_OF] === before) return false;
+  await ask('writing the configuration file anew, as sentinels had it written meanwhile', ['CONFIG', 'REWRITE']);
+  return true;
 }
 
 /** Changes settings: all of them, or none. */

@@ -1,6 +1,8 @@
 /** Reads what the checks look at: what the user may do, and what else is going on at the server. */
 import { StillpointError } from '../../errors';
+import { Connection } from './connection';
 import { type Info, infoOf } from './replies';
+import { ruleFor } from './rights';
 import type { RedisSession } from './session';
 import { type Ask, OURS } from './settings';
 import { CHANNEL, WaitingWriter } from './waiting-writer';
@@ -22,7 +24,7 @@ const THROUGH_MS = 1_000;
 /** Reads it all. Nothing of it changes anything. */
 export async function readState(session: RedisSession, signal: AbortSignal): Promise<ServerState> {
   const info = infoOf(await session.ask('reading what the server says of itself', ['INFO']));
-  const missing = await missingRights(session);
+  const missing = [...(await missingRights(session)), ...(await missingForSentinels(session, signal))];
   if (missing.length > 0) return { info, missingRights: missing, paused: false };
   const clusterInfo = session.server.clustered
     ? infoOf(await session.ask('reading the state of the cluster', ['CLUSTER', 'INFO']))
@@ -33,7 +35,7 @@ export async function readState(session: RedisSession, signal: AbortSignal): Pro
   }
   // Nothing is paused: there is nothing that this could end.
   const mayUnpause = await may(session.ask, ['CLIENT', 'UNPAUSE']);
-  return { info, clusterInfo, missingRights: mayUnpause ? [] : ['+client|unpause'], paused: false };
+  return { info, clusterInfo, missingRights: mayUnpause ? [] : [ruleFor(['CLIENT', 'UNPAUSE'])], paused: false };
 }
 
 /**
@@ -45,17 +47,36 @@ async function missingRights({ ask, server }: RedisSession): Promise<readonly st
     const value = server.settings[name];
     return value === undefined ? [] : [name, value];
   });
-  const tries: readonly (readonly [right: string, args: readonly string[]])[] = [
-    ['+config|set', ['CONFIG', 'SET', ...same]],
-    ['+client|pause', ['CLIENT', 'PAUSE', 'never', 'WRITE']],
-    ['+client|list', ['CLIENT', 'LIST', 'ID', server.connectionId]],
-    ['+client|id', ['CLIENT', 'ID']],
-    ['+bgsave', ['BGSAVE', 'never']],
-    ...(server.clustered ? [['+cluster|info', ['CLUSTER', 'INFO']] as const] : []),
+  const tries: readonly (readonly string[])[] = [
+    ['CONFIG', 'SET', ...same],
+    ['CLIENT', 'PAUSE', 'never', 'WRITE'],
+    ['CLIENT', 'LIST', 'ID', server.connectionId],
+    ['CLIENT', 'ID'],
+    ['BGSAVE', 'never'],
+    ...(server.clustered ? [['CLUSTER', 'INFO']] : []),
   ];
   const missing: string[] = [];
-  for (const [right, args] of tries) if (!(await may(ask, args))) missing.push(right);
+  for (const args of tries) if (!(await may(ask, args))) missing.push(ruleFor(args));
   return missing;
+}
+
+/**
+ * Writing the configuration file has no form that changes nothing; in a transaction the server looks at the rights of each command
+ * when it is queued, and this one ends with its connection.
+ */
+async function missingForSentinels(
+  { target, endpoint, server }: RedisSession,
+  signal: AbortSignal,
+): Promise<readonly string[]> {
+  if (target.connection.sentinel === undefined || (server.settings.config_file ?? '') === '') return [];
+  const connection = await Connection.open(target, endpoint, signal);
+  try {
+    const ask: Ask = (what, args) => connection.ask(what, args, signal);
+    if (!(await may(ask, ['MULTI']))) return [ruleFor(['MULTI']), ruleFor(['CONFIG', 'REWRITE'])];
+    return (await may(ask, ['CONFIG', 'REWRITE'])) ? [] : [ruleFor(['CONFIG', 'REWRITE'])];
+  } finally {
+    await connection.close();
+  }
 }
 
 async function may(ask: Ask, args: readonly string[]): Promise<boolean> {
@@ -75,7 +96,7 @@ async function asWriter({ target, endpoint }: RedisSession, signal: AbortSignal)
   try {
     return await writer.getsThrough(THROUGH_MS);
   } catch (error) {
-    if (error instanceof StillpointError && error.code === 'privilege-missing') return `+publish &${CHANNEL}`;
+    if (error instanceof StillpointError && error.code === 'privilege-missing') return ruleFor(['PUBLISH', CHANNEL]);
     throw error;
   } finally {
     await writer.close();

@@ -65,6 +65,15 @@ export interface Ongoing {
   end(): Promise<void>;
 }
 
+/** What a test asks of a server that a stand-in may not be able to do: why it is not. Its tests are skipped with that reason. */
+export interface Unmet {
+  readonly withoutRight?: string;
+  readonly obstruct?: string;
+  readonly longStatement?: string;
+  /** {@link TestServer.held} sees what is locked and set, and no sessions. */
+  readonly sessions?: string;
+}
+
 /** A running server of a test. */
 export interface TestServer {
   /** The name of its Service, which leads to the pods with the label `app` of that name. */
@@ -74,6 +83,8 @@ export interface TestServer {
   readonly pod: string;
   /** The claims, by the names of their volumes in a backup. */
   readonly claims: Readonly<Record<string, string>>;
+  /** @default - all is met */
+  readonly unmet?: Unmet;
   /** What no log, record or Event may hold. */
   readonly secrets: readonly string[];
   /** A client of the user's own, as an administrator, without a Service in between. */

@@ -1,10 +1,11 @@
 /** All engines that the contract suite runs on: one line each. */
 import type { EngineAdapter, EngineMode } from './adapter';
+import { mongo } from './mongo';
 import { mariadb, mysql } from './mysql';
 import { postgres } from './postgres';
 import { redis, valkey } from './redis';
 
-export const ENGINES: readonly EngineAdapter[] = [postgres, mariadb, mysql, redis, valkey];
+export const ENGINES: readonly EngineAdapter[] = [postgres, mariadb, mysql, redis, valkey, mongo];
 
 const everything = process.env.CONTRACT === 'all';
 

@@ -2,20 +2,14 @@
  * Holds the writes of a runner at the door of the API server, so that a test can stop the world at exactly one step: an
  * admission webhook that runs in the test. The product has no hooks for tests.
  */
-import { execFile } from 'node:child_process';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { createServer, type Server } from 'node:https';
 import type { AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { json } from 'node:stream/consumers';
-import { promisify } from 'node:util';
+import { selfSigned } from './certificate';
 import { type Anything, apply, KINDS, remove } from './cluster';
 import { uniqueName } from './namespace';
 import { thisRun } from './this-run';
 import { eventually } from './wait';
-
-const run = promisify(execFile);
 
 /** A write that somebody asks the API server for. */
 export interface Write {
@@ -126,7 +120,7 @@ function webhook(name: string, url: string, certificate: string, namespaces: rea
 async function serve(
   decide: (write: Write, answer: (allowed: boolean) => void, rehearsed: boolean) => void,
 ): Promise<{ readonly server: Server; readonly certificate: string }> {
-  const { key, certificate } = await selfSigned();
+  const { key, certificate } = await selfSigned('IP:127.0.0.1');
   const server = createServer({ key, cert: certificate }, (request, response) => {
     void json(request).then((body) => {
       const { request: asked } = body as Review;
@@ -154,16 +148,4 @@ async function serve(
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   return { server, certificate };
-}
-
-async function selfSigned(): Promise<{ readonly key: string; readonly certificate: string }> {
-  const folder = await mkdtemp(join(tmpdir(), 'stillpoint-gate-'));
-  const [key, certificate] = [join(folder, 'key'), join(folder, 'certificate')];
-  try {
-    const request = ['req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-days', '2', '-subj', '/CN=gate'];
-    await run('openssl', [...request, '-addext', 'subjectAltName=IP:127.0.0.1', '-keyout', key, '-out', certificate]);
-    return { key: await readFile(key, 'utf8'), certificate: await readFile(certificate, 'utf8') };
-  } finally {
-    await rm(folder, { recursive: true });
-  }
 }

@@ -5,11 +5,16 @@
  */
 import { MongoClient } from 'mongodb';
 import type { LedgerClient } from '../../ledger/writer';
-import { type Anything, apply, create, KINDS, read } from './cluster';
+import { type Anything, apply, create, KINDS } from './cluster';
+import { secret, statefulServer } from './objects';
+import { addressOf, isReady } from './pods';
 import { eventually } from './wait';
 
 /** What the tests run on; their titles say it. */
 export const MONGO_IMAGE = process.env.E2E_MONGO_IMAGE ?? 'mongo-standin:8';
+
+/** Whether it is the stand-in: what that lacks is skipped, and says why. */
+export const MONGO_IS_STANDIN = process.env.E2E_MONGO_IMAGE === undefined;
 
 /** For the titles: what was shown on a stand-in was not shown on the real one. */
 export const MONGO_TITLE = process.env.E2E_MONGO_IMAGE ?? 'MongoDB (a stand-in, not a mongod)';
@@ -43,11 +48,16 @@ export interface TestMongo {
 /** A connection of a test: the statements of the ledger, and any command. */
 export interface TestMongoClient extends LedgerClient {
   command(command: Readonly<Record<string, unknown>>, database?: string): Promise<Readonly<Record<string, unknown>>>;
+  /** Where the oplog ends, as `seconds:increment`; undefined where there is none. */
+  newestOperation(): Promise<string | undefined>;
 }
+
+/** The role of the backup's user. */
+export const MONGO_ROLE = 'stillpoint';
 
 /** What the documentation tells users to grant, and no more. */
 const ROLE = {
-  role: 'stillpoint',
+  role: MONGO_ROLE,
   privileges: [
     {
       resource: { cluster: true },
@@ -69,7 +79,7 @@ export async function startMongo(options: MongoOptions): Promise<TestMongo> {
   const pod = `${name}-0`;
   await eventually(`${name} is ready`, () => isReady(pod, namespace), { seconds: 120 });
   const address = (): Promise<string> => addressOf(pod, namespace);
-  await initiate(await address(), `${pod}.${name}.${namespace}.svc.cluster.local:27017`);
+  await initiate(await address(), `${pod}.${membersOf(name)}.${namespace}.svc.cluster.local:27017`);
   return {
     name,
     namespace,
@@ -108,57 +118,24 @@ function isThere(error: { readonly code?: unknown }): void {
 
 function mongoObjects(options: Required<MongoOptions>): readonly Anything[] {
   const { namespace, name } = options;
-  const metadata = (suffix = ''): NonNullable<Anything['metadata']> => ({
-    name: `${name}${suffix}`,
-    namespace,
-    labels: { app: name },
-  });
+  const keyfile = 'bWVtYmVycyBvZiBvbmUgc2V0IGtub3cgZWFjaCBvdGhlciBieSB0aGlz';
   return [
-    {
-      apiVersion: 'v1',
-      kind: 'Secret',
-      metadata: metadata(),
-      stringData: {
-        password: MONGO_ROOT_PASSWORD,
-        keyfile: 'bWVtYmVycyBvZiBvbmUgc2V0IGtub3cgZWFjaCBvdGhlciBieSB0aGlz',
-      },
-    },
-    {
-      apiVersion: 'v1',
-      kind: 'Secret',
-      metadata: metadata('-backup'),
-      stringData: { username: 'stillpoint', password: MONGO_BACKUP_PASSWORD },
-    },
-    {
-      apiVersion: 'v1',
-      kind: 'Service',
-      metadata: metadata(),
-      // Members find each other before they are ready.
-      spec: {
-        clusterIP: 'None',
-        publishNotReadyAddresses: true,
-        selector: { app: name },
-        ports: [{ name: 'mongo', port: 27017 }],
-      },
-    },
-    {
-      apiVersion: 'apps/v1',
-      kind: 'StatefulSet',
-      metadata: metadata(),
-      spec: {
-        serviceName: name,
-        replicas: 1,
-        selector: { matchLabels: { app: name } },
-        template: { metadata: { labels: { app: name } }, spec: podSpec(options) },
-        volumeClaimTemplates: [
-          {
-            metadata: { name: 'data' },
-            spec: { accessModes: ['ReadWriteOnce'], resources: { requests: { storage: '1Gi' } } },
-          },
-        ],
-      },
-    },
+    secret({ name, namespace }, { password: MONGO_ROOT_PASSWORD, keyfile }),
+    secret({ name: `${name}-backup`, namespace }, { username: 'stillpoint', password: MONGO_BACKUP_PASSWORD }),
+    ...statefulServer({
+      namespace,
+      name,
+      port: 27017,
+      pod: podSpec(options),
+      volumes: ['data'],
+      members: membersOf(name),
+    }),
   ];
+}
+
+/** The headless Service by which members find each other. */
+function membersOf(name: string): string {
+  return `${name}-members`;
 }
 
 function podSpec({ name, lockBlocksLogin }: Required<MongoOptions>): object {
@@ -230,17 +207,6 @@ export async function startMongoOnClaim(pod: {
   return await connectTo(await addressOf(name, namespace), null);
 }
 
-async function isReady(pod: string, namespace: string): Promise<boolean> {
-  const found = await read(KINDS.pod, pod, namespace);
-  return (found?.status?.conditions ?? []).some(
-    ({ type, status }: { type: string; status: string }) => type === 'Ready' && status === 'True',
-  );
-}
-
-async function addressOf(pod: string, namespace: string): Promise<string> {
-  return await eventually(`${pod} has an address`, async () => (await read(KINDS.pod, pod, namespace))?.status?.podIP);
-}
-
 async function connectTo(
   host: string,
   auth: { username: string; password: string } | null = { username: 'root', password: MONGO_ROOT_PASSWORD },
@@ -255,6 +221,11 @@ async function connectTo(
     return {
       ...ledgerOf(client),
       command: (command, database = 'admin') => client.db(database).command({ ...command }),
+      newestOperation: async () => {
+        const [last] = await client.db('local').collection('oplog.rs').find().sort({ $natural: -1 }).limit(1).toArray();
+        const { t, i } = (last?.ts ?? {}) as { readonly t?: number; readonly i?: number };
+        return last === undefined ? undefined : `${t}:${i}`;
+      },
       end: () => client.close(),
     };
   });

@@ -1,7 +1,8 @@
 /** A MySQL or MariaDB in a StatefulSet, made as a user would make one: plain manifests of the public images. */
 import { createConnection } from 'mysql2/promise';
 import type { SqlClient } from '../../ledger/sql';
-import { type Anything, apply, create, KINDS, read } from './cluster';
+import { type Anything, apply, create, KINDS } from './cluster';
+import { addressOf, isReady } from './pods';
 import { eventually } from './wait';
 
 /** The passwords of the administrator and of the backup's user; no log may hold them. */
@@ -185,17 +186,6 @@ export async function startMySqlOnClaims(
   } as Anything);
   await eventually(`${name} is ready`, () => isReady(name, namespace), { seconds: 180 });
   return await connectTo(await addressOf(name, namespace));
-}
-
-async function isReady(pod: string, namespace: string): Promise<boolean> {
-  const found = await read(KINDS.pod, pod, namespace);
-  return (found?.status?.conditions ?? []).some(
-    ({ type, status }: { type: string; status: string }) => type === 'Ready' && status === 'True',
-  );
-}
-
-async function addressOf(pod: string, namespace: string): Promise<string> {
-  return await eventually(`${pod} has an address`, async () => (await read(KINDS.pod, pod, namespace))?.status?.podIP);
 }
 
 /** Connects as the administrator. Nothing is changed on the way: a copy's position is looked at. */

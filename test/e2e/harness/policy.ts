@@ -120,24 +120,10 @@ function dataAndLog(data: string, log: string | undefined): readonly BackupVolum
 }
 
 /** Makes the policy of a MongoDB, and applies it. A set of one member has but its primary to back up. */
-export async function applyMongoPolicy(
+export function applyMongoPolicy(
   server: TestMongo,
-  options: Partial<MongoBackupProps> & { readonly className?: string } = {},
+  options: PolicyOptionsOf<MongoBackupProps> = {},
 ): Promise<TestPolicy> {
-  const chart = new Chart(Testing.app(), 'policy', { namespace: server.namespace });
-  const { className = thisRun.registry, ...props } = options;
-  const policy = new MongoBackup(chart, server.name, {
-    host: server.name,
-    credentials: Secret.fromSecretName(chart, 'login', server.credentials),
-    volumes: [BackupVolume.fromServerPod('data')],
-    member: MongoMember.PRIMARY,
-    snapshotClass: SnapshotClass.fromName(className),
-    schedule: BackupSchedule.cron('0 0 31 2 *'),
-    registry: registryWithoutTurns(),
-    image: thisRun.image,
-    deadline: Duration.minutes(5),
-    ...props,
-  });
-  await apply(chart.toJson());
-  return { name: policy.policyName, namespace: server.namespace, database: policy.databaseName };
+  const volumes = [BackupVolume.fromServerPod('data')];
+  return applyPolicyOf(MongoBackup, { ...server, volumes }, { member: MongoMember.PRIMARY, ...options });
 }

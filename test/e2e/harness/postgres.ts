@@ -1,6 +1,7 @@
 /** A PostgreSQL in a StatefulSet, made as a user would make one: plain manifests of the public image. */
 import pg from 'pg';
-import { type Anything, apply, create, KINDS, read } from './cluster';
+import { type Anything, apply, create, KINDS } from './cluster';
+import { addressOf, isReady } from './pods';
 import { eventually } from './wait';
 
 /** The superuser's password; any will do, and no log may hold it. */
@@ -201,17 +202,6 @@ export async function startOnClaims(
   } as Anything);
   await eventually(`${name} is ready`, async () => await isReady(name, namespace), { seconds: 120 });
   return await connectTo(await addressOf(name, namespace));
-}
-
-async function isReady(pod: string, namespace: string): Promise<boolean> {
-  const found = await read(KINDS.pod, pod, namespace);
-  return (found?.status?.conditions ?? []).some(
-    ({ type, status }: { type: string; status: string }) => type === 'Ready' && status === 'True',
-  );
-}
-
-async function addressOf(pod: string, namespace: string): Promise<string> {
-  return await eventually(`${pod} has an address`, async () => (await read(KINDS.pod, pod, namespace))?.status?.podIP);
 }
 
 /** Connects as the superuser. The server's end may end the connection: that is no error of the test's. */

@@ -1,8 +1,8 @@
 /** A Redis Cluster of three masters in one StatefulSet; its nodes are made one cluster by hand, as `redis-cli --cluster` does. */
 import { createCluster } from 'redis';
 import type { LedgerClient } from '../../ledger/writer';
+import { addressOf } from './pods';
 import {
-  addressOf,
   connectTo,
   DEFAULT_PASSWORD,
   infoOf,

@@ -1,28 +1,26 @@
 /** A Redis or Valkey in a StatefulSet, made as a user would make one: plain manifests of the public images. */
 import { createClient } from 'redis';
-import { type Anything, apply, create, KINDS, list, read } from './cluster';
+import { type Anything, apply, create, KINDS } from './cluster';
+import { addressOf, isReady } from './pods';
+import {
+  DEFAULT_PASSWORD,
+  type RedisImage,
+  type RedisOptions,
+  redisObjects,
+  redisPod,
+  withDefaults,
+} from './redis-objects';
 import { eventually } from './wait';
 
-/** The passwords of the administrator and of the backup's user; no log may hold them. */
-export const DEFAULT_PASSWORD = 'open-sesame-said-the-cache';
-export const REDIS_BACKUP_PASSWORD = 'forty-thieves-in-a-jar';
-
-/** A public image that the suite runs on. */
-export type RedisImage = 'redis:8' | 'valkey:8';
-
-/** How a test's server is made. */
-export interface RedisOptions {
-  readonly namespace: string;
-  readonly image: RedisImage;
-  /** @default 'sessions-db' */
-  readonly name?: string;
-  /** Whether it has an append-only file. @default true */
-  readonly appendOnly?: boolean;
-  /** How many pods there are, each with a claim of its own. @default 1 */
-  readonly replicas?: number;
-  /** More arguments, as `--maxmemory`, `1mb`. */
-  readonly args?: readonly string[];
-}
+export {
+  BACKUP_RULES,
+  DEFAULT_PASSWORD,
+  REDIS_BACKUP_PASSWORD,
+  type RedisImage,
+  type RedisOptions,
+  SENTINEL_RULES,
+  SETTINGS_FILE,
+} from './redis-objects';
 
 /** What a test says to a server. */
 export interface RedisClient {
@@ -45,50 +43,16 @@ export interface TestRedis {
   connect(): Promise<RedisClient>;
 }
 
-/** What the documentation tells users to grant, and no more. */
-export const BACKUP_RULES = [
-  'resetchannels',
-  '&stillpoint',
-  '+info',
-  '+config|get',
-  '+config|set',
-  '+client|id',
-  '+client|info',
-  '+client|list',
-  '+client|pause',
-  '+client|unpause',
-  '+publish',
-  '+bgsave',
-] as const;
-
-/** What it tells users of a cluster to grant besides. */
-const CLUSTER_RULES = ['+cluster|nodes', '+cluster|info'] as const;
-
-/** The arguments of a server with the backup's user: as users have them, in a file or on the command line. */
-function argumentsOf({
-  image,
-  appendOnly,
-  args,
-}: Pick<Required<RedisOptions>, 'image' | 'appendOnly' | 'args'>): string[] {
-  const more = args.includes('--cluster-enabled') ? CLUSTER_RULES : [];
-  const user = ['stillpoint', 'on', `>${REDIS_BACKUP_PASSWORD}`, ...BACKUP_RULES, ...more];
-  return [
-    image === 'redis:8' ? 'redis-server' : 'valkey-server',
-    ...['--requirepass', DEFAULT_PASSWORD],
-    ...['--user', ...user],
-    ...(appendOnly ? ['--appendonly', 'yes'] : []),
-    ...args,
-  ];
-}
-
 /** Starts a server and waits until it accepts connections. */
 export async function startRedis(options: RedisOptions): Promise<TestRedis> {
-  const { namespace, image, name = 'sessions-db', appendOnly = true, replicas = 1, args = [] } = options;
-  await apply(redisObjects({ namespace, image, name, appendOnly, replicas, args }));
+  const all = withDefaults(options);
+  const { namespace, image, name, appendOnly, replicas, certificate } = all;
+  await apply(redisObjects(all));
   const pod = `${name}-0`;
   for (let ordinal = 0; ordinal < replicas; ordinal++) {
     await eventually(`${name} is ready`, () => isReady(`${name}-${ordinal}`, namespace), { seconds: 120 });
   }
+  const tls = certificate !== undefined;
   return {
     name,
     namespace,
@@ -98,165 +62,42 @@ export async function startRedis(options: RedisOptions): Promise<TestRedis> {
     claims: { data: `data-${pod}` },
     credentials: `${name}-backup`,
     address: () => addressOf(pod, namespace),
-    connect: async () => await connectTo(await addressOf(pod, namespace)),
-  };
-}
-
-function redisObjects(options: Required<RedisOptions>): readonly Anything[] {
-  const { namespace, name } = options;
-  const metadata = (suffix = ''): NonNullable<Anything['metadata']> => ({
-    name: `${name}${suffix}`,
-    namespace,
-    labels: { app: name },
-  });
-  return [
-    {
-      apiVersion: 'v1',
-      kind: 'Secret',
-      metadata: metadata('-backup'),
-      stringData: { username: 'stillpoint', password: REDIS_BACKUP_PASSWORD },
-    },
-    {
-      apiVersion: 'v1',
-      kind: 'Service',
-      metadata: metadata(),
-      spec: { selector: { app: name }, ports: [{ name: 'redis', port: 6379 }] },
-    },
-    {
-      apiVersion: 'apps/v1',
-      kind: 'StatefulSet',
-      metadata: metadata(),
-      spec: {
-        serviceName: name,
-        replicas: options.replicas,
-        podManagementPolicy: 'Parallel',
-        selector: { matchLabels: { app: name } },
-        template: {
-          metadata: { labels: { app: name } },
-          spec: { terminationGracePeriodSeconds: 5, containers: [container(options)] },
-        },
-        volumeClaimTemplates: [
-          {
-            metadata: { name: 'data' },
-            spec: { accessModes: ['ReadWriteOnce'], resources: { requests: { storage: '1Gi' } } },
-          },
-        ],
-      },
-    },
-  ];
-}
-
-/** A Redis in a Deployment, on a claim that was made for it by hand. */
-export interface DeployedRedis {
-  readonly name: string;
-  readonly namespace: string;
-  readonly credentials: string;
-  readonly claim: string;
-  /** A connection as the administrator, to whichever pod there is. */
-  connect(): Promise<RedisClient>;
-}
-
-/** Starts one with an append-only file, and waits until it accepts connections. */
-export async function deployRedis({
-  namespace,
-  image,
-  name = 'cache-db',
-}: Pick<RedisOptions, 'namespace' | 'image' | 'name'>): Promise<DeployedRedis> {
-  const claimName = `${name}-data`;
-  const options = { namespace, image, name, appendOnly: true, replicas: 1, args: [] };
-  const others = redisObjects(options).filter(({ kind }) => kind !== 'StatefulSet');
-  const volumes = [{ name: 'data', persistentVolumeClaim: { claimName } }];
-  await apply([
-    ...others,
-    {
-      ...KINDS.claim,
-      metadata: { name: claimName, namespace, labels: { app: name, team: 'shop' } },
-      spec: { accessModes: ['ReadWriteOnce'], resources: { requests: { storage: '1Gi' } } },
-    } as Anything,
-    {
-      ...KINDS.deployment,
-      metadata: { name, namespace, labels: { app: name } },
-      spec: {
-        replicas: 1,
-        strategy: { type: 'Recreate' },
-        selector: { matchLabels: { app: name } },
-        template: {
-          metadata: { labels: { app: name } },
-          spec: { terminationGracePeriodSeconds: 5, containers: [container(options)], volumes },
-        },
-      },
-    } as Anything,
-  ]);
-  const connect = async (): Promise<RedisClient> => {
-    const pod = await eventually(
-      `${name} is ready`,
-      async () => {
-        const pods = await list(KINDS.pod, namespace, `app=${name}`);
-        const ready = await Promise.all(pods.map(({ metadata }) => isReady(metadata?.name ?? '', namespace)));
-        return pods.find(({ metadata }, index) => ready[index] && metadata?.deletionTimestamp === undefined);
-      },
-      { seconds: 120 },
-    );
-    return await connectTo(await addressOf(pod.metadata?.name ?? '', namespace), DEFAULT_PASSWORD);
-  };
-  await (await connect()).end();
-  return { name, namespace, credentials: `${name}-backup`, claim: claimName, connect };
-}
-
-function container(options: Pick<Required<RedisOptions>, 'image' | 'appendOnly' | 'args'>): object {
-  return {
-    name: 'server',
-    image: options.image,
-    args: argumentsOf(options),
-    ports: [{ containerPort: 6379 }],
-    readinessProbe: { tcpSocket: { port: 6379 }, periodSeconds: 1, failureThreshold: 1 },
-    volumeMounts: [{ name: 'data', mountPath: '/data' }],
+    connect: async () => await connectTo(await addressOf(pod, namespace), DEFAULT_PASSWORD, { tls }),
   };
 }
 
 /** A pod with a server on a claim that a restore has made, as a user would start one. */
 export async function startRedisOnClaim(
-  pod: Pick<RedisOptions, 'namespace' | 'image' | 'appendOnly' | 'args'> & { readonly name: string },
+  options: RedisOptions & { readonly name: string },
   claimName: string,
 ): Promise<RedisClient> {
-  const { name, namespace, image, appendOnly = true, args = [] } = pod;
+  const { name, namespace } = options;
   await create({
     ...KINDS.pod,
     metadata: { name, namespace },
-    spec: {
-      terminationGracePeriodSeconds: 5,
-      containers: [container({ image, appendOnly, args })],
-      volumes: [{ name: 'data', persistentVolumeClaim: { claimName } }],
-    },
+    spec: { ...redisPod(withDefaults(options)), volumes: [{ name: 'data', persistentVolumeClaim: { claimName } }] },
   } as Anything);
   await eventually(`${name} is ready`, () => isReady(name, namespace), { seconds: 120 });
   return await connectTo(await addressOf(name, namespace));
 }
 
-async function isReady(pod: string, namespace: string): Promise<boolean> {
-  const found = await read(KINDS.pod, pod, namespace);
-  return (found?.status?.conditions ?? []).some(
-    ({ type, status }: { type: string; status: string }) => type === 'Ready' && status === 'True',
-  );
-}
-
-export async function addressOf(pod: string, namespace: string): Promise<string> {
-  return await eventually(`${pod} has an address`, async () => (await read(KINDS.pod, pod, namespace))?.status?.podIP);
-}
-
 /** Connects, and waits until the server has loaded its data. */
-export async function connectTo(host: string, password = DEFAULT_PASSWORD): Promise<RedisClient> {
+export async function connectTo(
+  host: string,
+  password = DEFAULT_PASSWORD,
+  { port = 6379, answers = 'DBSIZE', tls = false }: { port?: number; answers?: string; tls?: boolean } = {},
+): Promise<RedisClient> {
   return await eventually(`the server at ${host} answers`, async () => {
     const client = createClient({
       RESP: 2,
       password,
       maintNotifications: 'disabled',
-      socket: { host, port: 6379, reconnectStrategy: false },
+      socket: { host, port, reconnectStrategy: false, ...(tls ? { tls, rejectUnauthorized: false } : {}) },
     });
     client.on('error', () => undefined);
     await client.connect();
     try {
-      await client.sendCommand(['DBSIZE']);
+      await client.sendCommand([answers]);
     } catch (error) {
       client.destroy();
       throw error;

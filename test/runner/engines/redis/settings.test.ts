@@ -30,3 +30,23 @@ test('what is ours goes back, and what others have set meanwhile stays', async (
   expect(done).toEqual(['auto-aof-rewrite-percentage is 100 again']);
   expect(await putBack(server(settings), undoOf(DEFAULTS, 'run'))).toEqual([]);
 });
+
+test('with sentinels the file is written anew where they had it written meanwhile, and only there', async () => {
+  const before = { ...DEFAULTS, replicaof: '', config_file: '/data/server.conf' };
+  const undo = undoOf(before, 'run', true);
+  expect(undo).toMatchObject({ replicaof: '' });
+  expect(undoOf({ ...before, config_file: '' }, 'run', true)).not.toHaveProperty('replicaof');
+  expect(undoOf(before, 'run')).not.toHaveProperty('replicaof');
+  for (const [replicaof, written] of [
+    ['', false],
+    ['10.0.0.2 6379', true],
+  ] as const) {
+    const asked: string[] = [];
+    const ask = server({ ...before, replicaof, 'auto-aof-rewrite-percentage': '0' });
+    await putBack((what, args) => {
+      asked.push(args.slice(0, 2).join(' '));
+      return ask(what, args);
+    }, undo);
+    expect(asked.includes('CONFIG REWRITE')).toBe(written);
+  }
+});
