@@ -133,7 +133,7 @@ describe('what is said beforehand', () => {
         7. scale StatefulSet orders-db to 1, and wait until it is ready
 
       The database will be away while its pods end (they may take 30 s), the claims change, and its pods start: no data is copied meanwhile.
-      Nothing is deleted. The way back: stillpoint restore --in-place --undo <id> -n shop
+      Nothing is deleted. The way back: stillpoint restore --in-place --undo 20261121030000 -n shop
 
       "
     `);
