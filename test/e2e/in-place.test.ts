@@ -24,6 +24,7 @@ const DATA = 'data-orders-db-0';
 const LOG = 'wal-orders-db-0';
 
 let namespace: TestNamespace;
+let people: TestNamespace;
 let server: TestPostgres;
 let policy: TestPolicy;
 let record: BackupRecord;
@@ -69,23 +70,23 @@ afterAll(async () => {
   );
   await person[Symbol.asyncDispose]();
   await stranger[Symbol.asyncDispose]();
+  await people[Symbol.asyncDispose]();
   await namespace[Symbol.asyncDispose]();
 });
 
 /** Two accounts; the group of the one is that of all accounts of a namespace of its own. */
 async function grant(): Promise<[typeof person, typeof stranger]> {
-  const people = `${namespace.name}-people`;
-  await apply([{ ...KINDS.namespace, metadata: { name: people } } as Anything]);
-  const account = { ...KINDS.serviceAccount, metadata: { name: 'someone', namespace: people } } as Anything;
+  people = await makeNamespace('people');
+  const account = { ...KINDS.serviceAccount, metadata: { name: 'someone', namespace: people.name } } as Anything;
   await apply([account, { ...account, metadata: { name: 'someone', namespace: namespace.name } }]);
   const chart = new Chart(Testing.app(), 'access');
   new InPlaceAccess(chart, access, {
-    group: `system:serviceaccounts:${people}`,
+    group: `system:serviceaccounts:${people.name}`,
     namespaces: [namespace.name],
     registry: Registry.fromNamespace(thisRun.registry),
   });
   await apply(chart.toJson());
-  return [await clientAs(people, 'someone'), await clientAs(namespace.name, 'someone')];
+  return [await clientAs(people.name, 'someone'), await clientAs(namespace.name, 'someone')];
 }
 
 async function write(sql: string): Promise<void> {
@@ -119,6 +120,23 @@ function volumesNow(): Promise<readonly string[]> {
 
 async function policyOf(volume: string): Promise<string> {
   return (await read(KINDS.volume, volume))?.spec.persistentVolumeReclaimPolicy;
+}
+
+/** A write of the command, at which the test stops it. */
+type Point = readonly [what: string, matches: (write: Write) => boolean];
+function at(operation: Write['operation'], resource: string, name: RegExp | string): Point[1] {
+  return (write) =>
+    write.operation === operation &&
+    write.resource === resource &&
+    (typeof name === 'string' ? write.name === name : name.test(write.name));
+}
+
+function scaledTo(replicas: number): Point[1] {
+  return (write) => at('UPDATE', 'statefulsets', SET)(write) && write.object?.spec.replicas === replicas;
+}
+
+async function replicasNow(): Promise<number> {
+  return (await read(KINDS.statefulSet, SET, namespace.name))?.spec.replicas;
 }
 
 /** The restores in place that have begun here. */
@@ -255,17 +273,6 @@ describe('a PostgreSQL in a StatefulSet that deletes claims when scaled down', (
 });
 
 describe('killed', () => {
-  type Point = readonly [what: string, matches: (write: Write) => boolean];
-  const at = (operation: Write['operation'], resource: string, name: RegExp | string): Point[1] => {
-    return (write) =>
-      write.operation === operation &&
-      write.resource === resource &&
-      (typeof name === 'string' ? write.name === name : name.test(write.name));
-  };
-  const scaledTo =
-    (replicas: number): Point[1] =>
-    (write) =>
-      at('UPDATE', 'statefulsets', SET)(write) && write.object?.spec.replicas === replicas;
   const restoring: readonly Point[] = [
     ['the journal is made', at('CREATE', 'configmaps', /^orders-db-in-place-/)],
     ['the copy is being made', at('CREATE', 'persistentvolumeclaims', /^data-orders-db-0-restored-/)],
@@ -297,7 +304,9 @@ describe('killed', () => {
     }
   }
 
-  test('it goes on where it was when it is run again, wherever it was killed; and so does the way back', async () => {
+  test('it goes on where it was when it is run again, wherever it was killed; and so does the way back', {
+    timeout: 600_000,
+  }, async () => {
     const before = await begun();
     const args = inPlace(record.id, '--yes', '--no-backup-first');
     await killedAt(restoring, args);
@@ -334,17 +343,16 @@ describe('killed', () => {
 describe('somebody who scales it up again meanwhile', () => {
   test('is noticed: it stops with nothing lost, and goes on when that has ended', async () => {
     // A stand-in for an operator, an autoscaler or a GitOps tool.
-    const fighting = new AbortController();
-    const fight = (async () => {
-      while (!fighting.signal.aborted) {
-        const set = await read(KINDS.statefulSet, SET, namespace.name);
-        if (set?.spec.replicas === 0) await patch(KINDS.statefulSet, SET, namespace.name, { spec: { replicas: 1 } });
-      }
-    })();
+    await using gate = await openGate(namespace.name);
+    const held = gate.hold(scaledTo(0));
     const args = ['--yes', '--no-backup-first'];
-    const stopped = await restore(record.id, ...args);
-    fighting.abort();
-    await fight;
+    const running = startStillpoint(...inPlace(record.id, ...args));
+    const down = await Promise.race([held, running.answer]);
+    if (!('allow' in down)) throw new Error(`it was never scaled down: ${down.stderr}`);
+    down.allow();
+    await eventually('it is scaled down', async () => (await replicasNow()) === 0);
+    await patch(KINDS.statefulSet, SET, namespace.name, { spec: { replicas: 1 } });
+    const stopped = await running.answer;
     expect(stopped).toMatchObject({ exitCode: 7, stderr: expect.stringContaining('(workload-contested)') });
     expect(stopped.stderr).toMatch(/something else has scaled StatefulSet \S+ up again/);
     expect(stopped.stderr).toMatch(/no data is lost.*the same command again goes on with it.*--undo \d{14}/);

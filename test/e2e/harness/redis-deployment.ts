@@ -29,7 +29,12 @@ export async function deployRedis(
     {
       ...KINDS.claim,
       metadata: { name: claimName, namespace, labels: { app: name, team: 'shop' } },
-      spec: { accessModes: ['ReadWriteOnce'], resources: { requests: { storage: '1Gi' } } },
+      spec: {
+        accessModes: ['ReadWriteOnce'],
+        // As in most clouds: the volume is made when a pod first asks for it.
+        storageClassName: 'disk-wait',
+        resources: { requests: { storage: '1Gi' } },
+      },
     } as Anything,
     {
       ...KINDS.deployment,
