@@ -8,10 +8,21 @@ import { ordersRestore } from './orders-restore';
 import { ordersWal } from './orders-wal';
 import { registry } from './registry';
 import { sessions } from './sessions';
+import { staging } from './staging';
 
 const app = new App();
 // What a cluster has once comes first, so that `kubectl apply -f dist/` works on a cluster that has nothing yet.
 const cluster = registry(app);
-for (const chart of [orders, ordersWal, ordersGroup, ordersRestore, ordersRelease, accounts, catalogue, sessions])
+for (const chart of [
+  orders,
+  ordersWal,
+  ordersGroup,
+  ordersRestore,
+  ordersRelease,
+  accounts,
+  catalogue,
+  sessions,
+  staging,
+])
   chart(app).addDependency(cluster);
 app.synth();

@@ -185,6 +185,50 @@ export interface EngineRestore {
   server(record: BackupRecord, prepared: PreparedFiles, socketDirectory: string): ServerCommand;
   /** Waits until a throw-away server accepts connections, and reads its position. */
   inspect(socketDirectory: string, record: BackupRecord, signal: AbortSignal): Promise<Inspection>;
+  /**
+   * Whether files can be restored of which no record says what server wrote them, and how: the files say it themselves.
+   * False: what is not known would be guessed.
+   */
+  readonly withoutRecord: boolean;
+  /** Servers that last, for clones. Left out: a clone is claims alone. */
+  readonly copy?: EngineCopy;
+}
+
+/** A lasting server on prepared files. */
+export interface EngineCopy {
+  /**
+   * The command of the server: as much on its own as the throw-away one, whatever arguments and files the original had
+   * (safety rule 13), but reached by the network, and only by those who log in.
+   */
+  server(record: BackupRecord, prepared: PreparedFiles, about: CopyRequest): CopyServer;
+  /** Runs a person's script on a throw-away server, in the engine's own language; stops at the first error. */
+  run(socketDirectory: string, record: BackupRecord, script: Script, signal: AbortSignal): Promise<void>;
+  /** Makes the files hold that the administrator logs in by this password, where the command of the server does not. */
+  login(socketDirectory: string, record: BackupRecord, password: string, signal: AbortSignal): Promise<void>;
+}
+
+/** What a lasting server is made for. */
+export interface CopyRequest {
+  readonly socketDirectory: string;
+  /** Where {@link CopyServer.files} will lie. */
+  readonly filesDirectory: string;
+  /** Of the administrator: letters and digits. */
+  readonly password: string;
+}
+
+export interface CopyServer {
+  readonly command: readonly string[];
+  readonly port: number;
+  /** Small files that the command reads, by name. They may hold the password. */
+  readonly files: Readonly<Record<string, string>>;
+  /** Who the administrator is; everybody else logs in as at the original, where logins are part of the data. */
+  readonly username: string;
+}
+
+/** What a person has run on a copy before it is opened. */
+export interface Script {
+  readonly name: string;
+  readonly text: string;
 }
 
 export interface MountedVolume {

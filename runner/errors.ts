@@ -7,7 +7,7 @@ export const EXIT_CODES = {
   4: 'the backup failed; what it had made was undone, or is listed as left over',
   5: 'no such backup, policy or object',
   6: 'somebody else is at work on it: try again later',
-  7: 'the restore failed',
+  7: 'the restore, the import or the clone failed; what it had made is named, or gone',
   8: 'timed out, or was stopped, while waiting: what was waited for goes on',
 } as const;
 
@@ -112,6 +112,35 @@ export const ERRORS = {
       'A restore in place stopped on its way. Nothing is lost: the same command goes on with it, --undo goes back.',
   },
   'workload-not-found': { exitCode: 5, retryable: false, means: 'The workload of the backup is not there.' },
+  'key-unusable': refused('A key file is missing, or holds no Ed25519 key of the kind that is needed.'),
+  'import-invalid': {
+    exitCode: 2,
+    retryable: false,
+    means: 'What is to be imported is no exported backup, or does not fit its schema.',
+  },
+  'signature-invalid': refused(
+    'An exported backup carries no signature, one of another key, or one that does not fit: it was altered, or is of somebody else.',
+  ),
+  'import-exists': refused('What the import would make is there already, and is something else.'),
+  'import-failed': {
+    exitCode: 7,
+    retryable: true,
+    means: 'The storage does not know the snapshot, or the imported objects could not be made.',
+  },
+  'clone-not-found': { exitCode: 5, retryable: false, means: 'There is no clone of that name.' },
+  'clone-exists': refused('What the clone would make is there already; nothing is overwritten.'),
+  'clone-not-isolated': refused("A Service or a policy of the original's would take the clone for one of its own."),
+  'clone-unsupported': refused('No server of its own can be made for a clone of this engine: claims alone can.'),
+  'clone-script-failed': {
+    exitCode: 7,
+    retryable: false,
+    means: 'A script that was to run on a clone failed: the clone was not opened.',
+  },
+  'clone-failed': {
+    exitCode: 7,
+    retryable: true,
+    means: 'The clone could not be made, or its server did not come up.',
+  },
   'delete-refused': refused('The backup may not be deleted, or is not ours.'),
   'delete-incomplete': {
     exitCode: 4,

@@ -24,6 +24,11 @@ export function mayHold({ held, heldUndone }: Pick<BackupRecord, 'held' | 'heldU
   return held !== undefined && held.length > 0 && heldUndone === undefined;
 }
 
+/** Whether what the storage holds of a backup goes with its record: an imported one is another cluster's. */
+export function ownsData({ imported }: Pick<BackupRecord, 'imported'>): boolean {
+  return imported?.ownsData !== false;
+}
+
 /** The record of a backup of which nothing is held any more. */
 export function undoneRecord(record: BackupRecord, undone: HeldUndone): BackupRecord {
   return mayHold(record) ? { ...record, heldUndone: undone } : record;

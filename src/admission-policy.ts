@@ -17,7 +17,7 @@ export interface AdmissionPolicySpec {
     readonly resourceRules: readonly {
       readonly apiGroups: readonly string[];
       readonly apiVersions: readonly string[];
-      readonly operations: readonly ('CREATE' | 'UPDATE')[];
+      readonly operations: readonly ('CREATE' | 'UPDATE' | 'DELETE')[];
       readonly resources: readonly string[];
     }[];
   };
@@ -99,6 +99,13 @@ export const SERVICE_ACCOUNT: Named = {
   name: 'service-account',
   expression: 'request.userInfo.username.startsWith("system:serviceaccount:")',
 };
+
+/**
+ * The name of the service account that asks.
+ *
+ * @internal
+ */
+export const ACCOUNT_NAME = 'request.userInfo.username.split(":")[3]';
 
 /**
  * The namespace of the service account that asks.

@@ -8,6 +8,7 @@ export * from './databases/mysql';
 export * from './databases/postgres';
 export * from './databases/redis';
 export * from './databases/redis-sentinel';
+export * from './import-account';
 export * from './in-place-access';
 export * from './pre-deployment';
 export * from './registry';
@@ -20,5 +21,6 @@ export type {
   WeeklyScheduleOptions,
 } from './schedule';
 export { BackupSchedule, Weekday } from './schedule';
+export * from './scheduled-clone';
 export * from './snapshot-class';
 export * from './volumes';

@@ -3,13 +3,22 @@ import { Command } from 'commander';
 import { EXIT_CODES } from '../errors';
 import { addBackupCommands, type BackupHandlers } from './backup';
 import { addCheckCommands, type CheckHandlers } from './checks';
+import { addCloneCommands, type CloneHandlers } from './clone';
 import { programOf } from './family';
 import { addRecordCommands, type RecordHandlers } from './records';
 import { addRemovalCommands, type RemovalHandlers } from './removal';
 import { addRestoreCommands, type RestoreHandlers } from './restore';
+import { addTravelCommands, type TravelHandlers } from './travel';
 
 /** What main does for each command. What comes back is printed. */
-export interface Handlers extends BackupHandlers, RecordHandlers, RestoreHandlers, RemovalHandlers, CheckHandlers {}
+export interface Handlers
+  extends BackupHandlers,
+    RecordHandlers,
+    RestoreHandlers,
+    CloneHandlers,
+    TravelHandlers,
+    RemovalHandlers,
+    CheckHandlers {}
 
 /** The program with all its commands. Results of handlers go to `print`. */
 export function buildProgram(version: string, handlers: Handlers, print: (text: string) => void): Command {
@@ -23,6 +32,8 @@ export function buildProgram(version: string, handlers: Handlers, print: (text: 
   addBackupCommands(program, handlers);
   addRecordCommands(program, handlers);
   addRestoreCommands(program, handlers);
+  addCloneCommands(program, handlers);
+  addTravelCommands(program, handlers);
   addRemovalCommands(program, handlers);
   addCheckCommands(program, handlers);
   return root;

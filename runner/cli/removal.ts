@@ -4,6 +4,7 @@ import { examples, type GlobalOptions, withGlobals } from './options';
 
 export interface DeleteCommandOptions extends GlobalOptions {
   readonly yes?: boolean;
+  readonly withData?: boolean;
   readonly dryRun?: boolean;
 }
 
@@ -15,6 +16,10 @@ export interface RemovalHandlers {
 export function addRemovalCommands({ command, handle }: Program, handlers: RemovalHandlers): void {
   withGlobals(command('delete <backup...>', 'Delete backups with their snapshots; never the last good one'))
     .option('-y, --yes', 'do not ask')
+    .option(
+      '--with-data',
+      'of an imported backup: delete what the storage holds too, although another cluster has taken it',
+    )
     .option('--dry-run', 'only say what would be deleted')
     .addHelpText(
       'after',

@@ -32,6 +32,8 @@ export interface PrepareCommandOptions extends GlobalOptions {
 }
 
 export interface InspectCommandOptions {
+  readonly scripts?: string;
+  readonly passwordFile?: string;
   readonly recordFile: string;
   readonly socket: string;
   readonly timeout: number;
@@ -92,6 +94,8 @@ export function addRestoreCommands({ command, handle }: Program, handlers: Resto
   command('inspect', 'Look at a server on restored volumes: what runs beside it', { hidden: true })
     .requiredOption('--record-file <file>', 'the record')
     .requiredOption('--socket <folder>', "the folder of the server's socket")
+    .option('--scripts <folder>', 'run these on it')
+    .option('--password-file <file>', "the administrator's password from then on")
     .option('--result <file>', 'write the outcome there as JSON')
     .addOption(timeout('15m'))
     .action(handle((options: InspectCommandOptions) => handlers.inspect(options)));

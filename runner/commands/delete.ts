@@ -4,7 +4,7 @@ import { findRecord } from '../find-record';
 import { newestFirst } from '../listing';
 import { recordPath } from '../output/records';
 import type { Clock, Locks, RecordFilter, Registry, Remover, StoredRecord } from '../ports';
-import { UNFINISHED } from '../record';
+import { ownsData, UNFINISHED } from '../record';
 
 export interface DeleteContext {
   readonly registry: Registry;
@@ -21,6 +21,8 @@ export interface DeleteOptions extends RecordFilter {
   readonly yes: boolean;
   /** Only say what would be deleted. */
   readonly dryRun?: boolean | undefined;
+  /** Of imported backups: delete what the storage holds too, although another cluster has taken it. */
+  readonly withData?: boolean | undefined;
 }
 
 /**
@@ -37,7 +39,7 @@ export async function* deleteBackups(
   await using leases = new AsyncDisposableStack();
   for (const stored of found) await runnerGoneStep(context, stored, leases);
   if (options.dryRun === true) {
-    yield* found.map(({ record }) => `backup ${recordPath(record)} would be deleted, with ${contents(record)}\n`);
+    yield* found.map(({ record }) => `backup ${recordPath(record)} would be deleted, ${fate(record)}\n`);
     return;
   }
   await confirmStep(context, found, options.yes);
@@ -45,7 +47,7 @@ export async function* deleteBackups(
   for (const stored of found) {
     try {
       await removeBackup(context, stored);
-      yield `backup ${recordPath(stored.record)} deleted, with ${contents(stored.record)}\n`;
+      yield `backup ${recordPath(stored.record)} deleted, ${fate(stored.record)}\n`;
     } catch (thrown) {
       failures.push(asStillpointError(thrown));
     }
@@ -57,18 +59,30 @@ export async function* deleteBackups(
 async function findStep(
   { registry }: DeleteContext,
   names: readonly string[],
-  filter: RecordFilter,
+  { withData, ...filter }: DeleteOptions,
 ): Promise<readonly StoredRecord[]> {
   const found = new Map<string, StoredRecord>();
   for (const name of names) {
-    const stored = await findRecord(registry, name, filter);
+    const stored = withDataStep(await findRecord(registry, name, filter), withData);
     found.set(recordPath(stored.record), stored);
   }
   return [...found.values()];
 }
 
+/** From here on what the storage holds of an imported backup is ours, if its deletion was asked for. */
+function withDataStep(stored: StoredRecord, withData: boolean | undefined): StoredRecord {
+  const { record } = stored;
+  if (withData !== true) return stored;
+  if (record.imported === undefined) {
+    throw new StillpointError('usage-invalid', `backup ${recordPath(record)} was not imported`, {
+      hint: 'leave --with-data out: what the storage holds of it is deleted anyway',
+    });
+  }
+  return { ...stored, record: { ...record, imported: { ...record.imported, ownsData: true } } };
+}
+
 async function confirmStep({ confirm }: DeleteContext, found: readonly StoredRecord[], yes: boolean): Promise<void> {
-  const lines = found.map(({ record }) => `${recordPath(record)} with ${contents(record)}`);
+  const lines = found.map(({ record }) => `${recordPath(record)} ${fate(record)}`);
   const what = lines.length === 1 ? `backup ${lines[0]}` : `these backups:\n  ${lines.join('\n  ')}\n`;
   if (yes || (await confirm(`delete ${what}${lines.length === 1 ? '? ' : ''}This cannot be undone.`))) return;
   const paths = found.map(({ record }) => recordPath(record)).join(', ');
@@ -137,18 +151,20 @@ async function refuseStep(registry: Registry, found: readonly StoredRecord[]): P
   const going = new Set(found.map(({ record }) => recordPath(record)));
   // The newest of those that would be the last to go is the one to name.
   for (const { record } of [...found].sort((one, other) => newestFirst(one.record, other.record))) {
-    if (record.phase === 'succeeded' && !(await isAnotherGood(registry, record, going)))
-      throw lastGood(registry, record);
+    // One that was imported and stays in the storage can be imported again.
+    if (record.phase !== 'succeeded' || !ownsData(record)) continue;
+    if (!(await isAnotherGood(registry, record, going))) throw lastGood(registry, record);
   }
 }
 
 async function isAnotherGood(
   registry: Registry,
-  { namespace, database }: BackupRecord,
+  { namespace, database, imported }: BackupRecord,
   going: ReadonlySet<string>,
 ): Promise<boolean> {
   const good = await registry.list({ namespace, database, phases: ['succeeded'] });
-  return good.some(({ record }) => !going.has(recordPath(record)));
+  // What another cluster can delete any day does not stand in for a backup of our own.
+  return good.some(({ record }) => !going.has(recordPath(record)) && (imported !== undefined || ownsData(record)));
 }
 
 function lastGood(registry: Registry, record: BackupRecord): StillpointError {
@@ -156,6 +172,11 @@ function lastGood(registry: Registry, record: BackupRecord): StillpointError {
   return new StillpointError('delete-refused', `backup ${recordPath(record)} is the last good one of its database`, {
     hint: `take another one first${command === undefined ? '' : `; or, to be rid of it all the same:\n    ${command}\n    stillpoint prune`}`,
   });
+}
+
+function fate(record: BackupRecord): string {
+  if (ownsData(record)) return `with ${contents(record)}`;
+  return `without ${contents(record)} of the cluster that took it (--with-data deletes that too)`;
 }
 
 function contents({ cuts, leftovers }: BackupRecord): string {

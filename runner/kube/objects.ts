@@ -233,6 +233,43 @@ export interface KubeEvent extends KubeObject {
   readonly [more: string]: unknown;
 }
 
+export interface Secret extends KubeObject {
+  readonly type?: string;
+  /** Base64. */
+  readonly data?: Readonly<Record<string, string>>;
+}
+
+export interface Service extends KubeObject {
+  readonly spec: {
+    readonly selector?: Readonly<Record<string, string>>;
+    readonly ports?: readonly { readonly name?: string; readonly port: number }[];
+    readonly [more: string]: unknown;
+  };
+}
+
+/** What selects pods as Kubernetes has it in policies: everything in it has to hold; an empty one selects all. */
+export interface PodSelector {
+  readonly matchLabels?: Readonly<Record<string, string>>;
+  readonly matchExpressions?: readonly {
+    readonly key: string;
+    readonly operator: string;
+    readonly values?: readonly string[];
+  }[];
+}
+
+export interface NetworkPolicy extends KubeObject {
+  readonly spec: {
+    readonly podSelector?: PodSelector;
+    readonly policyTypes?: readonly string[];
+    readonly egress?: readonly object[];
+    readonly ingress?: readonly object[];
+  };
+}
+
+export interface DisruptionBudget extends KubeObject {
+  readonly spec: { readonly selector?: PodSelector };
+}
+
 export const CONFIG_MAPS = resource<ConfigMap>()('', 'v1', 'ConfigMap', 'configmaps');
 export const NAMESPACES = resource<Namespace>()('', 'v1', 'Namespace', 'namespaces', false);
 export const CLAIMS = resource<Claim>()('', 'v1', 'PersistentVolumeClaim', 'persistentvolumeclaims');
@@ -243,6 +280,20 @@ export const STORAGE_CLASSES = resource<StorageClass>()(
   'StorageClass',
   'storageclasses',
   false,
+);
+export const SECRETS = resource<Secret>()('', 'v1', 'Secret', 'secrets');
+export const SERVICES = resource<Service>()('', 'v1', 'Service', 'services');
+export const NETWORK_POLICIES = resource<NetworkPolicy>()(
+  'networking.k8s.io',
+  'v1',
+  'NetworkPolicy',
+  'networkpolicies',
+);
+export const DISRUPTION_BUDGETS = resource<DisruptionBudget>()(
+  'policy',
+  'v1',
+  'PodDisruptionBudget',
+  'poddisruptionbudgets',
 );
 export const PODS = resource<Pod>()('', 'v1', 'Pod', 'pods');
 export const EVENTS = resource<KubeEvent>()('', 'v1', 'Event', 'events');

@@ -1,6 +1,7 @@
 /** Removes what a record stands for, for good: this alone turns a content to `Delete` (safety rule 14). */
 import { ANNOTATIONS, type BackupRecord } from '../../src/contract';
 import type { Clock, Log, Remover, StoredRecord } from '../ports';
+import { ownsData } from '../record';
 import { apiOfGroups } from '../snapshots/group-api';
 import { BEING_CREATED_ANNOTATION } from '../snapshots/objects';
 import {
@@ -36,13 +37,33 @@ export class KubernetesRemover implements Remover {
   }
 
   async remove({ record }: StoredRecord): Promise<readonly string[]> {
+    if (!ownsData(record)) return await this.#removeReferences(record);
     return [...(await this.#removeGroups(record)), ...(await this.#removeKind(SINGLE_KINDS, record))];
   }
 
   async removeLeftovers({ record }: StoredRecord): Promise<readonly string[]> {
+    // Of an imported backup only what failed can have left anything, and that is removed whole.
+    if (!ownsData(record)) return [];
     const kinds = await apiOfGroups(this.#client);
     const groups = kinds === undefined ? [] : await this.#removeContents(groupSnapshotKinds(kinds), record);
     return [...groups, ...(await this.#removeContents(SINGLE_KINDS, record))];
+  }
+
+  /** Removes the objects of an imported backup; the storage keeps what it has: it is another cluster's. */
+  async #removeReferences(record: BackupRecord): Promise<readonly string[]> {
+    const { contents, snapshots } = await belongingsOf(this.#client, SINGLE_KINDS, record);
+    // Whoever has turned them to Delete meanwhile: it is not theirs to delete.
+    const deleting = contents.filter(({ spec }) => spec.deletionPolicy !== 'Retain');
+    await Promise.all(
+      deleting.map(({ metadata: { name } }) =>
+        this.#unlessGone(() =>
+          this.#client.patch(SINGLE_KINDS.contents, { name }, { spec: { deletionPolicy: 'Retain' } }),
+        ),
+      ),
+    );
+    const left = (await Promise.all(snapshots.map((each) => this.#delete(SINGLE_KINDS.snapshots, each)))).flat();
+    if (left.length > 0) return left;
+    return (await Promise.all(contents.map((each) => this.#deleteContent(SINGLE_KINDS, each)))).flat();
   }
 
   async #removeContents<C extends KubeObject>(

@@ -5,7 +5,7 @@ import type { PreparedFiles, ServerCommand } from '../engine';
 import { StillpointError } from '../errors';
 import type { Clock, Finding } from '../ports';
 import { type PlannedVolume, type RestorePlan, wholeOf } from '../restore/plan';
-import type { RestoreSite, StartedServer, UndoneRestore } from '../restore/site';
+import type { Opening, RestoreSite, StartedServer, UndoneRestore } from '../restore/site';
 import { SNAPSHOT_CONTENTS, VOLUME_SNAPSHOTS } from '../snapshots/objects';
 import type { KubeClient } from './client';
 import { isAlreadyThere } from './errors';
@@ -88,10 +88,16 @@ export class KubernetesRestoreSite implements RestoreSite {
     prepared: PreparedFiles,
     server: ServerCommand,
     signal: AbortSignal,
+    opening: Opening = {},
   ): Promise<StartedServer> {
     // One that an earlier run has left may hang half-started.
     await this.stop(plan);
-    const pod = await this.#ensure(PODS, serverPod(plan, prepared, server, this.#inspectSeconds), plan, signal);
+    const pod = await this.#ensure(
+      PODS,
+      serverPod(plan, prepared, server, { ...opening, inspectSeconds: this.#inspectSeconds }),
+      plan,
+      signal,
+    );
     const inspection = await untilInspected(this.#waiting(signal), pod);
     return { inspection, reach: waysTo(pod, server) };
   }

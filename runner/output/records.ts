@@ -1,6 +1,6 @@
 /** Records as people and scripts read them. Pure: records in, text out. */
 import { stringify } from 'yaml';
-import type { BackupRecord } from '../../src/contract';
+import type { BackupRecord, Imported } from '../../src/contract';
 import { age, shortTime } from './duration';
 import { fields } from './table';
 
@@ -28,6 +28,7 @@ export function describeRecord(record: BackupRecord, now: Date): string {
     ),
     section('Snapshots', record.cuts.map(describeCut)),
     section('Members', (record.members ?? []).map(describeMember)),
+    record.imported === undefined ? '' : `Imported:\n${fields(imported(record.imported), '  ')}`,
     map('Position', record.position),
     record.proof === undefined ? '' : `Proof:\n${fields(proof(record.proof), '  ')}`,
     section('Warnings', record.warnings ?? []),
@@ -73,6 +74,20 @@ function proof({ statement, holds, before, after }: NonNullable<BackupRecord['pr
     ['Statement', statement],
     ['Before', `${before.at} ${entries(before.facts)}`],
     ['After', `${after.at} ${entries(after.facts)}`],
+  ];
+}
+
+function imported({ at: when, by, from, verifiedBy, ownsData }: Imported): [string, string][] {
+  const { clusterUid, namespace, database, exportedAt } = from;
+  const origin = [namespace, database].filter((part) => part !== undefined).join('/');
+  return [
+    ['At', `${when}${by === undefined ? '' : ` by ${by}`}`],
+    [
+      'From',
+      origin === '' ? 'a bare handle' : `${origin} in cluster ${clusterUid ?? 'unknown'}, exported at ${exportedAt}`,
+    ],
+    ['Signature', verifiedBy === undefined ? 'not checked' : `checked with key ${verifiedBy}`],
+    ['Data', ownsData ? 'goes when this is deleted' : 'belongs to that cluster, and stays when this is deleted'],
   ];
 }
 

@@ -10,6 +10,14 @@ export interface StartedServer {
   readonly reach: readonly string[];
 }
 
+/** What is done on a throw-away server once it is what the record says, before anybody else reaches the copy. */
+export interface Opening {
+  /** A ConfigMap beside the volumes: its entries are scripts, run in the order of their names. */
+  readonly scripts?: string | undefined;
+  /** A Secret beside the volumes: its `password` is the administrator's from then on. */
+  readonly login?: string | undefined;
+}
+
 /** What was removed of a restore, and what stays although the restore has made it. Each as `claim shop/copy`. */
 export interface UndoneRestore {
   readonly removed: readonly string[];
@@ -29,7 +37,13 @@ export interface RestoreSite {
   /** Has the engine prepare the files, where the volumes are mounted. Never done twice. */
   prepare(plan: RestorePlan, signal: AbortSignal): Promise<PreparedFiles>;
   /** Runs a throw-away server on the prepared volumes until it has been looked at. Throws restore-not-started. */
-  start(plan: RestorePlan, prepared: PreparedFiles, server: ServerCommand, signal: AbortSignal): Promise<StartedServer>;
+  start(
+    plan: RestorePlan,
+    prepared: PreparedFiles,
+    server: ServerCommand,
+    signal: AbortSignal,
+    opening?: Opening,
+  ): Promise<StartedServer>;
   /** Ends that server and waits until the volumes are free. */
   stop(plan: RestorePlan): Promise<void>;
   /** Removes what only served the making, of all parts of a restore. The volumes stay, and servers that were not stopped. */

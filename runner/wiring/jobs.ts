@@ -15,6 +15,19 @@ import type { World } from './world';
 
 /** Starts a backup of a policy; with --wait, until its Job has ended, with all its attempts. */
 export async function backupByJob(policy: string, options: BackupCommandOptions, world: World): Promise<string> {
+  if (options.wait === true) return `backup ${await finishedByJob(policy, options, world)} succeeded\n`;
+  const client = await connect(options, world);
+  const job = await startJob(client, { namespace: theNamespace(options, client), name: policy }, world.clock);
+  const name = backupOf(job);
+  return `job ${job.namespace}/${job.name} started: backup ${name}\nstillpoint wait ${name}\n`;
+}
+
+/** The name of a backup that a policy has just taken, with all attempts of its Job. */
+export async function finishedByJob(
+  policy: string,
+  options: Omit<BackupCommandOptions, 'output'>,
+  world: World,
+): Promise<string> {
   const { clock, signal, log } = world;
   using limit = timeLimit(
     clock,
@@ -27,9 +40,6 @@ export async function backupByJob(policy: string, options: BackupCommandOptions,
   const client = await connect(options, world);
   const job = await startJob(client, { namespace: theNamespace(options, client), name: policy }, clock);
   const name = backupOf(job);
-  if (options.wait !== true) {
-    return `job ${job.namespace}/${job.name} started: backup ${name}\nstillpoint wait ${name}\n`;
-  }
   log.info({ job: job.name }, `backup ${name} started`);
   const failure = await failureOfJob({ client, clock, signal: AbortSignal.any([signal, limit.signal]) }, job).catch(
     (thrown: unknown) => {
@@ -54,7 +64,7 @@ function stoppedWaiting(job: StartedJob): StillpointError {
 async function outcomeOf(registry: Registry, job: StartedJob, failure: string | undefined): Promise<string> {
   const name = backupOf(job);
   const found = await findRecord(registry, name, { namespace: job.namespace }).catch(() => undefined);
-  if (failure === undefined && found?.record.phase === 'succeeded') return `backup ${name} succeeded\n`;
+  if (failure === undefined && found?.record.phase === 'succeeded') return name;
   const { error, phase } = found?.record ?? {};
   if (error !== undefined) throw recordedError(error, `backup ${name} failed`);
   const reason = failure ?? `it is ${phase ?? 'not on record'}`;

@@ -1,10 +1,14 @@
-import { JOB_CONFIG, type JsonSchema, RECORD } from '../../src/contract';
+import { EXPORTED_BACKUP, JOB_CONFIG, type JsonSchema, RECORD } from '../../src/contract';
 
 /** The formats as JSON Schemas: what the constructs write, the runner reads, and people may check theirs by. */
 export function formats(): ReadonlyMap<string, string> {
   return new Map([
     ['backup-config.schema.json', schemaFile('BackupConfig: the instruction of a backup', JOB_CONFIG.json)],
     ['backup.schema.json', schemaFile('Backup: the record of one', RECORD.json)],
+    [
+      'exported-backup.schema.json',
+      schemaFile('ExportedBackup: one on its way to another cluster', EXPORTED_BACKUP.json),
+    ],
   ]);
 }
 

@@ -5,8 +5,10 @@ import {
   type AccessNeed,
   ANNOTATIONS,
   backupAccess,
+  cloneAccess,
   DEFAULT_SLOTS,
   FINALIZER,
+  importAccess,
   inPlaceAccess,
   LABELS,
   prepareAccess,
@@ -67,6 +69,12 @@ function accessPage(): string {
     '## People who restore in place',
     '`InPlaceAccess` gives these rights to a group of people; no Job has them. PersistentVolumes have no namespace: who may change them can give any volume of the cluster to another claim.',
     accessTable(inPlaceAccess(), 'can be left out'),
+    '## An account for imports',
+    'As `ImportAccount` makes it, in the namespace that is imported into. The right to make contents is cluster-wide, as that of `directCut` is, and held by the same admission policy.',
+    accessTable(importAccess()),
+    '## The account of clones on a schedule',
+    'As `ScheduledClone` makes it, in the namespace of the clones: give them one of their own, since this account may read its Secrets, whose names it knows. The right on contents is given only where the backups are of another namespace.',
+    accessTable(cloneAccess({ workload: true, elsewhere: true })),
   ]);
 }
 

@@ -57,17 +57,111 @@ export function prepareAccess(record: string): readonly AccessNeed[] {
   ];
 }
 
+const inNamespace = (apiGroup: string, resource: string, verbs: readonly string[], why: string): AccessNeed => ({
+  scope: 'database',
+  apiGroup,
+  resource,
+  verbs,
+  why,
+});
+
+const inCluster = (apiGroup: string, resource: string, verbs: readonly string[], why: string): AccessNeed => ({
+  scope: 'cluster',
+  apiGroup,
+  resource,
+  verbs,
+  why,
+});
+
+/**
+ * To make contents that stand for snapshots which the storage has. RBAC cannot tell which handles they name, and whom they are
+ * deleted for: src/content-guard.ts holds accounts of these names to their own namespace, and to contents that retain.
+ */
+function contentAccess(why: string): AccessNeed {
+  return inCluster(SNAPSHOT_GROUP, 'volumesnapshotcontents', ['create', 'get', 'list', 'watch', 'delete'], why);
+}
+
+/** The rights of an account that imports backups into its own namespace. */
+export function importAccess(): readonly AccessNeed[] {
+  return [
+    {
+      scope: 'registry',
+      apiGroup: '',
+      resource: 'configmaps',
+      verbs: ['create', 'get', 'list'],
+      why: 'register what is imported, and see whether it is there already: the admission policy of the registry keeps it to its own namespace',
+    },
+    inNamespace(
+      SNAPSHOT_GROUP,
+      'volumesnapshots',
+      ['create', 'get', 'list', 'watch', 'delete'],
+      'make the snapshots of what is imported, see that they are bound, remove those of an import that failed',
+    ),
+    inCluster(SNAPSHOT_GROUP, 'volumesnapshotclasses', ['get', 'list'], 'find the class of the driver'),
+    contentAccess('make what names the snapshots of the storage, and remove that of an import that failed'),
+    {
+      ...inCluster('', 'namespaces', ['get'], 'tell a namespace that is missing from one that is empty'),
+      optional: true,
+    },
+  ];
+}
+
+/** What of a schedule of clones decides on the rights that it needs. */
+export interface CloneAccessRequest {
+  /** Whether a server runs on the clones. */
+  readonly workload: boolean;
+  /** Whether the backups are of another namespace: then their snapshots cannot be used there. */
+  readonly elsewhere: boolean;
+}
+
+/** The rights of an account that makes clones in its own namespace. */
+export function cloneAccess({ workload, elsewhere }: CloneAccessRequest): readonly AccessNeed[] {
+  const kept = ['create', 'get', 'list', 'watch', 'delete'] as const;
+  return [
+    {
+      scope: 'registry',
+      apiGroup: '',
+      resource: 'configmaps',
+      verbs: ['get', 'list'],
+      why: 'find the newest backup that succeeded',
+    },
+    inNamespace('', 'persistentvolumeclaims', kept, 'make the volumes of a clone, and remove those of the one before'),
+    inNamespace(SNAPSHOT_GROUP, 'volumesnapshots', kept, 'make volumes from them'),
+    inNamespace('batch', 'jobs', kept, 'have the files prepared; and know by its own Job which clone is its own'),
+    inNamespace('', 'pods', kept, 'start the server that nobody reaches, and see when the other is ready'),
+    inNamespace('', 'pods/log', ['get'], 'tell why a server does not start'),
+    inNamespace('', 'configmaps', [...kept, 'patch'], 'write down how far a clone has come'),
+    // The clone that is replaced may have had a server, also where the new one has none.
+    inNamespace('apps', 'statefulsets', kept, 'run the server of a clone, and remove that of the one before'),
+    inNamespace('', 'services', [...kept, 'patch'], 'lead the name of the clones to the newest'),
+    inNamespace('networking.k8s.io', 'networkpolicies', kept, 'let no clone reach out'),
+    inNamespace(
+      '',
+      'secrets',
+      workload ? ['create', 'get', 'patch', 'delete'] : ['get', 'delete'],
+      'give each clone a login of its own. RBAC cannot limit it to those: give clones a namespace of their own',
+    ),
+    inNamespace('policy', 'poddisruptionbudgets', ['list'], 'see what would take a clone for the original'),
+    inCluster('storage.k8s.io', 'storageclasses', ['get', 'list'], 'compare the class of the claims with the driver'),
+    ...(elsewhere
+      ? [contentAccess("make a clone of another namespace's snapshots, by what the storage calls them")]
+      : []),
+    {
+      ...inCluster('', 'persistentvolumes', ['get'], 'say which volumes their class keeps when a clone is removed'),
+      optional: true,
+    },
+    {
+      ...inCluster('', 'namespaces', ['get'], 'tell a registry that is missing from a right that is'),
+      optional: true,
+    },
+  ];
+}
+
 /**
  * The rights of a person who restores in place: of nobody's Job. They take a database away and put other data in its
  * place, so they are asked for by name, and no other account has them.
  */
 export function inPlaceAccess(): readonly AccessNeed[] {
-  const database = (apiGroup: string, resource: string, verbs: readonly string[], why: string): AccessNeed => {
-    return { scope: 'database', apiGroup, resource, verbs, why };
-  };
-  const cluster = (apiGroup: string, resource: string, verbs: readonly string[], why: string): AccessNeed => {
-    return { scope: 'cluster', apiGroup, resource, verbs, why };
-  };
   return [
     {
       scope: 'registry',
@@ -76,40 +170,50 @@ export function inPlaceAccess(): readonly AccessNeed[] {
       verbs: ['get', 'list'],
       why: 'find the record of the backup',
     },
-    database('apps', 'statefulsets', ['get', 'patch'], 'scale the database down and up again'),
-    database('apps', 'deployments', ['get', 'patch'], 'scale the database down and up again'),
-    database(
+    inNamespace('apps', 'statefulsets', ['get', 'patch'], 'scale the database down and up again'),
+    inNamespace('apps', 'deployments', ['get', 'patch'], 'scale the database down and up again'),
+    inNamespace(
       '',
       'pods',
       ['create', 'delete', 'get', 'list', 'watch'],
       'see that nobody holds the claims, and start a server on the copy',
     ),
-    database('', 'pods/log', ['get'], 'say why that server did not come up'),
-    database(
+    inNamespace('', 'pods/log', ['get'], 'say why that server did not come up'),
+    inNamespace(
       '',
       'persistentvolumeclaims',
       ['create', 'delete', 'get', 'list', 'patch', 'watch'],
       'make the copy, and give the volumes their claims',
     ),
-    database('', 'configmaps', ['create', 'delete', 'get', 'list', 'patch', 'update', 'watch'], 'keep the journals'),
-    database(
+    inNamespace('', 'configmaps', ['create', 'delete', 'get', 'list', 'patch', 'update', 'watch'], 'keep the journals'),
+    inNamespace(
       'batch',
       'jobs',
       ['create', 'delete', 'get', 'list', 'watch'],
       'prepare the copy, and take a backup of the present state',
     ),
-    database('batch', 'cronjobs', ['get', 'list'], 'find the policy by which that backup is taken'),
-    database('coordination.k8s.io', 'leases', ['create', 'get', 'update'], 'keep backups away meanwhile'),
-    database(SNAPSHOT_GROUP, 'volumesnapshots', ['create', 'delete', 'get', 'list', 'watch'], 'make the copy of them'),
+    inNamespace('batch', 'cronjobs', ['get', 'list'], 'find the policy by which that backup is taken'),
+    inNamespace('coordination.k8s.io', 'leases', ['create', 'get', 'update'], 'keep backups away meanwhile'),
+    inNamespace(
+      SNAPSHOT_GROUP,
+      'volumesnapshots',
+      ['create', 'delete', 'get', 'list', 'watch'],
+      'make the copy of them',
+    ),
     {
-      ...database('autoscaling', 'horizontalpodautoscalers', ['list'], 'see who else sets the replicas'),
+      ...inNamespace('autoscaling', 'horizontalpodautoscalers', ['list'], 'see who else sets the replicas'),
       optional: true,
     },
-    { ...database('keda.sh', 'scaledobjects', ['list'], 'see who else sets the replicas'), optional: true },
-    cluster('', 'persistentvolumes', ['get', 'patch'], 'keep the volumes, and give each to another claim'),
-    cluster('storage.k8s.io', 'storageclasses', ['get', 'list'], 'see that the class is of the driver of the snapshot'),
+    { ...inNamespace('keda.sh', 'scaledobjects', ['list'], 'see who else sets the replicas'), optional: true },
+    inCluster('', 'persistentvolumes', ['get', 'patch'], 'keep the volumes, and give each to another claim'),
+    inCluster(
+      'storage.k8s.io',
+      'storageclasses',
+      ['get', 'list'],
+      'see that the class is of the driver of the snapshot',
+    ),
     {
-      ...cluster(
+      ...inCluster(
         SNAPSHOT_GROUP,
         'volumesnapshotcontents',
         ['create', 'delete', 'get', 'list', 'watch'],
@@ -117,6 +221,6 @@ export function inPlaceAccess(): readonly AccessNeed[] {
       ),
       optional: true,
     },
-    cluster('', 'namespaces', ['get'], 'tell a namespace that is missing from one in which nobody works'),
+    inCluster('', 'namespaces', ['get'], 'tell a namespace that is missing from one in which nobody works'),
   ];
 }

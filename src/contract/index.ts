@@ -3,6 +3,7 @@
 export * from './access';
 export * from './access-of-others';
 export * from './engines';
+export * from './exported';
 export * from './job-config';
 export * from './labels';
 export * from './names';

@@ -43,6 +43,10 @@ export const LABELS = {
   type: `${DOMAIN}/backup-type`,
   /** What was about to be deployed when the backup was taken: a commit or a version, on Jobs, records and snapshots. */
   revision: `${DOMAIN}/revision`,
+  /** The name of a clone, on all that was made for it besides its volumes: one command finds and removes it. */
+  clone: `${DOMAIN}/clone`,
+  /** The name under which clones replace each other, on a schedule: the newest is the one that is used. */
+  cloneSeries: `${DOMAIN}/clone-series`,
 } as const;
 
 export const ANNOTATIONS = {
@@ -69,6 +73,11 @@ export const ANNOTATIONS = {
   guardOrder: `${DOMAIN}/guard-order`,
   /** What the guard answers to that order, on the same Lease: that it is armed, or what it did. */
   guardAnswer: `${DOMAIN}/guard-answer`,
+  /**
+   * Where an imported snapshot comes from, on it and its content: what the storage holds belongs to somebody else, and a
+   * person who cleans up by hand has to see that.
+   */
+  importedFrom: `${DOMAIN}/imported-from`,
   /** How the snapshot was taken (the plan's layout): says whether a bare claim of it is enough to start from. */
   layout: `${DOMAIN}/layout`,
 } as const;
@@ -85,6 +94,7 @@ export const COMPONENTS = {
   snapshot: 'snapshot',
   restore: 'restore',
   inPlace: 'in-place',
+  clone: 'clone',
   backup: 'backup',
   pruner: 'pruner',
 } as const;

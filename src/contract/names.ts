@@ -66,6 +66,14 @@ export function directContentName(uid: string): string {
   return `stillpoint-snapshot-${uid}`;
 }
 
+/** The name of the content that an import makes, which has no namespace: the dot keeps the parts apart. */
+export function importContentName(namespace: string, snapshot: string): string {
+  return `${IMPORT_CONTENT_PREFIX}${namespace}.${snapshot}`;
+}
+
+/** What the names of all contents of imports begin with. */
+export const IMPORT_CONTENT_PREFIX = 'stillpoint-import.';
+
 /** The name of a record in the registry: namespaces and databases of the same name stay apart. */
 export function recordName(namespace: string, database: string, id: BackupId): string {
   return `${namespace}.${database}.${id}`;
@@ -133,6 +141,35 @@ export function inPlaceJournalName(workload: string, id: BackupId): string {
   return `${workload}-in-place-${id}`;
 }
 
+/**
+ * What the names of accounts begin with that may delete contents and yet are held by the admission policy: of imports and of
+ * clones.
+ */
+export const HELD_ACCOUNT_PREFIX = 'stillpoint-held-';
+
+/** The longest name of a clone: it is a label's value, and names are made of it. */
+export const CLONE_NAME_MAX = RESTORE_NAME_MAX;
+
+/** How the objects are called that make a clone of restored claims. */
+export function cloneNames(clone: string): {
+  /** The StatefulSet. */
+  readonly workload: string;
+  readonly service: string;
+  /** The ConfigMap that tells what it is a clone of, and how far it has come. */
+  readonly book: string;
+  /** The Secret with the login of its administrator. */
+  readonly login: string;
+  readonly networkPolicy: string;
+} {
+  return {
+    workload: clone,
+    service: clone,
+    book: `${clone}-clone`,
+    login: `${clone}-clone`,
+    networkPolicy: `${clone}-clone`,
+  };
+}
+
 /** The name of the VolumeSnapshot that a restore makes where the original is gone or in another namespace. */
 export function restoreSnapshotName(restore: string, volume: string): string {
   return `${restore}-${volume}`;
@@ -140,8 +177,11 @@ export function restoreSnapshotName(restore: string, volume: string): string {
 
 /** The name of its content, which has no namespace: the dots keep the parts apart. */
 export function restoreContentName(namespace: string, restore: string, volume: string): string {
-  return `stillpoint.${namespace}.${restore}.${volume}`;
+  return `${RESTORE_CONTENT_PREFIX}${namespace}.${restore}.${volume}`;
 }
+
+/** What the names of all contents of restores begin with. */
+export const RESTORE_CONTENT_PREFIX = 'stillpoint.';
 
 /** The name of the claim that a StatefulSet makes from one of its volumeClaimTemplates for the pod of an ordinal. */
 export function statefulSetClaimName(of: { name: string; volumeClaimTemplate: string; ordinal: number }): string {

@@ -248,6 +248,29 @@ export const RECORD = object(
       ),
     ),
     group: optional(string()),
+    imported: optional(
+      object(
+        {
+          at: timestamp(),
+          by: optional(string({ description: 'The user, as the API server of the importing cluster knows them.' })),
+          from: object(
+            {
+              clusterUid: optional(string()),
+              registry: optional(string()),
+              namespace: optional(string()),
+              database: optional(string()),
+              exportedAt: optional(timestamp()),
+            },
+            { open: true, description: 'Where the export says that it comes from; empty of a bare handle.' },
+          ),
+          verifiedBy: optional(string({ description: 'The key that its signature was checked with.' })),
+          ownsData: boolean(
+            'Whether what the storage holds goes when this record is deleted. False: it belongs to the cluster that took the backup.',
+          ),
+        },
+        { open: true, description: 'Of a backup that another cluster, or somebody else, has taken.' },
+      ),
+    ),
     objects: optional(array(anything('Objects in a store.'))),
     runnerVersion: string(),
     runnerImage: optional(string({ description: 'The image of the runner that took it: what prepares a restore.' })),
@@ -263,6 +286,7 @@ export type Proof = Infer<typeof proof>;
 export type Observation = Infer<typeof observation>;
 /** What a freeze leaves in force at one server when its session ends. */
 export type Held = Infer<typeof held>;
+export type Imported = NonNullable<BackupRecord['imported']>;
 /** One server of a backup that has several. */
 export type RecordedMember = Infer<typeof member>;
 export type HeldUndone = NonNullable<BackupRecord['heldUndone']>;

@@ -53,6 +53,7 @@ describe('dist/', () => {
       'invoices-db-backup-presync',
       'invoices-db-backup-release',
       'ledger-db-backup',
+      'orders-clone',
       'orders-copy-prepare',
       'orders-db-backup',
       'sessions-db-backup',

@@ -3,13 +3,14 @@ import { globSync, readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import ts from 'typescript';
 import { describe, expect, it } from 'vitest';
+import * as stillpoint from '../../src';
 
 /** What examples of a few lines take for granted. An example that imports anything has to import everything. */
 const PRELUDE = `
 import { App, Chart, Duration, Size } from 'cdk8s';
 import { Secret } from 'cdk8s-plus-28';
 import * as stillpoint from 'stillpoint';
-import { BackupJob, BackupSchedule, BackupTrigger, BackupVolume, DeploymentTool, GroupSnapshotClass, InPlaceAccess, MongoBackup, MongoMember, MySqlBackup, MySqlMode, PostgresBackup, PostgresLayout, PreDeploymentBackup, RedisBackup, RedisMode, RedisRole, Registry, RestoreClaim, SnapshotClass, VolumeRole, Weekday } from 'stillpoint';
+import { ${Object.keys(stillpoint).join(', ')} } from 'stillpoint';
 declare const chart: Chart;
 declare const backup: PostgresBackup;
 `;

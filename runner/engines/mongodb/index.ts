@@ -13,5 +13,5 @@ export const engine: Engine = {
   defaultPort: 27017,
   open: openSession,
   guard,
-  restore: { prepare, server: serverCommand, inspect },
+  restore: { withoutRecord: false, prepare, server: serverCommand, inspect },
 };

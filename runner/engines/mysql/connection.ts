@@ -17,6 +17,12 @@ export interface Endpoint {
   readonly name: string;
 }
 
+/** What a connection is for, where it is not for single statements. */
+export interface ConnectionUse {
+  /** For scripts of a person's own: several statements at once. */
+  readonly script?: boolean;
+}
+
 /** The endpoint that the job config names. */
 export function configuredEndpoint({ connection }: Target): Endpoint {
   return { host: connection.host, port: connection.port, name: connection.host };
@@ -39,11 +45,16 @@ export class Connection {
   }
 
   /** Connects and logs in. Throws server-unreachable, authentication-failed, tls-failed, or the signal's reason. */
-  static async open(target: Target, endpoint: Endpoint, signal: AbortSignal): Promise<Connection> {
+  static async open(
+    target: Target,
+    endpoint: Endpoint,
+    signal: AbortSignal,
+    use: ConnectionUse = {},
+  ): Promise<Connection> {
     signal.throwIfAborted();
     // Loaded here: a command that talks to no MySQL never pays for the driver.
     const { default: mysql } = await import('mysql2');
-    const driver = mysql.createConnection(options(target, endpoint));
+    const driver = mysql.createConnection({ ...options(target, endpoint), multipleStatements: use.script === true });
     // An error that comes after the one that ended the attempt has nobody to tell.
     driver.on('error', () => undefined);
     const stop = (): void => driver.destroy();
@@ -154,7 +165,6 @@ function options(target: Target, { host, port, name }: Endpoint): ConnectionOpti
     connectTimeout: (connection.connectTimeoutSeconds ?? JOB_DEFAULTS.connectTimeoutSeconds) * 1000,
     enableKeepAlive: true,
     keepAliveInitialDelay: 5_000,
-    multipleStatements: false,
     // LOAD DATA LOCAL would let the server read files of the runner.
     flags: ['-LOCAL_FILES'],
   };

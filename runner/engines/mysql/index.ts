@@ -1,6 +1,7 @@
 /** MySQL, and MariaDB as a flavour of it that is found by asking the server. */
 import type { Engine } from '../../engine';
 import { attach, inPlace } from './attach';
+import { copy } from './copy';
 import { prepare } from './prepare';
 import { openSession } from './session';
 import { inspect, serverCommand } from './throw-away';
@@ -12,5 +13,5 @@ export const engine: Engine = {
   capabilities: { freezeOutlivesSession: false, needsOffline: false, hasServer: true },
   defaultPort: 3306,
   open: openSession,
-  restore: { prepare, attach, inPlace, server: serverCommand, inspect },
+  restore: { withoutRecord: false, prepare, attach, inPlace, server: serverCommand, inspect, copy },
 };

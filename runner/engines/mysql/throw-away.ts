@@ -6,12 +6,12 @@ import type { Inspection, PreparedFiles, ServerCommand, Target } from '../../eng
 import { StillpointError } from '../../errors';
 import type { Finding } from '../../ports';
 import { compareWithRecord } from './compare';
-import { Connection } from './connection';
+import { Connection, type ConnectionUse } from './connection';
 import { readServer, type ServerFacts } from './facts';
 import { type Ask, readPosition } from './position';
 import { recordedDialect } from './recorded';
 
-const PORT = 3306;
+export const PORT = 3306;
 const RETRY_MS = 200;
 
 /** Where the files are and how they are laid out: without these the server does not find or understand them. */
@@ -32,11 +32,24 @@ const AS_ORIGINAL = [
  * Whoever reaches the socket is in the same pod, and is let in without a password; there is no network.
  */
 export function serverCommand(record: BackupRecord, prepared: PreparedFiles, socketDirectory: string): ServerCommand {
+  const client = recordedDialect(record).daemon === 'mariadbd' ? 'mariadb' : 'mysql';
+  return {
+    command: detachedCommand(record, prepared, socketDirectory, ['--skip-networking', '--skip-grant-tables']),
+    client: [client, `--socket=${socketOf(socketDirectory)}`, '--user=root'],
+  };
+}
+
+/** A server that reads no file of the original's, and replicates from nobody; with some arguments of its own. */
+export function detachedCommand(
+  record: BackupRecord,
+  prepared: PreparedFiles,
+  socketDirectory: string,
+  own: readonly string[],
+): readonly string[] {
   const dialect = recordedDialect(record);
   const original = record.settings ?? {};
   const option = (name: string, value: string): string => `--${name.replaceAll('_', '-')}=${value}`;
   const asOriginal = AS_ORIGINAL.flatMap((name) => (original[name] ? [option(name, original[name])] : []));
-  const socket = socketOf(socketDirectory);
   const logs =
     original.log_bin === 'ON'
       ? [
@@ -45,22 +58,18 @@ export function serverCommand(record: BackupRecord, prepared: PreparedFiles, soc
           ...(original.gtid_mode === 'ON' ? ['--gtid-mode=ON', '--enforce-gtid-consistency=ON'] : []),
         ]
       : ['--skip-log-bin'];
-  return {
-    command: [
-      dialect.daemon,
-      '--no-defaults',
-      option('datadir', prepared.dataPath),
-      option('socket', socket),
-      option('pid_file', join(socketDirectory, 'mysqld.pid')),
-      '--skip-networking',
-      '--skip-grant-tables',
-      '--server-id=1',
-      ...logs,
-      ...asOriginal,
-      ...dialect.detachedArguments,
-    ],
-    client: [dialect.daemon === 'mariadbd' ? 'mariadb' : 'mysql', `--socket=${socket}`, '--user=root'],
-  };
+  return [
+    dialect.daemon,
+    '--no-defaults',
+    option('datadir', prepared.dataPath),
+    option('socket', socketOf(socketDirectory)),
+    option('pid_file', join(socketDirectory, 'mysqld.pid')),
+    ...own,
+    '--server-id=1',
+    ...logs,
+    ...asOriginal,
+    ...dialect.detachedArguments,
+  ];
 }
 
 /** Waits until the server accepts connections, and compares it with the record. */
@@ -122,7 +131,11 @@ function quoted(name: string): string {
 }
 
 /** Tries until it works: before recovery has ended, the socket is not there. */
-async function connect(socketDirectory: string, signal: AbortSignal): Promise<Connection> {
+export async function connect(
+  socketDirectory: string,
+  signal: AbortSignal,
+  how: ConnectionUse = {},
+): Promise<Connection> {
   const host = socketOf(socketDirectory);
   const target: Target = {
     connection: { host, port: PORT, usernameFile: '' },
@@ -132,7 +145,7 @@ async function connect(socketDirectory: string, signal: AbortSignal): Promise<Co
   };
   for (;;) {
     try {
-      return await Connection.open(target, { host, port: PORT, name: host }, signal);
+      return await Connection.open(target, { host, port: PORT, name: host }, signal, how);
     } catch (error) {
       signal.throwIfAborted();
       if (!(error instanceof StillpointError) || error.code !== 'server-unreachable') throw error;

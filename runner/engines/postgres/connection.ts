@@ -99,6 +99,22 @@ export class Connection {
     }
   }
 
+  /** Runs several statements, as one transaction unless they say otherwise. When the signal aborts, the connection is cut. */
+  async script(what: string, sql: string, signal: AbortSignal): Promise<void> {
+    signal.throwIfAborted();
+    const stop = (): void => this.destroy(abortError(signal));
+    signal.addEventListener('abort', stop, { once: true });
+    try {
+      // Without values it goes by the simple protocol, which takes more than one statement.
+      await this.#client.query(sql);
+    } catch (thrown) {
+      signal.throwIfAborted();
+      throw translate(thrown, { what, phase: 'statement' });
+    } finally {
+      signal.removeEventListener('abort', stop);
+    }
+  }
+
   /** The one row of a statement. */
   async row(what: string, sql: string, values: readonly string[] = [], signal?: AbortSignal): Promise<Row> {
     const [first] = await this.rows(what, sql, values, signal);

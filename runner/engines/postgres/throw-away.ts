@@ -12,7 +12,7 @@ import { codeOf } from './errors';
 import { readServer, type ServerFacts } from './facts';
 import { SERVER_FILES } from './prepare';
 
-const PORT = 5432;
+export const PORT = 5432;
 const RETRY_MS = 200;
 
 /** Recovery stops where these are lower than on the server that wrote the log. */
@@ -29,14 +29,29 @@ const AT_LEAST_AS_ORIGINAL = [
  * log folders that are not there. Arguments override all files.
  */
 export function serverCommand(record: BackupRecord, prepared: PreparedFiles, socketDirectory: string): ServerCommand {
+  return {
+    command: detachedCommand(record, prepared, {
+      unix_socket_directories: socketDirectory,
+      // Reached by `kubectl port-forward`, and by nobody else.
+      listen_addresses: '127.0.0.1',
+    }),
+    port: PORT,
+    client: ['psql', '-h', socketDirectory, '-U', superuserOf(record), 'postgres'],
+  };
+}
+
+/** A server that reads no file of the original's, and reaches out to nobody; with some settings of its own. */
+export function detachedCommand(
+  record: BackupRecord,
+  prepared: PreparedFiles,
+  own: Readonly<Record<string, string>>,
+): readonly string[] {
   const original = record.settings ?? {};
   const libraries = quietLibraries(original.shared_preload_libraries ?? '');
   const settings: Record<string, string> = {
     config_file: join(prepared.dataPath, SERVER_FILES.config),
     hba_file: join(prepared.dataPath, SERVER_FILES.hba),
-    unix_socket_directories: socketDirectory,
-    // Reached by `kubectl port-forward`, and by nobody else.
-    listen_addresses: '127.0.0.1',
+    ...own,
     port: String(PORT),
     // No connection before recovery has ended: what is seen is the end.
     hot_standby: 'off',
@@ -52,11 +67,7 @@ export function serverCommand(record: BackupRecord, prepared: PreparedFiles, soc
     if (value !== undefined) settings[name] = value;
   }
   const flags = Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
-  return {
-    command: ['postgres', '-D', prepared.dataPath, ...flags],
-    port: PORT,
-    client: ['psql', '-h', socketDirectory, '-U', superuserOf(record), 'postgres'],
-  };
+  return ['postgres', '-D', prepared.dataPath, ...flags];
 }
 
 /** Waits until the server accepts connections, and compares it with the record. */
@@ -90,6 +101,10 @@ export async function inspect(socketDirectory: string, record: BackupRecord, sig
 
 function sameCluster({ identity, version }: ServerFacts, { serverIdentity, serverVersion }: BackupRecord): Finding {
   const expected = serverIdentity?.systemIdentifier;
+  if (serverIdentity === undefined) {
+    const message = `it is the database cluster ${identity.systemIdentifier}, on PostgreSQL ${version}; the record knows of no server`;
+    return { severity: 'warning', code: 'ok', subject: 'identity', message };
+  }
   return expectation(
     identity.systemIdentifier === expected,
     'identity',
@@ -105,7 +120,7 @@ function expectation(holds: boolean, subject: string, yes: string, no: string): 
 }
 
 /** Tries until it works: before recovery has ended, the socket is not there, or says that the server is starting up. */
-async function connect(socketDirectory: string, record: BackupRecord, signal: AbortSignal): Promise<Connection> {
+export async function connect(socketDirectory: string, record: BackupRecord, signal: AbortSignal): Promise<Connection> {
   let database = 'postgres';
   for (;;) {
     try {
@@ -137,6 +152,6 @@ function targetOf(host: string, record: BackupRecord, database: string): Target 
   };
 }
 
-function superuserOf({ settings }: BackupRecord): string {
+export function superuserOf({ settings }: BackupRecord): string {
   return settings?.bootstrap_superuser ?? 'postgres';
 }

@@ -1,6 +1,7 @@
 /** Redis, and Valkey as a flavour of it that is found by asking the server. */
 import type { Engine } from '../../engine';
 import { attach, inPlace } from './attach';
+import { copy } from './copy';
 import { guard } from './guard';
 import { prepare } from './prepare';
 import { openSession } from './session';
@@ -14,5 +15,5 @@ export const engine: Engine = {
   defaultPort: 6379,
   open: openSession,
   guard,
-  restore: { prepare, attach, inPlace, server: serverCommand, inspect },
+  restore: { withoutRecord: false, prepare, attach, inPlace, server: serverCommand, inspect, copy },
 };

@@ -13,7 +13,7 @@ import { isAppendOnly, recordedDialect } from './recorded';
 import type { Info } from './replies';
 import { dialectOf } from './versions';
 
-const PORT = 6379;
+export const PORT = 6379;
 const RETRY_MS = 200;
 
 /** Where the files are and how they are laid out. */
@@ -28,23 +28,34 @@ const AS_ORIGINAL = ['dbfilename', 'appenddirname', 'appendfilename', 'databases
  */
 export function serverCommand(record: BackupRecord, prepared: PreparedFiles, socketDirectory: string): ServerCommand {
   const { daemon, client } = recordedDialect(record);
-  const original = record.settings ?? {};
-  const appendonly = isAppendOnly(record) || original.appendonly === 'yes' ? 'yes' : 'no';
   const socket = socketOf(socketDirectory);
   return {
     command: [
       daemon,
       ...['--port', '0'],
       ...['--unixsocket', socket],
-      ...['--dir', prepared.dataPath],
-      ...AS_ORIGINAL.flatMap((name) => (original[name] ? [`--${name}`, original[name]] : [])),
-      ...['--appendonly', appendonly],
+      ...filesOf(record, prepared),
       ...['--aof-load-truncated', 'no'],
       ...['--auto-aof-rewrite-percentage', '0'],
       ...['--save', ''],
     ],
     client: [client, '-s', socket],
   };
+}
+
+/** Where the server of a record has its files, and which it reads. */
+export function filesOf(record: BackupRecord, { dataPath }: Pick<PreparedFiles, 'dataPath'>): readonly string[] {
+  const original = record.settings ?? {};
+  return [
+    ...['--dir', dataPath],
+    ...AS_ORIGINAL.flatMap((name) => (original[name] ? [`--${name}`, original[name]] : [])),
+    ...['--appendonly', keepsLog(record) ? 'yes' : 'no'],
+  ];
+}
+
+/** Whether what is written on a copy goes into an append-only file; else it has to be dumped. */
+export function keepsLog(record: BackupRecord): boolean {
+  return isAppendOnly(record) || record.settings?.appendonly === 'yes';
 }
 
 /** Waits until the server has loaded its data, and compares it with the record. */
@@ -82,7 +93,7 @@ function onItsOwn(info: Info, version: string, { serverVersion }: BackupRecord):
 }
 
 /** It accepts connections while it loads. */
-async function loaded(connection: Connection, signal: AbortSignal): Promise<Info> {
+export async function loaded(connection: Connection, signal: AbortSignal): Promise<Info> {
   for (;;) {
     const info = await readInfo(connection, signal);
     if (info.loading === '0') return info;
@@ -91,7 +102,7 @@ async function loaded(connection: Connection, signal: AbortSignal): Promise<Info
 }
 
 /** Tries until it works: at first the socket is not there. */
-async function connect(socketDirectory: string, signal: AbortSignal): Promise<Connection> {
+export async function connect(socketDirectory: string, signal: AbortSignal): Promise<Connection> {
   const host = socketOf(socketDirectory);
   const target: Target = {
     connection: { host, port: PORT, usernameFile: '' },
@@ -110,6 +121,6 @@ async function connect(socketDirectory: string, signal: AbortSignal): Promise<Co
   }
 }
 
-function socketOf(socketDirectory: string): string {
+export function socketOf(socketDirectory: string): string {
   return join(socketDirectory, 'redis.sock');
 }

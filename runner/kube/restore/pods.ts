@@ -2,7 +2,7 @@
 import { restoreNames } from '../../../src/contract';
 import type { PreparedFiles, ServerCommand } from '../../engine';
 import type { RestorePlan } from '../../restore/plan';
-import { SOCKET_DIRECTORY } from '../../restore/site';
+import { type Opening, SOCKET_DIRECTORY } from '../../restore/site';
 import type { Container, Job, Pod, PodSpec, PodVolume, VolumeMount, Workload } from '../objects';
 import { RECORD_KEY } from './journal';
 import { ownLabels } from './labels';
@@ -16,6 +16,10 @@ export const INSPECT_CONTAINER = 'inspect';
 
 const RECORD_FOLDER = '/etc/stillpoint/restore';
 const RECORD_FILE = `${RECORD_FOLDER}/${RECORD_KEY}`;
+const SCRIPTS_FOLDER = '/etc/stillpoint/scripts';
+const LOGIN_FOLDER = '/etc/stillpoint/login';
+/** The key of the password in the Secret of a clone. */
+export const PASSWORD_KEY = 'password';
 const TERMINATION_LOG = '/dev/termination-log';
 const RUNNER_RESOURCES = { requests: { cpu: '50m', memory: '64Mi' }, limits: { memory: '256Mi' } };
 
@@ -80,7 +84,7 @@ export function serverPod(
   plan: RestorePlan,
   prepared: PreparedFiles,
   server: ServerCommand,
-  inspectSeconds: number,
+  about: Opening & { readonly inspectSeconds: number },
 ): Omit<Pod, 'apiVersion' | 'kind'> {
   const image = serverImage(plan);
   const socketMount: VolumeMount = { name: 'socket', mountPath: SOCKET_DIRECTORY };
@@ -110,14 +114,32 @@ export function serverPod(
             'inspect',
             ...['--record-file', RECORD_FILE],
             ...['--socket', SOCKET_DIRECTORY],
-            ...['--timeout', `${inspectSeconds}s`],
+            ...['--timeout', `${about.inspectSeconds}s`],
+            ...(about.scripts === undefined ? [] : ['--scripts', SCRIPTS_FOLDER]),
+            ...(about.login === undefined ? [] : ['--password-file', `${LOGIN_FOLDER}/${PASSWORD_KEY}`]),
             ...['--result', TERMINATION_LOG],
           ]),
           securityContext: containerSecurity([]),
-          volumeMounts: [recordMount, socketMount],
+          volumeMounts: [
+            recordMount,
+            socketMount,
+            ...(about.scripts === undefined ? [] : [{ name: 'scripts', mountPath: SCRIPTS_FOLDER, readOnly: true }]),
+            ...(about.login === undefined ? [] : [{ name: 'login', mountPath: LOGIN_FOLDER, readOnly: true }]),
+          ],
         },
       ],
-      volumes: [recordVolume(plan), { name: 'socket', emptyDir: {} }, ...dataVolumes(plan)],
+      volumes: [
+        recordVolume(plan),
+        { name: 'socket', emptyDir: {} },
+        ...dataVolumes(plan),
+        ...(about.scripts === undefined
+          ? []
+          : [{ name: 'scripts', configMap: { name: about.scripts, defaultMode: 0o444 } }]),
+        // Readable for the user that the server runs as, who is known only now; nobody else is in this pod.
+        ...(about.login === undefined
+          ? []
+          : [{ name: 'login', secret: { secretName: about.login, defaultMode: 0o444 } }]),
+      ],
     },
   };
 }
@@ -127,7 +149,7 @@ export function serverImage({ record }: RestorePlan): string | undefined {
   return record.workload?.image;
 }
 
-function podBasics(plan: RestorePlan): Pick<PodSpec, string> {
+export function podBasics(plan: RestorePlan): Pick<PodSpec, string> {
   const { nodeSelector, tolerations, imagePullSecrets }: Readonly<Record<string, unknown>> = recordedPod(plan) ?? {};
   return {
     restartPolicy: 'Never',
@@ -167,7 +189,7 @@ function recordVolume({ name }: RestorePlan): PodVolume {
 }
 
 /** Each volume where the original had it, so that absolute links between them (pg_wal → /wal) lead somewhere. */
-function dataMounts({ volumes }: RestorePlan): VolumeMount[] {
+export function dataMounts({ volumes }: RestorePlan): VolumeMount[] {
   return volumes.map(({ mountPath, subPath }, index) => ({
     name: `volume-${index}`,
     mountPath,
@@ -175,7 +197,7 @@ function dataMounts({ volumes }: RestorePlan): VolumeMount[] {
   }));
 }
 
-function dataVolumes({ volumes }: RestorePlan): PodVolume[] {
+export function dataVolumes({ volumes }: RestorePlan): PodVolume[] {
   return volumes.map(({ claim }, index) => ({ name: `volume-${index}`, persistentVolumeClaim: { claimName: claim } }));
 }
 
@@ -191,7 +213,7 @@ function recordedOwner({ record }: RestorePlan): { readonly uid: number; readonl
  * Groups and SELinux options as the original had them. Its fsGroup becomes a group like the others: as an fsGroup,
  * Kubernetes would change the modes of all files, and PostgreSQL refuses a data directory that others may write to.
  */
-function recordedAccess({ record }: RestorePlan): Readonly<Record<string, unknown>> {
+export function recordedAccess({ record }: RestorePlan): Readonly<Record<string, unknown>> {
   const { fsGroup, supplementalGroups, seLinuxOptions } = record.workload?.podSecurity ?? {};
   const groups = [
     ...(typeof fsGroup === 'number' ? [fsGroup] : []),
@@ -207,6 +229,6 @@ function recordedPod({ record }: RestorePlan): PodSpec | undefined {
   return (record.workload?.spec as Workload['spec'] | undefined)?.template?.spec;
 }
 
-function recordedServer(plan: RestorePlan): Container | undefined {
+export function recordedServer(plan: RestorePlan): Container | undefined {
   return recordedPod(plan)?.containers.find(({ image }) => image === serverImage(plan));
 }

@@ -18,7 +18,8 @@ import {
 import { untilGone, type Waiting } from '../until';
 import { restoreSelector } from './labels';
 
-interface Found<T extends KubeObject = KubeObject> {
+/** An object of a restore, with its kind. */
+export interface Found<T extends KubeObject = KubeObject> {
   readonly kind: Resource<T>;
   readonly what: string;
   readonly object: T;
@@ -49,16 +50,30 @@ export function nameOfFound({ what, object }: Found): string {
   return namespace === undefined ? `${what} ${name}` : `${what} ${namespace}/${name}`;
 }
 
+/** What else is to be known of who uses a restore's claims. */
+export interface UndoMore {
+  /** Done when it is clear that all may go, before anything of the restore does. */
+  readonly first?: () => Promise<void>;
+  /** Pods that may be on the claims: {@link first} removes them. */
+  readonly isOwn?: (pod: Pod) => boolean;
+}
+
 /**
  * Removes all of it, and waits until it is gone. Refuses when a pod of somebody else's uses one of its claims: it is
  * somebody's database by now.
  */
-export async function undoRestore(waiting: Waiting, namespace: string, name: string): Promise<UndoneRestore> {
+export async function undoRestore(
+  waiting: Waiting,
+  namespace: string,
+  name: string,
+  { first, isOwn = () => false }: UndoMore = {},
+): Promise<UndoneRestore> {
   const { client } = waiting;
   const found = await findRestore(client, namespace, name);
   const claims = found.filter(({ what }) => what === 'claim').map(({ object }) => object as Claim);
-  await assertUnused(client, namespace, name, claims);
+  await assertUnused(client, namespace, claims, name, isOwn);
   const kept = await retainedVolumes(client, claims);
+  await first?.();
   for (const each of found) await remove(waiting, each);
   return { removed: found.map(nameOfFound), kept };
 }
@@ -90,14 +105,16 @@ async function findContents(client: KubeClient, namespace: string, name: string)
 async function assertUnused(
   client: KubeClient,
   namespace: string,
-  name: string,
   claims: readonly Claim[],
+  name: string,
+  isOwn: (pod: Pod) => boolean,
 ): Promise<void> {
   if (claims.length === 0) return;
   const { items } = await client.list(PODS, { namespace });
   const names = claims.map(({ metadata }) => metadata.name);
   for (const pod of items) {
-    if (isOwnPod(pod, name) || pod.status?.phase === 'Succeeded' || pod.status?.phase === 'Failed') continue;
+    if (isOwnPod(pod, name) || isOwn(pod) || pod.status?.phase === 'Succeeded' || pod.status?.phase === 'Failed')
+      continue;
     const used = pod.spec.volumes?.find(({ persistentVolumeClaim: claim }) => names.includes(claim?.claimName ?? ''));
     if (used === undefined) continue;
     throw new StillpointError(

@@ -3,10 +3,12 @@ import type { Handlers } from '../../cli';
 import type { World } from '../world';
 import { backupHandlers } from './backup';
 import { checkHandlers } from './checks';
+import { cloneHandlers } from './clone';
 import { recordHandlers } from './records';
 import { removalHandlers } from './removal';
 import { restoreHandlers } from './restore';
 import type { Terminal } from './terminal';
+import { travelHandlers } from './travel';
 
 /** The handlers of all commands in a world. */
 export function makeHandlers(world: World, terminal: Terminal): Handlers {
@@ -14,6 +16,8 @@ export function makeHandlers(world: World, terminal: Terminal): Handlers {
     ...backupHandlers(world),
     ...recordHandlers(world, terminal),
     ...restoreHandlers(world, terminal),
+    ...cloneHandlers(world),
+    ...travelHandlers(world),
     ...removalHandlers(world, terminal),
     ...checkHandlers(world, terminal),
   };

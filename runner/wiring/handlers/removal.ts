@@ -12,9 +12,14 @@ import type { Terminal } from './terminal';
 export function removalHandlers(world: World, { confirm, print }: Terminal): RemovalHandlers {
   const { clock, log } = world;
   return {
-    async delete(names, { yes = false, dryRun, ...options }) {
+    async delete(names, { yes = false, dryRun, withData, ...options }) {
       const { where, ...removal } = await removalOf(options, world);
-      for await (const line of deleteBackups({ ...removal, clock, confirm }, names, { ...where, yes, dryRun })) {
+      for await (const line of deleteBackups({ ...removal, clock, confirm }, names, {
+        ...where,
+        yes,
+        dryRun,
+        withData,
+      })) {
         print(line);
       }
       return '';

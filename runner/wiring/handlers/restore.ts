@@ -30,11 +30,11 @@ export function restoreHandlers(world: World, terminal: Terminal): RestoreHandle
       return '';
     },
 
-    async inspect({ recordFile, socket, timeout: timeoutMs, result }) {
+    async inspect({ recordFile, socket, timeout: timeoutMs, result, scripts, passwordFile }) {
       const record = { file: recordFile };
       await inspect(
         { engineOf, clock, log, signal },
-        { record, socketDirectory: socket, timeoutMs, resultFile: result },
+        { record, socketDirectory: socket, timeoutMs, resultFile: result, scripts, passwordFile },
       );
       return '';
     },

@@ -81,32 +81,47 @@ export async function startRedisOnClaim(
   return await connectTo(await addressOf(name, namespace));
 }
 
+/** How a server is reached. */
+interface RedisConnection {
+  readonly port?: number;
+  /** What it has to answer to. */
+  readonly answers?: string;
+  readonly tls?: boolean;
+}
+
 /** Connects, and waits until the server has loaded its data. */
 export async function connectTo(
   host: string,
   password = DEFAULT_PASSWORD,
-  { port = 6379, answers = 'DBSIZE', tls = false }: { port?: number; answers?: string; tls?: boolean } = {},
+  connection: RedisConnection = {},
 ): Promise<RedisClient> {
-  return await eventually(`the server at ${host} answers`, async () => {
-    const client = createClient({
-      RESP: 2,
-      password,
-      maintNotifications: 'disabled',
-      socket: { host, port, reconnectStrategy: false, ...(tls ? { tls, rejectUnauthorized: false } : {}) },
-    });
-    client.on('error', () => undefined);
-    await client.connect();
-    try {
-      await client.sendCommand([answers]);
-    } catch (error) {
-      client.destroy();
-      throw error;
-    }
-    return {
-      send: (...args) => client.sendCommand([...args]),
-      end: async () => client.destroy(),
-    };
+  return await eventually(`the server at ${host} answers`, () => connectRedis(host, password, connection));
+}
+
+/** Connects once. */
+export async function connectRedis(
+  host: string,
+  password: string,
+  { port = 6379, answers = 'DBSIZE', tls = false }: RedisConnection = {},
+): Promise<RedisClient> {
+  const client = createClient({
+    RESP: 2,
+    password,
+    maintNotifications: 'disabled',
+    socket: { host, port, reconnectStrategy: false, ...(tls ? { tls, rejectUnauthorized: false } : {}) },
   });
+  client.on('error', () => undefined);
+  await client.connect();
+  try {
+    await client.sendCommand([answers]);
+  } catch (error) {
+    client.destroy();
+    throw error;
+  }
+  return {
+    send: (...args) => client.sendCommand([...args]),
+    end: async () => client.destroy(),
+  };
 }
 
 /** What INFO says, by field. */

@@ -23,9 +23,23 @@ export async function stillpoint(...args: readonly string[]): Promise<Answer> {
   return await startStillpoint(...args).answer;
 }
 
+/** Runs `stillpoint` with a registry of another cluster, or what stands for one. */
+export async function stillpointOf(registry: string, ...args: readonly string[]): Promise<Answer> {
+  return await start([...args, '--registry', registry]).answer;
+}
+
+/** Runs a command that asks no registry anything. */
+export async function stillpointAlone(...args: readonly string[]): Promise<Answer> {
+  return await start(args).answer;
+}
+
 /** Starts `stillpoint` with the registry of this run. */
 export function startStillpoint(...args: readonly string[]): RunningCommand {
-  const child = spawn(process.execPath, [command, ...args, '--registry', thisRun.registry], {
+  return start([...args, '--registry', thisRun.registry]);
+}
+
+function start(args: readonly string[]): RunningCommand {
+  const child = spawn(process.execPath, [command, ...args], {
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   const output = { stdout: '', stderr: '' };

@@ -22,7 +22,8 @@ const planOf = (workload: Workload = {}, wishes: { sizes?: readonly string[] } =
   });
 const prepared: PreparedFiles = { dataPath: '/var/lib/postgresql/data/pgdata', uid: 999, gid: 998, done: [] };
 const server = { command: ['postgres', '-D', prepared.dataPath], port: 5432 };
-const server17 = (workload: Workload = {}): PodSpec => serverPod(planOf(workload), prepared, server, 60).spec;
+const server17 = (workload: Workload = {}): PodSpec =>
+  serverPod(planOf(workload), prepared, server, { inspectSeconds: 60 }).spec;
 const firstOf = <T>(items: readonly T[]): T => {
   const [first] = items;
   if (first === undefined) throw new Error('there is none');

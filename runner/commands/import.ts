@@ -1,0 +1,169 @@
+/** Registers a backup that somebody else has taken: of an exported record, or by a bare handle of the storage. */
+import { type BackupRecord, backupId, type EngineName, type ExportedBackup } from '../../src/contract';
+import type { Engine } from '../engine';
+import { asStillpointError, StillpointError } from '../errors';
+import { recordPath } from '../output/records';
+import type { Clock, Registry } from '../ports';
+import { assertRestorable } from '../restore/restorable';
+import {
+  differenceFrom,
+  type ImportFacts,
+  type ImportPlan,
+  type ImportWishes,
+  importedWith,
+  planBareHandle,
+  planImport,
+} from '../travel/plan';
+import { verified } from '../travel/signature';
+import type { ImportSite } from '../travel/site';
+
+/** What an import needs of the world. */
+export interface ImportContext {
+  readonly registry: Registry;
+  readonly site: ImportSite;
+  readonly engineNamed: (name: EngineName) => Promise<Engine>;
+  readonly clock: Clock;
+  readonly runnerVersion: string;
+  /** Tells a person what happens, one line at a time. */
+  readonly say: (line: string) => void;
+  readonly signal: AbortSignal;
+}
+
+/** An exported backup, with the key that its signature is checked by. */
+export interface ExportedSource extends ImportWishes {
+  readonly document: ExportedBackup;
+  readonly verifyKey?: { readonly pem: string; readonly file: string } | undefined;
+  readonly className?: string | undefined;
+}
+
+/** What a person knows of a snapshot that no record is of. */
+export interface HandleSource extends ImportWishes {
+  readonly handle: string;
+  readonly driver: string;
+  readonly database: string;
+  readonly engine: EngineName;
+  readonly volume: string;
+  readonly mountPath: string;
+  readonly size?: string | undefined;
+  readonly className?: string | undefined;
+}
+
+/** What came of an import. */
+export interface ImportResult {
+  readonly record: BackupRecord;
+  /** Nothing was done: it had been imported before. */
+  readonly already: boolean;
+  readonly warnings: readonly string[];
+}
+
+/** Imports a backup. Nothing that exists is changed (safety rule 12), and an import that fails leaves nothing behind. */
+export async function importBackup(
+  context: ImportContext,
+  source: ExportedSource | HandleSource,
+): Promise<ImportResult> {
+  const { registry, site, say, signal } = context;
+
+  // 1. The plan: checked by schema and signature, under names of our own.
+  const { plan, warnings } = await planStep(context, source);
+  const path = recordPath(plan.record);
+
+  // 2. What is there already is either this very backup, or in the way.
+  const there = await sameStep(registry, plan);
+  if (there !== undefined) return { record: there, already: true, warnings };
+  for (const warning of warnings) say(`warning: ${warning}`);
+
+  // 3. Every check comes before anything is made.
+  const snapshotClass = await site.check(plan, source.className, signal);
+
+  try {
+    // 4. Contents and snapshots, bound to each other, known to the storage.
+    for (const { volume, snapshot, handle } of plan.snapshots) {
+      say(`making VolumeSnapshot ${plan.record.namespace}/${snapshot} of volume ${volume}: ${handle}`);
+    }
+    const imported = await site.make(plan, snapshotClass, signal);
+    for (const warning of imported.warnings) say(`warning: ${warning}`);
+
+    // 5. The record.
+    const record = importedWith(plan, imported.cuts, imported.warnings);
+    await registry.create(record);
+    return { record, already: false, warnings: [...warnings, ...imported.warnings] };
+  } catch (thrown) {
+    const error = asStillpointError(thrown);
+    const other = error.code === 'id-taken' ? await sameStep(registry, plan) : undefined;
+    if (other !== undefined) return { record: other, already: true, warnings };
+    throw await undone(context, plan, error, path);
+  }
+}
+
+async function planStep(
+  { clock, site, registry, runnerVersion, engineNamed }: ImportContext,
+  source: ExportedSource | HandleSource,
+): Promise<{ readonly plan: ImportPlan; readonly warnings: readonly string[] }> {
+  const facts = { at: clock.now(), by: await site.whoami(), runnerVersion };
+  if ('document' in source) return ofDocument(source, facts);
+  const { namespace, database, handle, driver, engine } = source;
+  if (!(await engineNamed(engine)).restore.withoutRecord) {
+    throw new StillpointError(
+      'import-invalid',
+      `a snapshot of ${engine} cannot be imported by its handle alone: restoring it takes what only a record says`,
+      { hint: 'export the backup where it was taken: stillpoint export' },
+    );
+  }
+  const known = (await registry.list({ namespace, database })).find(
+    ({ record: { imported, cuts } }) =>
+      imported !== undefined && cuts.some((cut) => cut.handle === handle && cut.driver === driver),
+  );
+  const id = known?.record.id ?? (await site.begun({ namespace, database, handle })) ?? backupId(facts.at);
+  return { plan: planBareHandle({ ...source, id }, facts), warnings: [] };
+}
+
+function ofDocument(
+  { document, verifyKey, ...wishes }: ExportedSource,
+  facts: ImportFacts,
+): { readonly plan: ImportPlan; readonly warnings: readonly string[] } {
+  assertRestorable(document.record);
+  const verifiedBy = verifyKey === undefined ? undefined : verified(document, verifyKey.pem, verifyKey.file);
+  const plan = planImport(document, wishes, { ...facts, verifiedBy });
+  if (verifiedBy !== undefined) return { plan, warnings: [] };
+  const { runnerImage, workload } = plan.record;
+  const left = [
+    ...(runnerImage === undefined ? ["the runner's (--image)"] : []),
+    ...(workload?.image === undefined ? ["the server's (--server-image)"] : []),
+  ];
+  const images = left.length === 0 ? '' : `, and the images that it names were left out: ${left.join(', ')}`;
+  return { plan, warnings: [`no --verify-key was given: nothing shows who wrote this record${images}`] };
+}
+
+/** The record that is there already, when it is of the same snapshots. Throws import-exists when it is not. */
+async function sameStep(registry: Registry, plan: ImportPlan): Promise<BackupRecord | undefined> {
+  const { namespace, database, id } = plan.record;
+  const there = await registry.get(namespace, database, id);
+  if (there === undefined) return undefined;
+  const difference = differenceFrom(there.record, plan);
+  if (difference === undefined) return there.record;
+  throw new StillpointError(
+    'import-exists',
+    `there is a backup ${recordPath(plan.record)} already, and ${difference}`,
+    { hint: 'import it under another name of the database, with --database; nothing was changed' },
+  );
+}
+
+/** From the first object on, an error is one of the import's own (exit code 7), and what was made is removed. */
+async function undone(
+  { site }: ImportContext,
+  plan: ImportPlan,
+  error: StillpointError,
+  path: string,
+): Promise<StillpointError> {
+  const left = await site.remove(plan).catch(() => undefined);
+  const remains =
+    left === undefined
+      ? `what was made for backup ${path} could not be removed; the same command again goes on with it`
+      : left.length === 0
+        ? 'nothing of it is left'
+        : `of it there is still ${left.join(', ')}`;
+  return new StillpointError(error.exitCode === 7 ? error.code : 'import-failed', error.message, {
+    hint: [...(error.hint === undefined ? [] : [error.hint]), remains].join('; '),
+    cause: error,
+  });
+}

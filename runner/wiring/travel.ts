@@ -1,0 +1,142 @@
+/** `stillpoint export`, `import` and `keygen`: files in and out, and a cluster. */
+import { readFile, writeFile } from 'node:fs/promises';
+import { text } from 'node:stream/consumers';
+import { timeLimit } from '../abort';
+import type { ExportCommandOptions, ImportCommandOptions, KeygenCommandOptions } from '../cli/travel';
+import { exportBackup } from '../commands/export';
+import { type ExportedSource, type HandleSource, importBackup } from '../commands/import';
+import { StillpointError } from '../errors';
+import { KubernetesImportSite } from '../kube/import-site';
+import { KubernetesSnapshotSource } from '../kube/snapshot-source';
+import { formatImport } from '../output/travel';
+import { formatExport, parseExport } from '../travel/document';
+import { generateKeys } from '../travel/signature';
+import { connect, kubernetesRegistry } from './kubernetes';
+import { namespaceOf, theNamespace } from './namespace';
+import { engineNamed, type World } from './world';
+
+/** Writes a backup down. */
+export async function exportHandler(name: string, options: ExportCommandOptions, world: World): Promise<string> {
+  refuseFolders(options, 'export');
+  const { file, signKey, registry } = options;
+  const client = await connect(options, world);
+  const document = await exportBackup(
+    {
+      registry: kubernetesRegistry(client, registry, world),
+      registryName: registry,
+      source: new KubernetesSnapshotSource(client),
+      clock: world.clock,
+      runnerVersion: world.version,
+    },
+    name,
+    { namespace: namespaceOf(options, client), signKey: await keyOf(signKey) },
+  );
+  const written = formatExport(document);
+  if (file === undefined) return written;
+  await writeNew(file, written, 0o644);
+  const { namespace, database, id } = document.record;
+  const signature = document.signature === undefined ? 'not signed' : `signed by key ${document.signature.key}`;
+  return `backup ${namespace}/${database}/${id} exported to ${file}, ${signature}\n`;
+}
+
+/** Registers a backup of somebody else's. */
+export async function importHandler(
+  file: string | undefined,
+  options: ImportCommandOptions,
+  world: World,
+): Promise<string> {
+  refuseFolders(options, 'import');
+  const { clock, log, version, signal } = world;
+  const client = await connect(options, world);
+  const namespace = theNamespace(options, client);
+  const source = file === undefined ? bareHandle(options, namespace) : await exported(file, options, namespace);
+  using limit = timeLimit(
+    clock,
+    options.timeout,
+    () => new StillpointError('import-failed', `the import was not done after ${options.timeout / 1000} s`),
+  );
+  const warn = (line: string): void => log.warn({}, line);
+  const result = await importBackup(
+    {
+      registry: kubernetesRegistry(client, options.registry, world),
+      site: new KubernetesImportSite(client, { clock, warn }),
+      engineNamed,
+      clock,
+      runnerVersion: version,
+      say: (line) => log.info({}, line),
+      signal: AbortSignal.any([signal, limit.signal]),
+    },
+    source,
+  );
+  return formatImport(result, options.output);
+}
+
+/** Writes a pair of keys; neither file may be there. */
+export async function keygenHandler({ file }: KeygenCommandOptions): Promise<string> {
+  const { privateKey, publicKey, name } = generateKeys();
+  await writeNew(file, privateKey, 0o600);
+  await writeNew(`${file}.pub`, publicKey, 0o644);
+  return `key ${name}: sign with ${file}, which nobody else may have; verify with ${file}.pub\n`;
+}
+
+async function exported(file: string, options: ImportCommandOptions, namespace: string): Promise<ExportedSource> {
+  const { handle, driver, database, image, serverImage, class: className, verifyKey } = options;
+  if (handle !== undefined || driver !== undefined) {
+    throw usage('a file and --handle are two ways to import', 'give one of them');
+  }
+  const document = parseExport(file === '-' ? await text(process.stdin) : await readText(file), file);
+  return { document, namespace, database, image, serverImage, className, verifyKey: await keyOf(verifyKey) };
+}
+
+function bareHandle(options: ImportCommandOptions, namespace: string): HandleSource {
+  const { handle, driver, database, engine, mountPath, volume, size, image, serverImage, class: className } = options;
+  if (handle === undefined) throw usage('import needs a file, or --handle', 'see stillpoint import --help');
+  const missing = Object.entries({
+    '--driver': driver,
+    '--database': database,
+    '--engine': engine,
+    '--mount-path': mountPath,
+  })
+    .filter(([, value]) => value === undefined)
+    .map(([name]) => name);
+  if (driver === undefined || database === undefined || engine === undefined || mountPath === undefined) {
+    throw usage(
+      `import by a handle needs ${missing.join(', ')} too`,
+      'the storage does not tell what is on a snapshot',
+    );
+  }
+  if (options.verifyKey !== undefined) throw usage('a bare handle carries no signature', 'leave --verify-key out');
+  return { handle, driver, database, engine, mountPath, volume, size, namespace, image, serverImage, className };
+}
+
+async function keyOf(file: string | undefined): Promise<{ readonly pem: string; readonly file: string } | undefined> {
+  return file === undefined ? undefined : { pem: await readText(file, 'key-unusable'), file };
+}
+
+async function readText(file: string, code: 'import-invalid' | 'key-unusable' = 'import-invalid'): Promise<string> {
+  try {
+    return await readFile(file, 'utf8');
+  } catch (cause) {
+    throw new StillpointError(code, `${file} cannot be read (${(cause as NodeJS.ErrnoException).code})`, { cause });
+  }
+}
+
+/** Never over a file that is there: it may be the only copy of a key. */
+async function writeNew(file: string, content: string, mode: number): Promise<void> {
+  try {
+    await writeFile(file, content, { flag: 'wx', mode });
+  } catch (cause) {
+    const { code } = cause as NodeJS.ErrnoException;
+    const why = code === 'EEXIST' ? 'is there already, and is not overwritten' : `cannot be written (${code})`;
+    throw new StillpointError('usage-invalid', `${file} ${why}`, { cause });
+  }
+}
+
+function refuseFolders({ registryDirectory }: { readonly registryDirectory?: string }, command: string): void {
+  if (registryDirectory === undefined) return;
+  throw usage(`${command} is for backups in a cluster`, 'a local backup travels as its folders do: copy them');
+}
+
+function usage(message: string, hint: string): StillpointError {
+  return new StillpointError('usage-invalid', message, { hint });
+}
