@@ -9,6 +9,7 @@ export const EXIT_CODES = {
   6: 'somebody else is at work on it: try again later',
   7: 'the restore, the import or the clone failed; what it had made is named, or gone',
   8: 'timed out, or was stopped, while waiting: what was waited for goes on',
+  9: 'a database has no good backup as young as it should be (status --max-age)',
 } as const;
 
 /** One of {@link EXIT_CODES}. */
@@ -41,6 +42,10 @@ export const ERRORS = {
   'session-not-direct': refused('Something between the runner and the server may give the session to somebody else.'),
   'volume-mismatch': refused("The server's own paths do not lie on the volumes of the policy."),
   'volume-not-covered': refused("A claim that the server's pod mounts is in no policy."),
+  'operator-conflict': refused('An operator runs the database, and would fight over what the backup holds.'),
+  'probe-impatient': refused(
+    "A probe of the server's container gives up sooner than the budget: a freeze that long may end in a restart or a failover. A warning.",
+  ),
   'claim-not-found': refused('A claim does not exist.'),
   'claim-not-bound': refused('A claim has no volume yet.', true),
   'class-not-found': refused('A snapshot class or a storage class does not exist.'),
@@ -90,6 +95,15 @@ export const ERRORS = {
   interrupted: failed('The runner was told to stop.'),
   'directory-unusable': refused('A folder for local backups cannot be read or written.'),
   'backup-not-found': { exitCode: 5, retryable: false, means: 'There is no such backup.' },
+  'policy-idle': refused(
+    'A policy takes no backup by itself: it is suspended, or its schedule never comes. A warning.',
+  ),
+  'database-not-found': { exitCode: 5, retryable: false, means: 'There is no policy and no backup of this database.' },
+  'backup-overdue': {
+    exitCode: 9,
+    retryable: true,
+    means: 'A database has no good backup as young as asked for.',
+  },
   'policy-not-found': { exitCode: 5, retryable: false, means: 'There is no such policy (CronJob).' },
   'restore-not-found': { exitCode: 5, retryable: false, means: 'There is nothing of a restore of that name.' },
   'registry-not-found': { exitCode: 5, retryable: false, means: "The registry's namespace or folder does not exist." },

@@ -28,6 +28,8 @@ export interface FrozenContext {
   readonly budgetMs: number;
   /** Waited for once, right before the first step that may hold anything up: a wait here keeps nobody waiting. */
   readonly beforeFreeze?: ((signal: AbortSignal) => Promise<void>) | undefined;
+  /** The longest that {@link beforeFreeze} may take: a session that is told how long to live has to outlive that. */
+  readonly waitMs?: number | undefined;
   readonly clock: Clock;
   readonly log: Log;
   /** Ends everything: SIGTERM, a lost Lease, a lost session, a lost guard. */
@@ -72,6 +74,7 @@ class FrozenRun {
   readonly #cuts: Cut[] = [];
   #window: Window | undefined;
   #turned = false;
+  #prepared: Disposable | undefined;
   #before: Observation | undefined;
   #proof: Proof | undefined;
   #firstAskedAt: Date | undefined;
@@ -97,10 +100,18 @@ class FrozenRun {
     if (!this.#turned && this.#mayHold(step)) {
       this.#turned = true;
       await this.#context.beforeFreeze?.(this.#context.signal);
+      await this.#prepare();
     }
     if (step.kind === 'act') await this.#act(step);
     else await this.#cut(step);
     log.info({ step: stepName(step), ms: Math.round(clock.monotonic() - started) }, 'step done');
+  }
+
+  /** The last thing before the freeze: what is prepared must not grow old. */
+  async #prepare(): Promise<void> {
+    const { store, request, signal } = this.#context;
+    const first = this.#plan.steps.find((step) => step.kind === 'cut');
+    this.#prepared = await store.prepare?.({ ...request, how: first?.how ?? 'individually' }, signal);
   }
 
   /** What outlives its session may be changed by any step; else only a freeze or a cut holds anything up. */
@@ -118,8 +129,14 @@ class FrozenRun {
       FREEZE_LIMIT_MS,
       () => new StillpointError('freeze-timeout', `step ${step.name} did not end within ${FREEZE_LIMIT_MS / 1000} s`),
     );
-    await this.#within(limit, (within) => step.run({ ...within, remainingMs: () => this.#context.budgetMs }));
+    await this.#within(limit, (within) => step.run({ ...within, remainingMs: () => this.#ahead() }));
     if (step.freezes === true) this.#openWindow();
+  }
+
+  /** What a step before the window may count on: the budget, and as long as its turn has not come the wait for that. */
+  #ahead(): number {
+    const { budgetMs, waitMs = 0 } = this.#context;
+    return this.#turned ? budgetMs : budgetMs + waitMs;
   }
 
   async #cut(step: Extract<PlanStep, { kind: 'cut' }>): Promise<void> {
@@ -214,6 +231,7 @@ class FrozenRun {
 
   end(): void {
     this.#window?.[Symbol.dispose]();
+    this.#prepared?.[Symbol.dispose]();
   }
 
   /** The budget begins when the freeze has taken hold; without a freeze, when the first snapshot is asked for. */

@@ -4,6 +4,7 @@
  */
 import { CommanderError } from 'commander';
 import { buildProgram } from './cli';
+import { complete, wordsToComplete } from './cli/completion';
 import { systemClock } from './clock';
 import { asStillpointError, type ExitCode, StillpointError } from './errors';
 import { createLog, type LogFormat } from './log';
@@ -15,6 +16,10 @@ import type { World } from './wiring/world';
 const inPod = process.env.KUBERNETES_SERVICE_HOST !== undefined;
 const logFormat: LogFormat = inPod ? 'json' : 'text';
 
+// Whoever reads (head) may have had enough: what is at work, a backup even, is not broken off for that.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error;
+});
 process.exitCode = await main();
 // Idle connections to the API server may still be open; what was printed has to be out first.
 process.stdout.write('', () => process.exit());
@@ -25,13 +30,20 @@ async function main(): Promise<ExitCode> {
   const print = (text: string): void => void process.stdout.write(text);
   const terminal: Terminal = {
     print,
+    printed: (text) => new Promise((resolve) => void process.stdout.write(text, () => resolve())),
     note: (text) => void process.stderr.write(`${text}\n`),
     // Knows NO_COLOR, FORCE_COLOR and terminals that have none.
     colours: process.stdout.isTTY === true && process.stdout.hasColors(),
     confirm: ask,
   };
-  const program = buildProgram(RUNNER_VERSION, makeHandlers(world, terminal), print);
+  const handlers = makeHandlers(world, terminal);
+  const program = buildProgram(RUNNER_VERSION, handlers, print);
   try {
+    const words = wordsToComplete(process.argv);
+    if (words !== undefined) {
+      print(await complete(program, words, handlers));
+      return 0;
+    }
     await program.parseAsync(process.argv);
     return 0;
   } catch (thrown) {

@@ -1,7 +1,16 @@
 /**
  * What the commands ask of the world, as interfaces. The commands and the executor see only these; main wires them.
  */
-import type { BackupId, BackupRecord, Cut, Held, Phase, RecordedVolume, VolumeSelection } from '../src/contract';
+import type {
+  BackupId,
+  BackupRecord,
+  Cut,
+  Held,
+  Phase,
+  PolicyConfig,
+  RecordedVolume,
+  VolumeSelection,
+} from '../src/contract';
 import type { ErrorCode } from './errors';
 import type { Marks } from './snapshot-marks';
 
@@ -51,6 +60,24 @@ export interface Mount {
   readonly readOnly?: boolean | undefined;
 }
 
+/** What the kubelet asks a container, again and again. */
+export interface Probe {
+  readonly kind: 'liveness' | 'readiness';
+  readonly container: string;
+  /** By its name in the pod's spec. */
+  readonly how: 'exec' | 'httpGet' | 'grpc' | 'tcpSocket';
+  /** How long it may go without success at least, in seconds, until the kubelet acts. */
+  readonly seconds: number;
+}
+
+/** The operator that runs a server, and what it made it from. */
+export interface Operator {
+  /** By its name in operators.ts. */
+  readonly name: string;
+  readonly kind?: string;
+  readonly object?: string;
+}
+
 /** The place that a server runs in, as far as it can be traced from its address. */
 export interface ServerPlace {
   /** Changes when the server's pod is replaced, although its name stays. */
@@ -60,6 +87,10 @@ export interface ServerPlace {
   /** Where its server can be reached, when it was found by the name of its host. */
   readonly address?: string | undefined;
   readonly mounts: readonly Mount[];
+  /** Of the server's container. */
+  readonly probes?: readonly Probe[] | undefined;
+  /** Undefined where nobody is known to run it but its user. */
+  readonly operator?: Operator | undefined;
   /** What the record keeps of it for a restore. */
   readonly workload: BackupRecord['workload'];
 }
@@ -100,6 +131,11 @@ export interface SnapshotStore {
   names(request: Pick<CutRequest, 'id' | 'database' | 'volumes' | 'how'>): readonly string[];
   /** Classes, drivers, bound volumes: all that can be known before anything is touched. */
   check(volumes: readonly Volume[], how: CutRequest['how']): Promise<readonly Finding[]>;
+  /**
+   * Does what a cut needs and what can be done before: nothing else is asked for while a database is held. What it opens is open
+   * until its answer is disposed of. Left out where there is nothing to prepare.
+   */
+  prepare?(request: Pick<CutRequest, 'id' | 'database' | 'how'>, signal: AbortSignal): Promise<Disposable>;
   /**
    * Asks for all snapshots at once and answers when every cut has been seen. Rejects when one cannot be made any more,
    * and with the signal's reason when that is aborted; what was asked for is then still there: {@link discard} it.
@@ -178,6 +214,39 @@ export interface Registry {
     name: { readonly namespace: string; readonly database: string; readonly id: BackupId },
     signal: AbortSignal,
   ): AsyncIterable<StoredRecord | undefined>;
+}
+
+/** A policy as the cluster runs it: its CronJob. */
+export interface Schedule {
+  readonly namespace: string;
+  readonly policy: string;
+  /** The database that it backs up. */
+  readonly database: string;
+  /** A cron expression. */
+  readonly expression: string;
+  readonly timeZone: string;
+  readonly suspended: boolean;
+  /** When its last backup was due. */
+  readonly lastRun?: string | undefined;
+}
+
+/** What has happened in a namespace, as Kubernetes has it for an hour. */
+export interface PastEvent {
+  readonly at: string;
+  readonly type: string;
+  readonly reason: string;
+  /** As `job/orders-db-backup-29400137`. */
+  readonly object: string;
+  readonly message: string;
+}
+
+/** The policies of a cluster, by their CronJobs. */
+export interface Schedules {
+  list(where: Pick<RecordFilter, 'namespace' | 'database'>): Promise<readonly Schedule[]>;
+  /** What a policy's Jobs are told; undefined for who may not read it. */
+  configOf(schedule: Schedule): Promise<PolicyConfig | undefined>;
+  /** The Events of a policy's backups, oldest first; none for who may not read them. */
+  events(schedule: Schedule): Promise<readonly PastEvent[]>;
 }
 
 /** What a guard is asked to do, should this runner be gone before it says that it is done. */

@@ -2,13 +2,15 @@
  * All that can be known before anything is touched (safety rule 2). `backup` stops at the first error in it, `doctor`
  * prints it.
  */
-import type { PolicyConfig } from '../src/contract';
+import { JOB_DEFAULTS, type PolicyConfig } from '../src/contract';
 import type { Plan } from './engine';
 import { StillpointError } from './errors';
 import type { Member, MemberSource } from './member';
 import { type MergedPlan, mergePlans, standsStill } from './merge-plans';
 import { type OpenContext, openMembers } from './open-members';
+import { operatorFindings } from './operators';
 import type { Clock, CutRequest, Finding, Guards, SnapshotStore, Volume } from './ports';
+import { probeFindings } from './probes';
 import { eachOnce } from './trace';
 
 export interface PreflightContext extends OpenContext {
@@ -47,6 +49,7 @@ export async function preflight(context: PreflightContext, id: string): Promise<
       ...found,
       ...stands,
       ...guardFindings(planned.plan, context),
+      ...members.flatMap((member) => surroundingFindings(member, context.config)),
       ...(await store.check(volumes, cutsHow(planned.plan))),
     ];
     return { members, volumes, ...planned, findings, [Symbol.asyncDispose]: close };
@@ -118,6 +121,16 @@ function guardFindings(plan: Plan | undefined, { guards, config }: PreflightCont
       message: `what this backup holds at ${members} outlives its session, and this run has no guard that could undo it`,
       hint: 'take it by a Job of its policy (stillpoint backup, kubectl create job --from=cronjob/…), synthesised anew if it is of an earlier version',
     },
+  ];
+}
+
+/** Whether somebody around a server may not bear what is held there: an operator, a probe. */
+function surroundingFindings({ plan, place }: Member, { spec }: PolicyConfig): readonly Finding[] {
+  if (plan === undefined) return [];
+  const { name, operator, probes = [] } = place;
+  return [
+    ...operatorFindings(operator, plan, name),
+    ...probeFindings(probes, plan, spec.budgetSeconds ?? JOB_DEFAULTS.budgetSeconds, name),
   ];
 }
 

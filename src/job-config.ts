@@ -100,11 +100,10 @@ export function jobConfigOf(
   return config;
 }
 
-/** A direct cut does not wait for the snapshot controller, and needs no turn at it. */
-function slotsOf({ directCut, groupSnapshotClass, registry }: DatabaseBackupProps): { readonly slots?: number } {
+/** Direct cuts take turns too: the driver's sidecar that makes them is as slow as the controller that they go around. */
+function slotsOf({ registry }: DatabaseBackupProps): { readonly slots?: number } {
   const slots = registry?.snapshotSlots ?? DEFAULT_SLOTS;
-  const waits = directCut !== true || groupSnapshotClass !== undefined;
-  return waits && slots > 0 ? { slots } : {};
+  return slots > 0 ? { slots } : {};
 }
 
 function readySeconds(deadline: number, budget: number): number {

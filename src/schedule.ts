@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { Construct } from 'constructs';
-import { type Cron, firesAt, parseCron } from './cron';
+import { type Cron, firesAt, parseCron } from './contract/cron';
 import { invalid } from './invalid';
 import { type SkippedTimes, skippedTimes, timeZoneName } from './time-zone';
 import { warn } from './warn';

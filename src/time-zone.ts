@@ -1,5 +1,7 @@
 /** What a time zone does to a schedule. Node's own tables (Intl) know the zones; nothing else is needed. */
 
+import { offsetOf } from './contract/zone-offset';
+
 const MINUTE = 60_000;
 const DAY = 24 * 60 * MINUTE;
 
@@ -62,14 +64,4 @@ function firstWith(offset: (at: number) => number, wanted: number, from: number,
     else low = middle;
   }
   return high;
-}
-
-/** Milliseconds that a zone is ahead of UTC, as a function of the instant. */
-function offsetOf(timeZone: string): (at: number) => number {
-  const format = new Intl.DateTimeFormat('en-US', { timeZone, timeZoneName: 'longOffset' });
-  return (at) => {
-    const name = format.formatToParts(at).find(({ type }) => type === 'timeZoneName')?.value ?? 'GMT';
-    const [, sign, hours = '0', minutes = '0'] = /^GMT(?:([+-])(\d\d):(\d\d))?/.exec(name) ?? [];
-    return (sign === '-' ? -1 : 1) * (Number(hours) * 60 + Number(minutes)) * MINUTE;
-  };
 }

@@ -5,9 +5,13 @@ import { examples, resultFile, timeout, withGlobals, withOutput } from './option
 
 export interface DoctorCommandOptions extends BackupCommandOptions {
   readonly result?: string;
+  readonly rehearse?: boolean;
+  readonly yes?: boolean;
 }
 
-export interface HealCommandOptions extends DoctorCommandOptions {}
+export interface HealCommandOptions extends BackupCommandOptions {
+  readonly result?: string;
+}
 
 export interface CheckHandlers {
   doctor(policy: string | undefined, options: DoctorCommandOptions): Promise<string>;
@@ -15,10 +19,24 @@ export interface CheckHandlers {
 }
 
 export function addCheckCommands({ command, handle }: Program, handlers: CheckHandlers): void {
-  withOutput(withGlobals(command('doctor [policy]', 'Check everything that a backup needs, without taking one')))
+  withOutput(
+    withGlobals(command('doctor [policy]', 'Say before the first night what would fail: of a policy, or of all')),
+  )
+    .option('--rehearse', 'also freeze the database, prove it and let it go at once, without a snapshot; asks first')
+    .option('-y, --yes', 'do not ask')
     .option('--config <file>', 'check in this process, as this job config says')
     .addOption(resultFile())
     .addOption(timeout('5m'))
+    .addHelpText(
+      'after',
+      `\nThe checks run in a Job of the policy's own, with its account, network and credentials; it is removed again.
+Without a policy they run for all of the namespace, or everywhere with -A. Findings come the worst first, each with its
+remedy; warnings end with 0, errors with the exit code of the first of them.\n${examples([
+        'stillpoint doctor orders-db -n shop',
+        'stillpoint doctor orders-db -n shop --rehearse',
+        'stillpoint doctor -A -o json',
+      ])}`,
+    )
     .action(handle((policy: string | undefined, options: DoctorCommandOptions) => handlers.doctor(policy, options)));
 
   withOutput(

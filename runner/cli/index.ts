@@ -4,6 +4,7 @@ import { EXIT_CODES } from '../errors';
 import { addBackupCommands, type BackupHandlers } from './backup';
 import { addCheckCommands, type CheckHandlers } from './checks';
 import { addCloneCommands, type CloneHandlers } from './clone';
+import { addCompletionCommands, type CompletionHandlers } from './completion';
 import { programOf } from './family';
 import { addRecordCommands, type RecordHandlers } from './records';
 import { addRemovalCommands, type RemovalHandlers } from './removal';
@@ -18,7 +19,8 @@ export interface Handlers
     CloneHandlers,
     TravelHandlers,
     RemovalHandlers,
-    CheckHandlers {}
+    CheckHandlers,
+    CompletionHandlers {}
 
 /** The program with all its commands. Results of handlers go to `print`. */
 export function buildProgram(version: string, handlers: Handlers, print: (text: string) => void): Command {
@@ -36,6 +38,7 @@ export function buildProgram(version: string, handlers: Handlers, print: (text: 
   addTravelCommands(program, handlers);
   addRemovalCommands(program, handlers);
   addCheckCommands(program, handlers);
+  addCompletionCommands(program);
   return root;
 }
 

@@ -72,7 +72,8 @@ export function wordsArgument<T extends string>(words: readonly T[]): (text: str
     });
 }
 
-function durationArgument(text: string): number {
+/** In milliseconds. */
+export function durationArgument(text: string): number {
   const ms = parseDuration(text);
   if (ms === undefined) throw new InvalidArgumentError('a duration looks as 90s, 30m, 1h30m or 2d');
   return ms;

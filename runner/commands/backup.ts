@@ -165,6 +165,7 @@ class Backup {
       pod: run.owner.pod,
       budgetMs: budgetMs(config),
       beforeFreeze: (stopped) => this.#turn.begin(stopped),
+      waitMs: (config.spec.deadlineSeconds ?? JOB_DEFAULTS.readyTimeoutSeconds) * 1000,
       clock,
       log,
       signal: AbortSignal.any([signal, ...lost, ...(guard === undefined ? [] : [guard.lost])]),

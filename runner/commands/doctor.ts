@@ -1,12 +1,10 @@
 /** Says before the first night what would fail: the checks of a backup, without the backup. */
-import { gunzipSync, gzipSync } from 'node:zlib';
-import { stringify } from 'yaml';
 import { backupId, membersOf } from '../../src/contract';
 import { asStillpointError } from '../errors';
 import type { Member } from '../member';
-import type { Output } from '../output/records';
-import { table } from '../output/table';
-import type { Finding, Registry, Volume } from '../ports';
+import { span } from '../output/duration';
+import { nextOf } from '../overview';
+import type { Finding, Registry, Schedule, Volume } from '../ports';
 import { type PreflightContext, preflight } from '../preflight';
 
 export interface DoctorContext extends PreflightContext {
@@ -31,6 +29,23 @@ async function registryFindings({ registry, namespace, config }: DoctorContext):
   } catch (thrown) {
     return [asFinding(subject, thrown)];
   }
+}
+
+/** What a policy says of itself: whether it takes any backup at all. */
+export function policyFindings(schedule: Schedule, now: Date): readonly Finding[] {
+  const subject = `policy ${schedule.namespace}/${schedule.policy}`;
+  const next = nextOf(schedule, now);
+  if (next instanceof Date) {
+    const message = `next backup in ${span(next.getTime() - now.getTime())} (${schedule.expression}, ${schedule.timeZone})`;
+    return [{ severity: 'ok', code: 'ok', subject, message }];
+  }
+  if (next === 'unknown') return [];
+  const why = next === 'suspended' ? 'it is suspended' : `its schedule ${schedule.expression} never comes`;
+  const hint =
+    next === 'suspended'
+      ? 'set suspend: false in the policy when its backups are wanted'
+      : 'give the policy a schedule';
+  return [{ severity: 'warning', code: 'policy-idle', subject, message: `takes no backup by itself: ${why}`, hint }];
 }
 
 /** An error that ends the checks is a finding too; what needs no session is looked at all the same. */
@@ -78,41 +93,8 @@ async function findingsWithoutSession({ config, platform, store }: DoctorContext
   return findings;
 }
 
-function asFinding(subject: string, thrown: unknown): Finding {
+/** An error as a finding. */
+export function asFinding(subject: string, thrown: unknown): Finding {
   const { code, message, hint } = asStillpointError(thrown);
   return { severity: 'error', code, subject, message, hint };
-}
-
-/** Findings in few bytes: a termination message has room for 4096. */
-export function packFindings(findings: readonly Finding[]): string {
-  return gzipSync(JSON.stringify(findings)).toString('base64');
-}
-
-/** What {@link packFindings} has packed. */
-export function unpackFindings(packed: string): readonly Finding[] {
-  return JSON.parse(gunzipSync(Buffer.from(packed, 'base64')).toString()) as readonly Finding[];
-}
-
-/** What is left of findings that are too many: all that is wrong, and how much is not. */
-export function shorterFindings(findings: readonly Finding[]): readonly Finding[] {
-  const wrong = findings.filter(({ severity }) => severity !== 'ok');
-  const message = `${findings.length - wrong.length} checks found nothing wrong`;
-  return [{ severity: 'ok', code: 'ok', subject: 'the rest', message }, ...wrong];
-}
-
-/** Findings as people and scripts read them. */
-export function formatFindings(findings: readonly Finding[], output: Output): string {
-  if (output === 'json') return `${JSON.stringify(findings, null, 2)}\n`;
-  if (output === 'yaml') return stringify(findings);
-  const rows = table(
-    [
-      { title: 'RESULT', value: ({ severity }: Finding) => severity },
-      { title: 'CODE', value: ({ code, severity }: Finding) => (severity === 'ok' ? '-' : code) },
-      { title: 'SUBJECT', value: ({ subject }: Finding) => subject },
-      { title: 'MESSAGE', value: ({ message }: Finding) => message },
-    ],
-    findings,
-  );
-  const remedies = findings.flatMap(({ hint, subject }) => (hint === undefined ? [] : [`  ${subject}: ${hint}\n`]));
-  return remedies.length === 0 ? rows : `${rows}\nWhat to do:\n${remedies.join('')}`;
 }

@@ -6,7 +6,7 @@ import { recordPath } from '../output/records';
 import type { Clock, RecordFilter, Registry } from '../ports';
 
 /** What one can wait for. */
-export const WAIT_CONDITIONS = ['cut', 'succeeded', 'failed', 'deleted'] as const;
+export const WAIT_CONDITIONS = ['cut', 'ready', 'succeeded', 'failed', 'deleted'] as const;
 
 /** One of {@link WAIT_CONDITIONS}. */
 export type WaitCondition = (typeof WAIT_CONDITIONS)[number];
@@ -44,6 +44,8 @@ export async function wait(
 
 const REACHED: Readonly<Record<Exclude<WaitCondition, 'deleted'>, readonly Phase[]>> = {
   cut: ['cut', 'succeeded'],
+  // A backup has succeeded when all its snapshots can be restored from.
+  ready: ['succeeded'],
   succeeded: ['succeeded'],
   failed: ['failed'],
 };

@@ -11,6 +11,7 @@ import { Agent as HttpsAgent, type RequestOptions as HttpsRequestOptions } from 
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { StillpointError } from '../errors';
+import type { KubeConfig } from './kubeconfig';
 
 const ACCOUNT_FOLDER = '/var/run/secrets/kubernetes.io/serviceaccount';
 
@@ -43,8 +44,7 @@ export async function kubeAccess(request: KubeAccessRequest): Promise<KubeAccess
   if (named === undefined && request.context === undefined && host !== undefined) {
     if (existsSync(join(ACCOUNT_FOLDER, 'token'))) return podAccess(host, request.env.KUBERNETES_SERVICE_PORT);
   }
-  const file = named ?? join(homedir(), '.kube', 'config');
-  const files = file.split(':').filter((path) => path !== '');
+  const { file, files } = kubeconfigFiles(request);
   if (!files.some((path) => existsSync(path))) {
     throw new StillpointError('kubernetes-unreachable', `there is no kubeconfig at ${file}, and this is no pod`, {
       hint: 'set KUBECONFIG, or name a file with --kubeconfig',
@@ -70,11 +70,22 @@ async function podAccess(host: string, port = '443'): Promise<KubeAccess> {
   };
 }
 
-async function kubeconfigAccess(
-  named: string,
-  files: readonly string[],
-  context: string | undefined,
-): Promise<KubeAccess> {
+/** The contexts of the kubeconfig that is meant. */
+export async function contextNames(request: Omit<KubeAccessRequest, 'context'>): Promise<readonly string[]> {
+  const { file, files } = kubeconfigFiles(request);
+  return (await loadKubeconfig(file, files)).getContexts().map(({ name }) => name);
+}
+
+function kubeconfigFiles({ kubeconfig, env }: KubeAccessRequest): {
+  readonly file: string;
+  readonly files: readonly string[];
+} {
+  // An empty variable is none, as with kubectl.
+  const file = kubeconfig ?? (env.KUBECONFIG || join(homedir(), '.kube', 'config'));
+  return { file, files: file.split(':').filter((path) => path !== '') };
+}
+
+async function loadKubeconfig(named: string, files: readonly string[]): Promise<KubeConfig> {
   const { KubeConfig } = await import('./kubeconfig');
   const config = new KubeConfig();
   try {
@@ -89,6 +100,15 @@ async function kubeconfigAccess(
   } catch (cause) {
     throw unusable(`the kubeconfig ${named} cannot be read`, 'Look at it with: kubectl config view', cause);
   }
+  return config;
+}
+
+async function kubeconfigAccess(
+  named: string,
+  files: readonly string[],
+  context: string | undefined,
+): Promise<KubeAccess> {
+  const config = await loadKubeconfig(named, files);
   if (context !== undefined && config.getContextObject(context) === null) {
     const known = config.getContexts().map((each) => each.name);
     throw unusable(`the kubeconfig ${named} has no context ${context}`, `It has: ${known.join(', ')}.`);

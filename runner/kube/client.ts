@@ -89,20 +89,23 @@ export class KubeClient {
   ): Promise<ListResult<T>> {
     const items: T[] = [];
     let resourceVersion = '';
-    for await (const page of this.pages(kind, selection, signal)) {
+    for await (const page of this.pages(kind, selection, { signal })) {
       items.push(...page.items);
       resourceVersion = page.resourceVersion;
     }
     return { items, resourceVersion };
   }
 
-  /** All objects that match, a page at a time, in the order of their namespaces and names. */
+  /**
+   * All objects that match, a page at a time, in the order of their namespaces and names; smaller pages are for who reads
+   * much out of each object.
+   */
   pages<T extends KubeObject>(
     kind: Resource<T>,
     selection: Selection = {},
-    signal?: AbortSignal,
+    { pageSize = PAGE_SIZE, signal }: { readonly pageSize?: number; readonly signal?: AbortSignal | undefined } = {},
   ): AsyncIterable<ListResult<T>> {
-    return this.#pages<T>(kind, selection, { signal });
+    return this.#pages<T>(kind, selection, { signal, pageSize });
   }
 
   /** As {@link pages}, with nothing of each object but its metadata. */
@@ -111,21 +114,22 @@ export class KubeClient {
     selection: Selection = {},
     signal?: AbortSignal,
   ): AsyncIterable<ListResult<KubeObject>> {
-    return this.#pages<KubeObject>(kind, selection, { signal, accept: METADATA_ONLY });
+    return this.#pages<KubeObject>(kind, selection, { signal, pageSize: PAGE_SIZE, accept: METADATA_ONLY });
   }
 
   async *#pages<T extends KubeObject>(
     kind: Resource<T>,
     selection: Selection,
-    how: Pick<Call, 'signal' | 'accept'>,
+    { pageSize, ...how }: Pick<Call, 'signal' | 'accept'> & { readonly pageSize: number },
   ): AsyncGenerator<ListResult<T>> {
     let next: string | undefined;
     do {
       const more = next === undefined ? {} : { continue: next };
-      const path = selectionPath(kind, selection, { limit: `${PAGE_SIZE}`, ...more });
+      const path = selectionPath(kind, selection, { limit: `${pageSize}`, ...more });
       const page: ListPage<T> = await this.#call('list', kind, selection, { method: 'GET', path, ...how });
       next = page.metadata.continue || undefined;
-      yield { items: page.items, resourceVersion: page.metadata.resourceVersion };
+      // An empty list of metadata has null for its items.
+      yield { items: page.items ?? [], resourceVersion: page.metadata.resourceVersion };
     } while (next !== undefined);
   }
 
@@ -270,6 +274,6 @@ export class KubeClient {
 type Call = Parameters<KubeCalls['json']>[1];
 
 interface ListPage<T> {
-  readonly items: readonly T[];
+  readonly items: readonly T[] | null;
   readonly metadata: { readonly continue?: string; readonly resourceVersion: string };
 }

@@ -1,5 +1,14 @@
 /** Starts a policy's backup at once, as `kubectl create job --from=cronjob/…` does. */
-import { type BackupId, backupId, COMPONENTS, JOB_INDEX, JOB_INDEX_LABEL, LABELS, MOUNTS } from '../../src/contract';
+import {
+  type BackupId,
+  backupId,
+  COMPONENTS,
+  JOB_INDEX,
+  JOB_INDEX_LABEL,
+  LABELS,
+  MOUNTS,
+  type PolicyConfig,
+} from '../../src/contract';
 import { parseConfig } from '../config';
 import { StillpointError } from '../errors';
 import type { Clock } from '../ports';
@@ -33,6 +42,8 @@ export interface JobRequest {
   readonly name: string;
   /** The runner's arguments; those of the CronJob when left out. */
   readonly args?: readonly string[] | undefined;
+  /** With other arguments: whether what it does may need the policy's guard. */
+  readonly mayNeedGuard?: boolean | undefined;
 }
 
 /** Makes a Job of a policy's CronJob. Throws policy-not-found. */
@@ -53,7 +64,7 @@ export async function startJob(client: KubeClient, policy: JobRequest, clock: Cl
         { apiVersion: 'batch/v1', kind: 'CronJob', name: cronJob.metadata.name, uid: cronJob.metadata.uid ?? '' },
       ],
     },
-    spec: policy.args === undefined ? jobTemplate.spec : once(jobTemplate.spec, policy.args),
+    spec: policy.args === undefined ? jobTemplate.spec : once(jobTemplate.spec, policy.args, policy.mayNeedGuard),
   });
   return {
     name,
@@ -61,7 +72,7 @@ export async function startJob(client: KubeClient, policy: JobRequest, clock: Cl
     uid: created.metadata.uid ?? '',
     backup: backupId(new Date(created.metadata.creationTimestamp ?? clock.now())),
     database: jobTemplate.metadata?.labels?.[LABELS.database],
-    registry: await registryOf(client, namespace, jobTemplate.spec),
+    registry: (await configOfJob(client, namespace, jobTemplate.spec))?.spec.registry.namespace,
   };
 }
 
@@ -79,18 +90,18 @@ async function createOnce(client: KubeClient, job: Omit<Job, 'apiVersion' | 'kin
   }
 }
 
-/** Where the policy says that its records are. Whoever may not read its ConfigMap says it on the command line. */
-async function registryOf(
+/** What a policy's Jobs are told. Whoever may not read its ConfigMap, or finds none that fits, says it on the command line. */
+export async function configOfJob(
   client: KubeClient,
   namespace: string,
   { template }: Job['spec'],
-): Promise<string | undefined> {
+): Promise<PolicyConfig | undefined> {
   const volumes = (template.spec.volumes ?? []) as readonly { readonly configMap?: { readonly name?: string } }[];
   const name = volumes.find(({ configMap }) => configMap !== undefined)?.configMap?.name;
   if (name === undefined) return undefined;
   try {
     const text = (await client.get(CONFIG_MAPS, { namespace, name }))?.data?.[MOUNTS.configFile];
-    return text === undefined ? undefined : parseConfig(text, `${namespace}/${name}`).spec.registry.namespace;
+    return text === undefined ? undefined : parseConfig(text, `${namespace}/${name}`);
   } catch (thrown) {
     if (thrown instanceof StillpointError) return undefined;
     throw thrown;
@@ -121,16 +132,12 @@ async function findPolicy(client: KubeClient, { namespace, name }: JobRequest): 
 }
 
 /** The same pod with other arguments, tried once; one that freezes nothing needs no guard. */
-function once(spec: Job['spec'], args: readonly string[]): Job['spec'] {
+function once(spec: Job['spec'], args: readonly string[], mayNeedGuard = false): Job['spec'] {
   const containers = spec.template.spec.containers.map((container) => ({ ...container, args: [...args] }));
+  const template = { ...spec.template, spec: { ...spec.template.spec, containers } };
+  if (mayNeedGuard && spec.completionMode === 'Indexed') return { ...spec, backoffLimitPerIndex: 0, template };
   const { completionMode: _, backoffLimitPerIndex: __, successPolicy: ___, ...plain } = spec;
-  return {
-    ...plain,
-    completions: 1,
-    parallelism: 1,
-    backoffLimit: 0,
-    template: { ...spec.template, spec: { ...spec.template.spec, containers } },
-  };
+  return { ...plain, completions: 1, parallelism: 1, backoffLimit: 0, template };
 }
 
 /**
@@ -181,6 +188,7 @@ export async function endOfJob(waiting: Waiting, job: StartedJob): Promise<JobEn
   const { namespace, name, uid } = job;
   try {
     return await until(waiting, PODS, { namespace, labels: { 'batch.kubernetes.io/controller-uid': uid } }, (pod) => {
+      if (isGuard(pod)) return undefined;
       const reason = stuckOn(pod);
       if (reason !== undefined) {
         throw new StillpointError('wait-impossible', `job ${namespace}/${name} cannot start: ${reason}`);

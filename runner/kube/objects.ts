@@ -120,7 +120,20 @@ export interface Container {
   readonly ports?: readonly { readonly containerPort: number; readonly name?: string; readonly protocol?: string }[];
   readonly volumeMounts?: readonly VolumeMount[];
   readonly securityContext?: Readonly<Record<string, unknown>>;
+  readonly livenessProbe?: ContainerProbe;
+  readonly readinessProbe?: ContainerProbe;
   readonly [more: string]: unknown;
+}
+
+/** With the defaults that the API server fills in. */
+export interface ContainerProbe {
+  readonly exec?: object;
+  readonly httpGet?: object;
+  readonly grpc?: object;
+  readonly tcpSocket?: object;
+  readonly periodSeconds?: number;
+  readonly timeoutSeconds?: number;
+  readonly failureThreshold?: number;
 }
 
 export interface PodVolume {
@@ -209,9 +222,15 @@ export interface Job extends KubeObject {
 export interface CronJob extends KubeObject {
   readonly spec: {
     readonly schedule: string;
+    readonly timeZone?: string;
     readonly suspend?: boolean;
     readonly jobTemplate: { readonly metadata?: Partial<ObjectMeta>; readonly spec: Job['spec'] };
     readonly [more: string]: unknown;
+  };
+  readonly status?: {
+    readonly lastScheduleTime?: string;
+    readonly lastSuccessfulTime?: string;
+    readonly active?: readonly object[];
   };
 }
 
@@ -230,6 +249,7 @@ export interface KubeEvent extends KubeObject {
   readonly reason: string;
   readonly message: string;
   readonly type: string;
+  readonly lastTimestamp?: string | null;
   readonly [more: string]: unknown;
 }
 

@@ -17,7 +17,16 @@ import {
   type Workload,
 } from './objects';
 import { resolveVolumes } from './volumes';
-import { claimsOf, mountsOf, recordedWorkload, serverContainer } from './workload';
+import {
+  claimsOf,
+  controllerOf,
+  mountsOf,
+  type Owner,
+  operatorOfPod,
+  probesOf,
+  recordedWorkload,
+  serverContainer,
+} from './workload';
 
 export interface KubernetesPlatformOptions {
   /** The database's namespace. */
@@ -26,12 +35,6 @@ export interface KubernetesPlatformOptions {
   readonly registryNamespace?: string | undefined;
   /** What the account has to be allowed to. */
   readonly needs: readonly AccessNeed[];
-}
-
-interface Owner {
-  readonly kind: string;
-  readonly name: string;
-  readonly object: Workload | undefined;
 }
 
 export class KubernetesPlatform implements Platform {
@@ -60,13 +63,16 @@ export class KubernetesPlatform implements Platform {
     const { name, uid = '' } = pod.metadata;
     const server = serverContainer(pod, this.#claims);
     if (!this.#owners.has(uid)) this.#owners.set(uid, this.#ownerOf(pod));
+    const owner = await this.#owners.get(uid);
     return {
       uid,
       name: `pod ${this.#options.namespace}/${name}`,
       ...(pod.spec.nodeName === undefined ? {} : { node: pod.spec.nodeName }),
       ...(where === undefined ? {} : { address: where }),
       mounts: mountsOf(pod, server),
-      workload: recordedWorkload(pod, server, await this.#owners.get(uid)),
+      probes: probesOf(server),
+      operator: operatorOfPod(pod, owner),
+      workload: recordedWorkload(pod, server, owner),
     };
   }
 
@@ -143,8 +149,4 @@ export class KubernetesPlatform implements Platform {
       throw thrown;
     }
   }
-}
-
-function controllerOf({ metadata }: KubeObject): OwnerReference | undefined {
-  return (metadata.ownerReferences ?? []).find(({ controller }) => controller === true);
 }

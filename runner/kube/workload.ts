@@ -1,7 +1,17 @@
 /** What a record keeps of a server's pod and of what made it: enough to start a copy, and no secret. Pure. */
 import type { BackupRecord } from '../../src/contract';
-import type { Mount } from '../ports';
-import type { Container, Pod, PodSpec, VolumeMount, Workload } from './objects';
+import { operatorOf } from '../operators';
+import type { Mount, Operator, Probe } from '../ports';
+import type {
+  Container,
+  ContainerProbe,
+  KubeObject,
+  OwnerReference,
+  Pod,
+  PodSpec,
+  VolumeMount,
+  Workload,
+} from './objects';
 
 /** The container that the server runs in: the one with the most of the policy's claims, else the first. */
 export function serverContainer(pod: Pod, claims: readonly string[]): Container | undefined {
@@ -49,13 +59,53 @@ export function claimsOf({ metadata, spec }: Pod): ReadonlyMap<string, string> {
   );
 }
 
+/** What owns a pod. */
+export interface Owner {
+  readonly kind: string;
+  readonly name: string;
+  readonly object: Workload | undefined;
+}
+
+/** The one of an object's owners that controls it. */
+export function controllerOf({ metadata }: KubeObject): OwnerReference | undefined {
+  return (metadata.ownerReferences ?? []).find(({ controller }) => controller === true);
+}
+
+/** Who runs a pod, by its labels, by what owns it, and by what owns that. */
+export function operatorOfPod(pod: Pod, owner: Owner | undefined): Operator | undefined {
+  const owners = [pod, ...(owner?.object === undefined ? [] : [owner.object])].flatMap((object) => {
+    const reference = controllerOf(object);
+    if (reference === undefined) return [];
+    const { apiVersion, kind, name } = reference;
+    return [{ group: apiVersion.includes('/') ? (apiVersion.split('/')[0] ?? '') : '', kind, name }];
+  });
+  return operatorOf({ labels: pod.metadata.labels ?? {}, owners });
+}
+
+const KINDS_OF_PROBES = ['exec', 'httpGet', 'grpc', 'tcpSocket'] as const;
+
+/** The probes of a container, with the time after which the kubelet acts at the soonest: from one that fails to the last. */
+export function probesOf(container: Container | undefined): readonly Probe[] {
+  if (container === undefined) return [];
+  const { name, livenessProbe, readinessProbe } = container;
+  const probe = (kind: Probe['kind'], of: ContainerProbe | undefined): readonly Probe[] => {
+    const how = KINDS_OF_PROBES.find((each) => of?.[each] !== undefined);
+    if (of === undefined || how === undefined) return [];
+    // Kubernetes' own defaults (core/v1, Probe).
+    const { periodSeconds = 10, timeoutSeconds = 1, failureThreshold = 3 } = of;
+    return [{ kind, container: name, how, seconds: (failureThreshold - 1) * periodSeconds + timeoutSeconds }];
+  };
+  return [...probe('liveness', livenessProbe), ...probe('readiness', readinessProbe)];
+}
+
 /** What a record keeps of the server's pod, container and owner. */
 export function recordedWorkload(
   pod: Pod,
   server: Container | undefined,
-  owner: { readonly kind: string; readonly name: string; readonly object: Workload | undefined } | undefined,
+  owner: Owner | undefined,
 ): NonNullable<BackupRecord['workload']> {
   return defined({
+    operator: operatorOfPod(pod, owner),
     kind: owner?.kind,
     name: owner?.name,
     pod: pod.metadata.name,

@@ -9,6 +9,9 @@ import { watchObjects } from '../kube/watch';
 import type { Clock, Log, RecordFilter, RecordSummary, Registry, StoredRecord } from '../ports';
 import { labelsOf, recordData, recordIn, recordObject, summaryOf } from './record-object';
 
+/** A record that is read takes some twenty times its text. */
+const RECORDS_A_PAGE = 100;
+
 export class KubernetesRegistry implements Registry {
   readonly #client: KubeClient;
   readonly #namespace: string;
@@ -64,7 +67,9 @@ export class KubernetesRegistry implements Registry {
   }
 
   async *pages(filter: RecordFilter): AsyncGenerator<readonly StoredRecord[]> {
-    for await (const items of this.#listed(this.#client.pages(CONFIG_MAPS, this.#selection(filter)))) {
+    for await (const items of this.#listed(
+      this.#client.pages(CONFIG_MAPS, this.#selection(filter), { pageSize: RECORDS_A_PAGE }),
+    )) {
       yield items.flatMap((item) => this.#readable(item)).filter(({ record }) => isInPhase(record, filter));
     }
   }

@@ -5,6 +5,7 @@ import {
   COMPONENTS,
   ENGINE_NAMES,
   FINALIZER,
+  GROUP,
   LABELS,
   labelValue,
   MANAGED_BY,
@@ -76,12 +77,14 @@ export function recordIn(object: ConfigMap): BackupRecord {
 export function summaryOf(object: KubeObject): RecordSummary | undefined {
   const { labels = {} } = object.metadata;
   const { [LABELS.namespace]: namespace, [LABELS.database]: database, [LABELS.backup]: id } = labels;
-  const engine = ENGINE_NAMES.find((name) => name === labels[LABELS.engine]);
+  const engine = ENGINES.find((name) => name === labels[LABELS.engine]);
   const phase = PHASES.find((name) => name === labels[LABELS.phase]);
   const trigger = TRIGGERS.find((name) => name === labels[LABELS.trigger]);
   if (!namespace || !database || !id || !engine || !phase || !trigger) return undefined;
   return { namespace, database, id, engine, phase: isOnItsWayOut(object, phase) ? 'deleting' : phase, trigger };
 }
+
+const ENGINES: readonly BackupRecord['engine'][] = [...ENGINE_NAMES, GROUP];
 
 function isOnItsWayOut({ metadata }: KubeObject, phase: Phase): boolean {
   return metadata.deletionTimestamp !== undefined && ENDED.includes(phase);
@@ -91,18 +94,26 @@ function writtenIn({ metadata, data }: ConfigMap): BackupRecord {
   const path = [metadata.namespace, metadata.name].filter((part) => part !== undefined).join('/');
   const text = data?.[KEY];
   if (text === undefined) throw unreadable(path, `has no key ${KEY}`, NEWER);
-  let document: unknown;
-  try {
-    document = parse(text);
-  } catch (thrown) {
-    throw unreadable(path, `is no YAML: ${(thrown as Error).message.split('\n')[0]}`, NEWER);
-  }
+  const document = parsed(path, text);
   const [problem] = validate(RECORD, document);
   if (problem !== undefined) throw unreadable(path, `does not fit: ${problem.path} ${problem.message}`, NEWER);
   const record = document as BackupRecord;
   const other = disagreement(metadata, record);
   if (other !== undefined) throw unreadable(path, other, FOREIGN);
   return record;
+}
+
+/** Where in the text it is wrong is only worked out when it is: that takes as long as reading it. */
+function parsed(path: string, text: string): unknown {
+  try {
+    return parse(text, { prettyErrors: false });
+  } catch {
+    try {
+      return parse(text);
+    } catch (thrown) {
+      throw unreadable(path, `is no YAML: ${(thrown as Error).message.split('\n')[0]}`, NEWER);
+    }
+  }
 }
 
 /**

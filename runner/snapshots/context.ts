@@ -1,6 +1,8 @@
 import type { KubeClient } from '../kube/client';
 import type { Clock, Log } from '../ports';
 import type { DirectCuts } from './direct';
+import type { EarlyWatch } from './early-watch';
+import type { VolumeSnapshot, VolumeSnapshotContent } from './objects';
 
 /** What the parts of the Kubernetes snapshot store share. */
 export interface SnapshotContext {
@@ -19,8 +21,16 @@ export interface SnapshotContext {
    * is answered after the removal would leave a snapshot behind, and a cut after the thaw.
    */
   readonly unanswered: Set<Promise<unknown>>;
+  /** The watch for the cuts of a backup, where it was opened before they are asked for. */
+  readonly early: EarlyWatches;
   /** The UIDs of the snapshots that were made, by name: their contents are found even when they themselves are gone. */
   readonly created: Map<string, string>;
+}
+
+/** At most one of the two is open: a store cuts all volumes of a backup in one way. */
+export interface EarlyWatches {
+  snapshots?: EarlyWatch<VolumeSnapshot>;
+  contents?: EarlyWatch<VolumeSnapshotContent>;
 }
 
 /** Lets {@link SnapshotContext.unanswered} know of a request until it is answered, whatever the answer. */

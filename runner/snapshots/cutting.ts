@@ -4,9 +4,10 @@ import { StillpointError } from '../errors';
 import { isAlreadyThere } from '../kube/errors';
 import type { CutRequest, Volume } from '../ports';
 import { keptUntilAnswered, type SnapshotContext } from './context';
+import { EarlyWatch } from './early-watch';
 import { cutLost, nameTaken } from './failures';
 import { VOLUME_SNAPSHOTS, type VolumeSnapshot, type VolumeSnapshotContent } from './objects';
-import { SnapshotObserver } from './observer';
+import { type SnapshotEvents, SnapshotObserver } from './observer';
 import { type CutFacts, knownFacts, snapshotState } from './status';
 
 /** Answers when every cut was seen; rejects with the signal's reason, or when a snapshot cannot come any more. */
@@ -25,6 +26,15 @@ export async function cutIndividually(
     signal.removeEventListener('abort', stop);
     cutting.end();
   }
+}
+
+/** Watches the snapshots of a backup. */
+export function watchSnapshots(
+  context: SnapshotContext,
+  { database, id }: Pick<CutRequest, 'database' | 'id'>,
+): EarlyWatch<VolumeSnapshot> {
+  const labels = { [LABELS.database]: database, [LABELS.backup]: id };
+  return new EarlyWatch(context, VOLUME_SNAPSHOTS, { namespace: context.namespace, labels });
 }
 
 /** One snapshot that was asked for. */
@@ -58,16 +68,13 @@ class Cutting {
   }
 
   run(): Promise<readonly Cut[]> {
-    const observer = new SnapshotObserver(
-      this.#context,
-      {
-        changed: (snapshot) => this.#snapshotSeen(snapshot),
-        gone: (snapshot) => this.#snapshotGone(snapshot),
-        contentChanged: (content) => this.#contentSeen(content),
-        failed: (error) => this.fail(error),
-      },
-      this.#observing.signal,
-    );
+    const events: SnapshotEvents = {
+      changed: (snapshot) => this.#snapshotSeen(snapshot),
+      gone: (snapshot) => this.#snapshotGone(snapshot),
+      contentChanged: (content) => this.#contentSeen(content),
+      failed: (error) => this.fail(error),
+    };
+    const observer = new SnapshotObserver(this.#context, events, this.#observing.signal);
     // The requests go first: whatever the watch misses until it is open is in its list.
     for (const asked of this.#asked) {
       this.#create(asked).then(
@@ -80,8 +87,13 @@ class Cutting {
         (thrown: unknown) => this.fail(thrown),
       );
     }
-    const { database, id } = this.#request;
-    observer.watchSnapshots({ labels: { [LABELS.database]: database, [LABELS.backup]: id } });
+    // Opened before the freeze, as a rule.
+    const { snapshots } = this.#context.early;
+    const watch = snapshots ?? watchSnapshots(this.#context, this.#request);
+    const leave = watch.listen({ seen: events.changed, gone: events.gone, failed: events.failed });
+    this.#observing.signal.addEventListener('abort', () =>
+      snapshots === undefined ? watch[Symbol.dispose]() : leave(),
+    );
     return this.#outcome.promise;
   }
 

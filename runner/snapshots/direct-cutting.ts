@@ -1,11 +1,11 @@
 /** Asks the storage for one snapshot a volume, all at once and without the snapshot controller, and sees every cut. */
 import { type Cut, LABELS, snapshotName } from '../../src/contract';
 import { StillpointError } from '../errors';
-import { watchObjects } from '../kube/watch';
 import type { CutRequest, Volume } from '../ports';
 import { keptUntilAnswered, type SnapshotContext } from './context';
 import type { DirectCuts } from './direct';
 import { cutContent } from './direct-contents';
+import { EarlyWatch } from './early-watch';
 import { contentLost } from './failures';
 import { SNAPSHOT_CONTENTS, type SnapshotClass, type VolumeSnapshotContent } from './objects';
 import { contentState, knownFacts } from './status';
@@ -28,6 +28,15 @@ export async function cutDirectly(
     signal.removeEventListener('abort', stop);
     cutting.end();
   }
+}
+
+/** Watches the contents of a backup. They belong to no namespace: whose they are stands in their labels. */
+export function watchContents(
+  context: SnapshotContext,
+  { database, id }: Pick<CutRequest, 'database' | 'id'>,
+): EarlyWatch<VolumeSnapshotContent> {
+  const labels = { [LABELS.namespace]: context.namespace, [LABELS.database]: database, [LABELS.backup]: id };
+  return new EarlyWatch(context, SNAPSHOT_CONTENTS, { labels });
 }
 
 /** One cut that was asked for. */
@@ -95,16 +104,17 @@ class DirectCutting {
   }
 
   #watch(): void {
-    const { client, clock, namespace } = this.#context;
-    const { database, id } = this.#request;
-    const labels = { [LABELS.namespace]: namespace, [LABELS.database]: database, [LABELS.backup]: id };
-    watchObjects(
-      client,
-      SNAPSHOT_CONTENTS,
-      { labels },
-      { seen: (content) => this.#seen(content), gone: (content) => this.#gone(content) },
-      { signal: this.#observing.signal, clock },
-    ).catch((thrown: unknown) => this.fail(thrown));
+    // Opened before the freeze, as a rule.
+    const { contents } = this.#context.early;
+    const watch = contents ?? watchContents(this.#context, this.#request);
+    const leave = watch.listen({
+      seen: (content) => this.#seen(content),
+      gone: (content) => this.#gone(content),
+      failed: (error) => this.fail(error),
+    });
+    this.#observing.signal.addEventListener('abort', () =>
+      contents === undefined ? watch[Symbol.dispose]() : leave(),
+    );
   }
 
   #seen(content: VolumeSnapshotContent): void {

@@ -3,8 +3,20 @@ import type { KubeClient } from '../kube/client';
 import type { Volume } from '../ports';
 import { GROUP_VERSIONS, type GroupKinds, groupKinds } from './objects';
 
-/** The newest version that the cluster serves and that is understood here; undefined when there is none. */
-export async function apiOfGroups(client: KubeClient): Promise<GroupKinds | undefined> {
+const known = new WeakMap<KubeClient, Promise<GroupKinds | undefined>>();
+
+/**
+ * The newest version that the cluster serves and that is understood here; undefined when there is none. Asked for once: the
+ * checks do it, so that it is known when databases are held.
+ */
+export function apiOfGroups(client: KubeClient): Promise<GroupKinds | undefined> {
+  const found = known.get(client) ?? discover(client);
+  known.set(client, found);
+  found.catch(() => known.delete(client));
+  return found;
+}
+
+async function discover(client: KubeClient): Promise<GroupKinds | undefined> {
   for (const version of GROUP_VERSIONS) {
     const kinds = groupKinds(version);
     if (await client.serves(kinds.snapshots)) return kinds;

@@ -1,15 +1,16 @@
 /** Snapshots as VolumeSnapshots, or one VolumeGroupSnapshot, in the database's namespace. */
 import { randomUUID } from 'node:crypto';
 import { ANNOTATIONS, type BackupRecord, type Cut, groupSnapshotName, LABELS, snapshotName } from '../../src/contract';
+import { orAborted } from '../abort';
 import { StillpointError } from '../errors';
 import type { CutRequest, Finding, SnapshotStore, Volume } from '../ports';
 import type { Marks } from '../snapshot-marks';
 import { checkIndividually, checkTogether } from './checking';
 import type { SnapshotContext } from './context';
-import { cutIndividually } from './cutting';
+import { cutIndividually, watchSnapshots } from './cutting';
 import { DirectCuts } from './direct';
 import { adoptedReady } from './direct-adopting';
-import { cutDirectly } from './direct-cutting';
+import { cutDirectly, watchContents } from './direct-cutting';
 import { directThere } from './direct-finding';
 import { discard, type Owner } from './discarding';
 import { cutTogether } from './group-cutting';
@@ -18,7 +19,8 @@ import { contentName, VOLUME_SNAPSHOTS } from './objects';
 import { cutReady, readContent } from './readiness';
 import { knownFacts, snapshotState } from './status';
 
-export interface KubernetesSnapshotsOptions extends Omit<SnapshotContext, 'unanswered' | 'created' | 'direct'> {
+export interface KubernetesSnapshotsOptions
+  extends Omit<SnapshotContext, 'unanswered' | 'created' | 'direct' | 'early'> {
   /** Whether single snapshots are cut without waiting for the snapshot controller. It takes a named class. */
   readonly direct?: boolean | undefined;
 }
@@ -33,6 +35,7 @@ export class KubernetesSnapshots implements SnapshotStore {
       direct: direct === true ? new DirectCuts(context.client, namedClass(context.className), randomUUID) : undefined,
       unanswered: new Set(),
       created: new Map(),
+      early: {},
     };
   }
 
@@ -43,6 +46,30 @@ export class KubernetesSnapshots implements SnapshotStore {
 
   check(volumes: readonly Volume[], how: CutRequest['how']): Promise<readonly Finding[]> {
     return how === 'together' ? checkTogether(this.#context, volumes) : checkIndividually(this.#context, volumes);
+  }
+
+  /** Opens the watch, and waits until it has told what is there. What a group is called is not known before. */
+  async prepare(request: Pick<CutRequest, 'id' | 'database' | 'how'>, signal: AbortSignal): Promise<Disposable> {
+    const context = this.#context;
+    const { early } = context;
+    const close = (): void => {
+      early.snapshots?.[Symbol.dispose]();
+      early.contents?.[Symbol.dispose]();
+      delete early.snapshots;
+      delete early.contents;
+    };
+    if (request.how !== 'together') {
+      if (context.direct === undefined) early.snapshots = watchSnapshots(context, request);
+      else early.contents = watchContents(context, request);
+    }
+    try {
+      await context.direct?.snapshotClass();
+      await orAborted(Promise.all([early.snapshots?.listed, early.contents?.listed]), signal);
+    } catch (thrown) {
+      close();
+      throw thrown;
+    }
+    return { [Symbol.dispose]: close };
   }
 
   cut(request: CutRequest, signal: AbortSignal): Promise<readonly Cut[]> {

@@ -2,12 +2,12 @@
 import { MOUNTS } from '../../src/contract';
 import { timeLimit } from '../abort';
 import type { BackupCommandOptions } from '../cli/backup';
-import { formatFindings, unpackFindings } from '../commands/doctor';
 import { recordedError, StillpointError } from '../errors';
 import { findRecord } from '../find-record';
+import type { KubeClient } from '../kube/client';
 import { endOfJob, failureOfJob, type StartedJob, startJob } from '../kube/jobs';
-import type { Registry } from '../ports';
-import { failOnErrors } from '../preflight';
+import { unpackFindings } from '../output/findings';
+import type { Finding, Registry } from '../ports';
 import { readOutcome, TERMINATION_LOG } from '../restore/outcome';
 import { connect, kubernetesRegistry } from './kubernetes';
 import { theNamespace } from './namespace';
@@ -73,47 +73,37 @@ async function outcomeOf(registry: Registry, job: StartedJob, failure: string | 
   });
 }
 
-/** Runs the checks of a policy in its own pod. */
-export const doctorByJob = findingsByJob('doctor', (policy) => `the checks of policy ${policy}`);
-
-/** Undoes what is held of the database of a policy, in the policy's own pod. */
-export const healByJob = findingsByJob('heal', (policy) => `healing the database of policy ${policy}`);
-
-type ByJob = (
-  policy: string,
-  options: BackupCommandOptions,
-  world: World,
-  print: (text: string) => void,
-) => Promise<void>;
-
-/** A command that answers with findings, run in a policy's own pod: where its network, account and credentials are. */
-function findingsByJob(command: string, what: (policy: string) => string): ByJob {
-  return (policy, options, world, print) => runFindings({ command, what: what(policy), policy }, options, world, print);
+/** A command that answers with findings, to be run for a policy. */
+export interface FindingsRequest {
+  readonly policy: string;
+  readonly namespace: string;
+  readonly command: 'doctor' | 'heal';
+  /** More of its arguments. */
+  readonly flags?: readonly string[] | undefined;
+  /** Whether it freezes something. */
+  readonly freezes?: boolean | undefined;
+  readonly timeoutMs: number;
 }
 
-async function runFindings(
-  { command, what, policy }: { readonly command: string; readonly what: string; readonly policy: string },
-  options: BackupCommandOptions,
-  world: World,
-  print: (text: string) => void,
-): Promise<void> {
-  const { clock, signal } = world;
+/** Runs it in a pod of the policy's own: where its network, account and credentials are. */
+export async function findingsByJob(
+  client: KubeClient,
+  request: FindingsRequest,
+  { clock, signal }: World,
+): Promise<readonly Finding[]> {
+  const { policy: name, namespace, command, flags = [], freezes, timeoutMs } = request;
   using limit = timeLimit(
     clock,
-    options.timeout,
-    () => new StillpointError('wait-timeout', `${what} was not done in time`),
+    timeoutMs,
+    () => new StillpointError('wait-timeout', `${command} of policy ${namespace}/${name} was not done in time`),
   );
-  const client = await connect(options, world);
-  const args = [command, ...CONFIG_AND_RESULT];
-  const request = { namespace: theNamespace(options, client), name: policy, args };
-  const job = await startJob(client, request, clock);
+  const args = [command, ...CONFIG_AND_RESULT, ...flags];
+  const job = await startJob(client, { namespace, name, args, mayNeedGuard: freezes }, clock);
   const waiting = { client, clock, signal: AbortSignal.any([signal, limit.signal]) };
   const { exitCode, message } = await endOfJob(waiting, job);
-  const findings = unpackFindings(
+  return unpackFindings(
     readOutcome<string>(message, `${command} in job ${job.name} (exit code ${exitCode})`, 'internal'),
   );
-  print(formatFindings(findings, options.output));
-  failOnErrors(findings);
 }
 
 /** What comes of it travels in the termination message: the log of a pod that has ended may be gone before it is read. */

@@ -15,12 +15,15 @@ import {
   prunerAccess,
 } from '../../src/contract';
 
+import { commandsPage } from './commands';
+
 const GENERATED = '<!-- made by `npm run docs` from the source; do not edit -->';
 
 /** The pages of reference that are made of the code's own tables. */
 export function reference(): ReadonlyMap<string, string> {
   return new Map([
     ['access.md', accessPage()],
+    ['commands.md', page('Commands', commandsPage())],
     ['errors.md', errorsPage()],
     ['labels.md', labelsPage()],
   ]);

@@ -7,6 +7,7 @@ export * from './exported';
 export * from './job-config';
 export * from './labels';
 export * from './names';
+export * from './next-run';
 export * from './record';
 export type { Infer, JsonSchema, Schema } from './schema';
 export * from './validate';

@@ -117,6 +117,12 @@ const workload = object(
     podSecurity: optional(anything("The pod's securityContext.")),
     containerSecurity: optional(anything("The server container's securityContext.")),
     dataPath: optional(string({ description: "The server's data directory." })),
+    operator: optional(
+      object(
+        { name: string(), kind: optional(string()), object: optional(string()) },
+        { open: true, description: 'The operator that ran the server, and the object that it had made it from.' },
+      ),
+    ),
   },
   { open: true, description: 'What a restore needs when the original is gone.' },
 );

@@ -2,7 +2,6 @@
 import { ENGINES } from '../e2e/engines';
 import type { ContractPolicy, EngineAdapter, EngineMode, StartOptions, TestServer } from '../e2e/engines/adapter';
 import type { LedgerClient } from '../ledger/writer';
-import { mongodb } from './mongo';
 import type { BenchOptions } from './options';
 import { wantedOf } from './options';
 
@@ -19,7 +18,7 @@ export interface BenchEngine extends Pick<EngineAdapter, 'title' | 'name' | 'mod
 export type { ContractPolicy, EngineMode };
 
 /** Modes that hold nothing while they are cut, or hold it as another one does. */
-const LEFT_OUT: readonly string[] = ['rdb', 'rdb-of-aof', 'global-split'];
+const LEFT_OUT: readonly string[] = ['rdb', 'rdb-of-aof', 'global-split', 'unlocked'];
 
 /** The modes of an engine that are measured. */
 export function modesOf({ modes }: BenchEngine): readonly EngineMode[] {
@@ -28,10 +27,9 @@ export function modesOf({ modes }: BenchEngine): readonly EngineMode[] {
 
 /** Those that are wanted. Throws where one is not known. */
 export function wantedEngines({ engines }: BenchOptions): readonly BenchEngine[] {
-  const all: readonly BenchEngine[] = [...ENGINES, mongodb];
-  const names = all.map(({ name }) => name);
+  const names = ENGINES.map(({ name }) => name);
   const unknown = engines.filter((name) => !names.includes(name));
   if (unknown.length > 0) throw new Error(`no engine ${unknown.join(', ')}; there are ${names.join(', ')}`);
   const wanted = wantedOf(engines, names);
-  return all.filter(({ name }) => wanted.includes(name));
+  return ENGINES.filter(({ name }) => wanted.includes(name));
 }

@@ -22,7 +22,7 @@ const STORAGES: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   'disk-slow': { cutDelayMs: '500', readyDelayMs: '20000' },
 };
 
-/** Slow storage adds the same to every mode: there only those are measured that hold a database exactly. */
+/** Slow storage adds the same to every mode: there only those are measured that hold something. */
 const FAST = 'disk';
 
 /** What others do lasts as long as they say, each time: to see that, few looks are enough. */
@@ -44,7 +44,9 @@ export async function bench(options: BenchOptions): Promise<BenchRow[]> {
     const storage: Storage = { name, className: kept.name };
     const ours: BenchRow[] = [];
     for (const { engine, setup, server } of servers) {
-      const modes = modesOf(engine).filter((mode) => mode.setup === setup && (name === FAST || mode.exact));
+      const modes = modesOf(engine).filter(
+        (mode) => mode.setup === setup && (name === FAST || mode.freezes !== 'nothing'),
+      );
       for (const mode of modes) ours.push(...(await oursOf({ engine, server, storage, mode }, options.runs)));
     }
     rows.push(...ours, ...(await theirs(servers, storage, Math.min(options.runs, RUNS_OF_OTHERS), ours)));
@@ -140,9 +142,9 @@ function theirRows(
   samples: readonly FreezeSample[],
   ours: readonly BenchRow[],
 ): readonly BenchRow[] {
-  const line = `${engine.title}, ${storage.name}`;
+  const line = `${engine.title}, ${storage.name}: ${way.name}`;
   const at = (column: string): Place => ({ table: 'other ways', line, column });
-  const name = `freezes: ${line}, another way: ${way.name}`;
+  const name = `freezes: ${engine.title}, ${storage.name}, another way: ${way.name}`;
   const windows = samples.map((each) => each.windowMs);
   const stalls = samples.map((each) => each.stallMs);
   // Ours in its default mode, on the same server and storage, in the same run.
@@ -151,11 +153,11 @@ function theirRows(
     const base = ours.find(({ place }) => place?.line === own && place.column === `freeze window, ${how}`)?.value;
     if (base === undefined || base <= 0) return [];
     const value = Math.round((median(windows) / base) * 10) / 10;
-    return [{ name: `${name}: times ours, ${how}`, value, unit: '×', place: at(`${way.name}: × ours, ${how}`) }];
+    return [{ name: `${name}: times ours, ${how}`, value, unit: '×', place: at(`× ours, ${how}`) }];
   });
   return [
-    { ...timesRow(`${name}: held`, windows), place: at(`${way.name}: held`) },
-    timesRow(`${name}: longest commit`, stalls),
+    { ...timesRow(`${name}: held`, windows), place: at('held') },
+    { ...timesRow(`${name}: longest commit`, stalls), place: at('longest commit') },
     ...ratios,
   ];
 }

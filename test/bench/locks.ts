@@ -18,7 +18,7 @@ export const LOCKS: Readonly<Record<string, (target: Target) => Promise<HeldLock
   mysql: readLock,
   redis: pausedWrites,
   valkey: pausedWrites,
-  mongodb: fsyncLock,
+  mongo: fsyncLock,
 };
 
 /** `FLUSH TABLES WITH READ LOCK`. */

@@ -1,7 +1,8 @@
 /**
  * `npm run bench [-- --only NAME[:PART] --engine NAME --runs N --write FILE]`: all benches, or those named, or parts of one
  * (`freezes:disk`, `cuts:direct`). The table goes to standard error, JSON to standard output, and with --write a page for
- * people to a file. What needs a cluster is left out without KUBECONFIG. Values of one run belong together: compare ratios, not machines.
+ * people to a file. What needs a cluster is left out without KUBECONFIG, and `many`, which needs
+ * the cluster for itself, where it is not named. Values of one run belong together: compare ratios, not machines.
  */
 import { writeFileSync } from 'node:fs';
 import { machineNow, noiseBetween } from './machine';
@@ -23,14 +24,23 @@ const ON_A_CLUSTER: Readonly<Record<string, () => Promise<Bench>>> = {
   cluster: () => import('./cluster'),
   cuts: () => import('./cuts'),
   freezes: () => import('./freezes'),
+  list: () => import('./list'),
 };
 
-const BENCHES = { ...LOCAL, ...(process.env.KUBECONFIG === undefined ? {} : ON_A_CLUSTER) };
+/** They keep the snapshot controller busy for minutes: only by name. */
+const ALONE: Readonly<Record<string, () => Promise<Bench>>> = { many: () => import('./many') };
+
+const BENCHES: Readonly<Record<string, () => Promise<Bench>>> = {
+  ...LOCAL,
+  ...(process.env.KUBECONFIG === undefined ? {} : { ...ON_A_CLUSTER, ...ALONE }),
+};
 
 async function main({ benches: wanted, write, ...options }: BenchRequest): Promise<void> {
   const unknown = wanted.filter((name) => BENCHES[name] === undefined);
   if (unknown.length > 0) throw new Error(`no ${unknown.join(', ')}; there are ${Object.keys(BENCHES).join(', ')}`);
-  const chosen = Object.entries(BENCHES).filter(([name]) => wanted.length === 0 || wanted.includes(name));
+  const chosen = Object.entries(BENCHES).filter(([name]) =>
+    wanted.length === 0 ? ALONE[name] === undefined : wanted.includes(name),
+  );
   const before = machineNow();
   const rows: BenchRow[] = [];
   for (const [name, load] of chosen) {

@@ -4,7 +4,7 @@
  */
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -77,7 +77,7 @@ class Runs {
 
   async backup(): Promise<{ readonly firstStatementMs: number; readonly peak: number }> {
     const began = Date.now();
-    const child = spawn(process.execPath, [this.#command, 'backup', '--config', this.#config], {
+    const child = spawn(process.execPath, [...nodeFlags(), this.#command, 'backup', '--config', this.#config], {
       env: this.#env,
       stdio: ['ignore', 'ignore', 'pipe'],
     });
@@ -99,6 +99,12 @@ class Runs {
     await pause(1000);
     return { firstStatementMs: first - began, peak };
   }
+}
+
+/** What the image starts Node with. */
+function nodeFlags(): readonly string[] {
+  const entry = /^ENTRYPOINT (\[.*\])$/m.exec(readFileSync('Dockerfile', 'utf8'))?.[1] ?? '[]';
+  return (JSON.parse(entry) as readonly string[]).filter((arg) => arg.startsWith('--') && arg !== '--library-path');
 }
 
 function jobConfig(folder: string, server: PostgresServer): JobConfig {

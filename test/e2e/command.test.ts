@@ -1,9 +1,16 @@
 /** What a person starts from a terminal and the policy's own pod does: `stillpoint backup --wait` and `doctor`. */
+import { execFile } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { parse, stringify } from 'yaml';
 import { makeNamespace, type TestNamespace } from './harness/namespace';
 import { applyPolicy, type PolicyOptions, type TestPolicy } from './harness/policy';
 import { startPostgres, type TestPostgres } from './harness/postgres';
 import { stillpoint } from './harness/stillpoint';
+import { thisRun } from './harness/this-run';
 
 let namespace: TestNamespace;
 let server: TestPostgres;
@@ -16,6 +23,8 @@ afterAll(() => namespace[Symbol.asyncDispose]());
 
 const policyOf = (name: string, options: PolicyOptions = {}): Promise<TestPolicy> =>
   applyPolicy(server, { name, database: name, ...options });
+const BUNDLE = new URL('../../bundle/stillpoint.mjs', import.meta.url).pathname;
+const ask = (...words: readonly string[]): ReturnType<typeof stillpoint> => stillpoint(...words, '-n', namespace.name);
 const run = (command: string, policy: string, ...more: string[]): ReturnType<typeof stillpoint> =>
   stillpoint(command, policy, '-n', namespace.name, '--timeout', '3m', ...more);
 
@@ -29,6 +38,116 @@ test('backup --wait comes back when the backup has succeeded; its database is na
     });
   }
 });
+
+test('list, status and describe show a database with its backups, its policy and its last results', async () => {
+  // What the test before has made: two backups by one policy whose schedule never comes.
+  const listed = await ask('list', 'waited');
+  expect(listed.stdout).toMatch(
+    /^DATABASE +BACKUP +STATUS +ENGINE +TRIGGER +AGE\n(waited +\d{14} +succeeded +postgres +manual +\d+m?\d*s?\n){2}$/,
+  );
+  const ids = [...listed.stdout.matchAll(/\d{14}/g)].map(([id]) => id);
+  expect(ids).toEqual([...ids].sort().reverse());
+  expect((await ask('list', '--status', 'failed')).stdout).toBe('');
+  expect((await ask('list', 'nobody')).stderr).toContain(`No backups found in namespace ${namespace.name}.`);
+  expect((await stillpoint('list', '-A', '-l', `stillpoint.dev/backup=${ids[0]}`, '-o', 'name')).stdout).toBe(
+    `${namespace.name}/waited/${ids[0]}\n`,
+  );
+  const [newest] = JSON.parse((await ask('list', 'waited', '-o', 'json')).stdout);
+  expect(newest).toMatchObject({ id: ids[0], phase: 'succeeded', proof: { holds: true } });
+
+  expect((await ask('status', 'waited')).stdout).toMatch(
+    /^DATABASE +STATUS +LAST GOOD.*\nwaited +ok +\d+m?\d*s? +<none> +never\n$/,
+  );
+  expect(await ask('status', 'waited', '--max-age', '1h')).toMatchObject({ exitCode: 0 });
+  expect(await ask('status', 'waited', '--max-age', '1ms')).toMatchObject({
+    exitCode: 9,
+    stdout: expect.stringMatching(/^waited +late /m),
+    stderr: expect.stringContaining(`${namespace.name}/waited (backup-overdue)`),
+  });
+  expect(await ask('status', 'nobody')).toMatchObject({ exitCode: 5 });
+
+  const described = (await stillpoint('describe', `${namespace.name}/waited`)).stdout;
+  expect(described).toMatch(new RegExp(`^Name: +waited\nNamespace: +${namespace.name}\nEngine: +postgres 17`));
+  expect(described).toMatch(new RegExp(`^Server: +host ${server.name}:5432, pod .*, image postgres:17$`, 'm'));
+  expect(described).toMatch(
+    /^Policies:\n +NAME +SCHEDULE .*\n +some-policy +0 0 31 2 \* +Etc\/UTC +never +never +30s/m,
+  );
+  expect(described).toMatch(new RegExp(`^Volumes:\n.*\n +data +data +${server.claims.data} `, 'm'));
+  expect(described).toMatch(/^Backups: +2, of which 2 good\n +DATABASE/m);
+  expect(described).toMatch(/^Events:\n.*\n(.*\n)*.* Normal +SuccessfulSnapshot +job\/some-policy-\d+ /m);
+  expect(JSON.parse((await ask('describe', 'waited', '-o', 'json')).stdout)).toMatchObject({
+    status: 'ok',
+    policies: [{ name: 'some-policy' }],
+    configs: [{ spec: { engine: 'postgres', database: 'waited' } }],
+  });
+  expect((await ask('describe', 'waited/latest')).stdout).toMatch(new RegExp(`^Backup: +${ids[0]}\n`));
+});
+
+test('one rule for the namespace: that of the context, and all with -A', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'stillpoint-context-'));
+  try {
+    const kubeconfig = join(folder, 'kubeconfig');
+    const elsewhere = parse(readFileSync(process.env.KUBECONFIG ?? '', 'utf8'));
+    elsewhere.contexts[0].context.namespace = namespace.name;
+    writeFileSync(kubeconfig, stringify(elsewhere));
+    const here = await stillpoint('list', 'waited', '-o', 'name', '--kubeconfig', kubeconfig);
+    expect(here.stdout.trim().split('\n')).toHaveLength(2);
+    const latest = await stillpoint('describe', 'waited/latest', '-o', 'name', '--kubeconfig', kubeconfig);
+    expect(latest.stdout).toBe(`${here.stdout.split('\n')[0]}\n`);
+    expect((await stillpoint('wait', 'waited/latest', '--kubeconfig', kubeconfig)).exitCode).toBe(0);
+    // Another context's namespace has none of them.
+    expect((await stillpoint('describe', 'waited/latest')).exitCode).toBe(5);
+    expect((await stillpoint('describe', 'waited/latest', '-A', '-o', 'name')).stdout).toBe(latest.stdout);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});
+
+test('bash completes commands, databases and backups from the cluster', async () => {
+  const [id] = (await ask('list', 'waited', '-o', 'name')).stdout.match(/\d{14}/) ?? [];
+  const typed = async (...words: readonly string[]): Promise<readonly string[]> => {
+    const { stdout } = await promisify(execFile)('bash', ['--norc', '-c', BASH, 'bash', ...words], {
+      env: { ...process.env, STILLPOINT_REGISTRY: thisRun.registry },
+    });
+    return stdout.trim().split('\n').sort();
+  };
+  expect(await typed('stillpoint', 'desc')).toEqual(['describe']);
+  expect(await typed('stillpoint', 'wait', '--for', '=', 'su')).toEqual(['succeeded']);
+  expect(await typed('stillpoint', 'list', '-n', namespace.name, 'wai')).toEqual(['waited']);
+  expect(await typed('stillpoint', 'backup', '-n', namespace.name, 'some')).toEqual(['some-policy']);
+  expect(await typed('stillpoint', 'describe', `${namespace.name}/waited/2`)).toContain(
+    `${namespace.name}/waited/${id}`,
+  );
+  expect(await typed('stillpoint', 'list', '-n', namespace.name.slice(0, -2))).toContain(namespace.name);
+  // A cluster that does not answer is not waited for.
+  expect(await typed('stillpoint', 'list', '--kubeconfig', '/nowhere', '')).toEqual(['']);
+});
+
+test('kubectl runs it as its plugin, and completes it', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'stillpoint-path-'));
+  try {
+    for (const name of ['kubectl-stillpoint', 'kubectl_complete-stillpoint']) symlinkSync(BUNDLE, join(folder, name));
+    symlinkSync(process.execPath, join(folder, 'node'));
+    const kubectl = async (...words: readonly string[]): Promise<string> => {
+      const path = `${folder}:${join(process.env.CLUSTER_ROOT ?? '/var/lib/test-cluster', 'bin')}:${process.env.PATH}`;
+      const env = { ...process.env, PATH: path, STILLPOINT_REGISTRY: thisRun.registry };
+      return (await promisify(execFile)('kubectl', words, { env })).stdout;
+    };
+    const all = (await ask('list', '-o', 'name')).stdout;
+    expect(await kubectl('stillpoint', 'list', '-n', namespace.name, '-o', 'name')).toBe(all);
+    expect(await kubectl('__complete', 'stillpoint', 'list', '-n', namespace.name, 'wai')).toBe('waited\n:4\n');
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});
+
+/** Sources the script and completes the last word of its arguments, as a terminal does on a tab. */
+const BASH = `
+stillpoint() { ${process.execPath} ${BUNDLE} "$@"; }
+source <(stillpoint completion bash)
+COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1))
+_stillpoint
+printf '%s\\n' "\${COMPREPLY[@]}"`;
 
 test('backup --wait says why a backup failed, after all attempts of its Job', async () => {
   await policyOf('broken', { host: 'nobody-is-here' });

@@ -62,6 +62,23 @@ test('the commands of the README lead from nothing to a restored copy', async ()
   expect(await read(KINDS.claim, 'orders-copy', 'shop')).toBeDefined();
 });
 
+test('the commands of every day do what is said of them', async () => {
+  const commands = blockWith('sh', 'stillpoint status')
+    .split('\n')
+    .filter((line) => line !== '');
+  expect(commands).toHaveLength(7);
+  const said: string[] = [];
+  for (const command of commands) said.push(await typed(command));
+  const [status, database, listed, doctor, rehearsal, backup, deleted] = said;
+  expect(status).toMatch(/^orders-db +ok +\d+\w+ +<none> +\d+\w+$/m);
+  expect(database).toMatch(/^Policies:\n.*\n +orders-db-backup /m);
+  expect(listed).toMatch(/^orders-db +\d{14} +succeeded /m);
+  expect(doctor).not.toMatch(/^error/m);
+  expect(rehearsal).toMatch(/^ok .* freeze of shop\/orders-db /m);
+  expect(backup).toMatch(/succeeded$/m);
+  expect(deleted).toMatch(/^backup shop\/orders-db\/\d{14} deleted, with 1 snapshot$/m);
+});
+
 test('the commands that remove it leave nothing of it behind', async () => {
   const commands = blockWith('sh', 'stillpoint prune')
     .split('\n')

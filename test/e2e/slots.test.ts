@@ -1,4 +1,5 @@
 /** Many backups at once: they queue with nothing frozen. How long each is held then is the bench's to measure. */
+import { Duration } from 'cdk8s';
 import { Registry } from 'stillpoint';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { BackupRecord } from '../../src/contract';
@@ -10,6 +11,9 @@ import { startPostgres, type TestPostgres } from './harness/postgres';
 import { thisRun } from './harness/this-run';
 
 const AT_ONCE = 5;
+
+/** Shorter than the last one waits: the server ends a session that is silent for longer than its budget, but not in the queue. */
+const BUDGET = Duration.seconds(3);
 
 let namespace: TestNamespace;
 let server: TestPostgres;
@@ -26,7 +30,7 @@ async function atOnce(purpose: string): Promise<readonly BackupRecord[]> {
   const policies: TestPolicy[] = [];
   for (let index = 0; index < AT_ONCE; index++) {
     const name = `${purpose}-${index}`;
-    policies.push(await applyPolicy(server, { name, database: name, registry }));
+    policies.push(await applyPolicy(server, { name, database: name, registry, budget: BUDGET }));
   }
   const jobs = await Promise.all(policies.map(async (policy) => ({ policy, job: await startBackup(policy) })));
   const records = await Promise.all(jobs.map(async ({ policy, job }) => succeeded(await backupEnd(policy, job))));
@@ -41,4 +45,9 @@ test('five that start at once take turns: no two are held at a time', async () =
     const next = records[index + 1];
     if (next !== undefined) expect(at(times.thawed)).toBeLessThan(at(next.times.frozen));
   }
+  const last = records.at(-1)?.times;
+  expect(
+    at(last?.frozen) - at(last?.started),
+    'the last one waits for longer than its budget and its grace',
+  ).toBeGreaterThan(5_000);
 });

@@ -6,12 +6,14 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { stringify } from 'yaml';
 import { systemClock } from '../../runner/clock';
 import { backup } from '../../runner/commands/backup';
+import { rehearse } from '../../runner/commands/rehearse';
 import { readConfig } from '../../runner/config';
 import { StillpointError } from '../../runner/errors';
-import type { Log } from '../../runner/ports';
+import { FileLocks } from '../../runner/local/locks';
+import type { Finding, Log } from '../../runner/ports';
 import { DirectoryRegistry } from '../../runner/registry/directory';
 import { localBackup, localRemover } from '../../runner/wiring/local';
-import { API_VERSION, type BackupRecord, JOB_CONFIG_KIND, type JobConfig } from '../../src/contract';
+import { API_VERSION, type BackupRecord, JOB_CONFIG_KIND, type JobConfig, leaseName } from '../../src/contract';
 import { QuietLog } from '../support/quiet-log';
 import { BACKUP_USER, type PostgresFixture, postgresFixture } from './postgres-fixture';
 
@@ -78,6 +80,11 @@ async function take(config: JobConfig, signal = new AbortController().signal, to
 async function records(): Promise<readonly BackupRecord[]> {
   const found = await new DirectoryRegistry(join(folder, 'records'), log).list({});
   return found.map(({ record }) => record);
+}
+
+async function rehearsed(config: JobConfig): Promise<readonly Finding[]> {
+  const { signal } = new AbortController();
+  return await rehearse(await localBackup(config, { env: {}, clock: systemClock, log, signal, version: 'test' }));
 }
 
 const copies = (): Promise<readonly string[]> => readdir(join(folder, 'snapshots')).catch(() => []);
@@ -197,5 +204,38 @@ describe('a backup on one machine', () => {
     expect(all).not.toContain(BACKUP_USER.password);
     expect(all).not.toContain('nothing-like-it-41f');
     expect(all.length).toBeGreaterThan(1000);
+  });
+});
+
+describe('a rehearsal of the freeze', () => {
+  it('holds the session, proves it and lets go, and leaves neither copies nor a record', async () => {
+    const config = await configured();
+    await mkdir(join(folder, 'records'));
+    expect(await rehearsed(config)).toEqual([
+      {
+        severity: 'ok',
+        code: 'ok',
+        subject: 'freeze of local/ledger',
+        message: expect.stringMatching(/^log-recycling held for .* of a budget of 30 s, after .* proven and let go$/),
+      },
+    ]);
+    expect(await fixture.held()).toEqual([]);
+    expect(await copies()).toEqual([]);
+    expect(await records()).toEqual([]);
+    const taken = await take(config);
+    const [told] = await rehearsed(config);
+    expect(told?.message).toContain(`with its snapshots the last backup took `);
+    expect((await records()).map(({ id }) => id)).toEqual([taken.id]);
+  });
+
+  it('keeps away while a backup is at work, and says what a check refuses', async () => {
+    const config = await configured();
+    await mkdir(join(folder, 'records'));
+    const lease = await new FileLocks(join(folder, 'records')).acquire(leaseName('ledger'), 'a backup');
+    expect(await rehearsed(config)).toMatchObject([{ severity: 'error', code: 'backup-in-progress' }]);
+    await lease.release();
+    expect(await rehearsed(await configured({ password: 'nothing-like-it-41f' }))).toMatchObject([
+      { severity: 'error', code: 'authentication-failed', subject: 'freeze of local/ledger' },
+    ]);
   });
 });

@@ -136,6 +136,46 @@ describe('the executor of plans', () => {
     expect(events.slice(0, 3)).toEqual(['turn', 'prepare', 'start']);
   });
 
+  it('prepares the cuts when its turn has come, before the freeze, and ends what that has opened after the thaw', async () => {
+    const { events, context } = scene();
+    const prepare: SnapshotStore['prepare'] = async ({ id, how }) => {
+      events.push(`prepare ${id} ${how}`);
+      return { [Symbol.dispose]: () => void events.push('end') };
+    };
+    const prepared = {
+      ...context,
+      store: { ...context.store, prepare },
+      beforeFreeze: async () => void events.push('turn'),
+    };
+    await runFrozen(plan(events), prepared);
+    expect(events.slice(0, 3)).toEqual(['turn', 'prepare 20260101000000 individually', 'start']);
+    expect(events.slice(-2)).toEqual(['thaw', 'end']);
+  });
+
+  it('freezes nothing when the cuts cannot be prepared', async () => {
+    const { events, context } = scene();
+    const gone = new StillpointError('kubernetes-unreachable', 'nobody answers');
+    const store: SnapshotStore = { ...context.store, prepare: () => Promise.reject(gone) };
+    await expect(runFrozen(plan(events), { ...context, store })).rejects.toBe(gone);
+    expect(events).toEqual(['thaw']);
+  });
+
+  it('gives what comes before its turn the time to wait for that, and the freeze its budget', async () => {
+    const { events, context } = scene();
+    const told: Record<string, number> = {};
+    const tell = (name: string, freezes = false): PlanStep => ({
+      kind: 'act',
+      name,
+      freezes,
+      run: async ({ remainingMs }) => {
+        told[name] = remainingMs();
+      },
+    });
+    const steps = [tell('prepare'), tell('freeze', true), tell('held'), ...plan(events).steps.slice(1)];
+    await runFrozen(plan(events, { steps }), { ...context, beforeFreeze: async () => undefined, waitMs: 600_000 });
+    expect(told).toEqual({ prepare: 605_000, freeze: 5_000, held: 5_000 });
+  });
+
   it('freezes nothing when its turn does not come', async () => {
     const { events, context } = scene();
     const busy = new StillpointError('controller-busy', 'others are at it');

@@ -120,6 +120,8 @@ describe('waiting for a backup', () => {
     ['cut', 'cut', true],
     ['succeeded', 'cut', true],
     ['succeeded', 'succeeded', true],
+    ['succeeded', 'ready', true],
+    ['cut', 'ready', false],
     ['failed', 'failed', true],
     ['freezing', 'failed', false],
     ['succeeded', 'deleted', false],

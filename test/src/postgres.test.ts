@@ -109,10 +109,10 @@ describe('the job config', () => {
     expect(jobConfig(byDefault).spec.snapshots).toEqual({ slots: 1 });
   });
 
-  it('takes turns at the snapshot controller where it waits for that, as many as the registry has', () => {
+  it('takes turns at the snapshot controller, as many as the registry has', () => {
     const snapshotsOf = (props: Partial<PostgresBackupProps>): unknown => jobConfig(synth(props)).spec.snapshots;
     const className = 'retained';
-    expect(snapshotsOf({ directCut: true })).toEqual({ className, direct: true });
+    expect(snapshotsOf({ directCut: true })).toEqual({ className, direct: true, slots: 1 });
     expect(snapshotsOf({ registry: Registry.fromNamespace('records', 4) })).toEqual({ className, slots: 4 });
     expect(snapshotsOf({ registry: Registry.fromNamespace('records', 0) })).toEqual({ className });
   });

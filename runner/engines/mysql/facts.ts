@@ -78,12 +78,23 @@ export async function readServer(connection: Connection, signal: AbortSignal): P
 
 /** Who the server is. Its facts are those that every connection to the same running server reads alike. */
 export async function readIdentity(connection: Connection, dialect: Dialect, signal?: AbortSignal): Promise<Identity> {
+  const { connection: _, ...identity } = await readOwnIdentity(connection, dialect, signal);
+  return identity;
+}
+
+/** Who the server is, and which of its connections this is: in one statement, since it is asked while writes wait. */
+export async function readOwnIdentity(
+  connection: Connection,
+  dialect: Dialect,
+  signal?: AbortSignal,
+): Promise<Identity & { readonly connection: string }> {
   // Both times are those of the beginning of the statement, so their difference is the same at any time.
   const sql = `
-    SELECT @@hostname AS hostname, @@server_id AS serverId, ${dialect.identity === 'server_uuid' ? '@@server_uuid' : 'NULL'} AS serverUuid,
+    SELECT CONNECTION_ID() AS id, @@hostname AS hostname, @@server_id AS serverId,
+           ${dialect.identity === 'server_uuid' ? '@@server_uuid' : 'NULL'} AS serverUuid,
            CAST(UNIX_TIMESTAMP() - variable_value AS SIGNED) AS started
       FROM ${dialect.statusTable} WHERE variable_name = 'Uptime'`;
-  const { hostname, serverId, serverUuid, started } = await connection.row(
+  const { id, hostname, serverId, serverUuid, started } = await connection.row(
     'reading who the server is',
     sql,
     [],
@@ -94,6 +105,7 @@ export async function readIdentity(connection: Connection, dialect: Dialect, sig
     serverId: serverId ?? '',
     ...(typeof serverUuid === 'string' ? { serverUuid } : {}),
     started: new Date(Number(started) * 1000).toISOString(),
+    connection: id ?? '',
   };
 }
 

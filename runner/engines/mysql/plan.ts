@@ -82,7 +82,9 @@ class MySqlPlan implements Plan {
   /** Under a lock on commits the position itself is a fact that must not change. */
   readonly observe = async (within: StepContext): Promise<Readonly<Record<string, string>>> => {
     const facts = { ...(await this.session.observe(within)), ...(await this.#lockFact(within)) };
-    const { gtid, binlogFile, source, sourceGtid } = await this.#readNow(within);
+    const now = await this.#readNow(within);
+    this.#refuseOtherPosition(now);
+    const { gtid, binlogFile, source, sourceGtid } = now;
     // Also without a lock: a replica that becomes a primary meanwhile is another server.
     const replicates = { ...facts, ...known({ source }) };
     return this.mode === 'global' ? { ...replicates, ...known({ gtid, binlogFile, sourceGtid }) } : replicates;
@@ -168,7 +170,12 @@ class MySqlPlan implements Plan {
     if (!flush) return;
     await this.session.rows(within, 'flushing the binary log', 'FLUSH LOCAL BINARY LOGS');
     await this.session.rows(within, 'flushing the redo log', 'FLUSH LOCAL ENGINE LOGS');
-    const [before, after] = [this.#position, await this.#readNow(within)].map(
+  }
+
+  /** What an exact position names must be all that was committed at each observation, so also after the logs were flushed. */
+  #refuseOtherPosition(now: Position): void {
+    if (this.mode !== 'global') return;
+    const [before, after] = [this.#position, now].map(
       ({ gtid, sourceGtid }) => [gtid, sourceGtid].filter((each) => each !== undefined).join(' and ') || 'nothing',
     );
     if (before === after) return;

@@ -6,15 +6,18 @@ import { StillpointError } from '../../errors';
 import type { Finding, Log } from '../../ports';
 import { checkSession } from './checks';
 import { Connection, configuredEndpoint, type Row } from './connection';
-import { readIdentity, readPaths, readServer, type ServerFacts } from './facts';
+import { readIdentity, readOwnIdentity, readPaths, readServer, type ServerFacts } from './facts';
 import { planBackup } from './plan';
+
+/** As long as nothing is held: longer than any backup waits for its turn, or for its storage. */
+const UNARMED_SECONDS = 86_400;
 
 /**
  * Settings of our own session. A lock that does not come must not queue the world up (safety rule 4): the server's own
  * default is a day or a year. The network timeouts end a session whose client is gone in the middle of a packet.
  */
 const SESSION_SETTINGS =
-  `SET SESSION lock_wait_timeout = ${JOB_DEFAULTS.lockTimeoutSeconds}, ` +
+  `SET SESSION wait_timeout = ${UNARMED_SECONDS}, lock_wait_timeout = ${JOB_DEFAULTS.lockTimeoutSeconds}, ` +
   "net_read_timeout = 10, net_write_timeout = 10, autocommit = 1, time_zone = '+00:00'";
 
 /**
@@ -22,9 +25,6 @@ const SESSION_SETTINGS =
  * the 5 s of safety rule 8.
  */
 const SERVER_GRACE_SECONDS = 2;
-
-/** Between statements that hold nothing: longer than any backup waits for its storage. */
-const UNARMED_SECONDS = 86_400;
 
 /** Opens the session: direct to its server, with the settings that end it when the runner is gone. */
 export async function openSession(target: Target, _log: Log, signal: AbortSignal): Promise<MySqlSession> {
@@ -43,6 +43,9 @@ export async function openSession(target: Target, _log: Log, signal: AbortSignal
 
 /** A session on MySQL or MariaDB. */
 export class MySqlSession implements EngineSession {
+  /** What the server was told last. */
+  #armedSeconds: number | undefined;
+
   constructor(
     private readonly connection: Connection,
     readonly server: ServerFacts,
@@ -101,14 +104,13 @@ export class MySqlSession implements EngineSession {
 
   /** The facts of the proof: which session, which server. */
   async observe(within: StepContext): Promise<Readonly<Record<string, string>>> {
-    const [own] = await this.rows(within, 'asking for the connection id', 'SELECT CONNECTION_ID() AS id');
-    const identity = await readIdentity(this.connection, this.server.dialect, within.signal);
-    return { ...identity, connection: own?.id ?? '' };
+    await this.#armWithin(within);
+    return await readOwnIdentity(this.connection, this.server.dialect, within.signal);
   }
 
   /** One statement within the window: armed first, so that the server ends the session of a runner that hangs. */
   async rows(within: StepContext, what: string, sql: string): Promise<readonly Row[]> {
-    await this.#arm(Math.ceil(within.remainingMs() / 1000) + SERVER_GRACE_SECONDS, within.signal);
+    await this.#armWithin(within);
     return await this.connection.rows(what, sql, [], within.signal);
   }
 
@@ -130,9 +132,18 @@ export class MySqlSession implements EngineSession {
     return this.connection.close();
   }
 
-  /** Safety rule 8: what is left of the budget, set again before each statement. */
+  async #armWithin({ remainingMs, signal }: StepContext): Promise<void> {
+    await this.#arm(Math.ceil(remainingMs() / 1000) + SERVER_GRACE_SECONDS, signal);
+  }
+
+  /**
+   * Safety rule 8: what is left of the budget, before each statement. The server counts in seconds, and anew from each
+   * statement on: what it has been told already it need not be told again.
+   */
   async #arm(seconds: number, signal: AbortSignal): Promise<void> {
+    if (seconds === this.#armedSeconds) return;
     await this.connection.rows('arming the session', `SET SESSION wait_timeout = ${seconds}`, [], signal);
+    this.#armedSeconds = seconds;
   }
 }
 

@@ -27,7 +27,7 @@ export interface UserFacts {
  * promotion is the old one for a while. A standby cannot name the file; its minimum recovery point has the timeline.
  */
 const IDENTITY = `
-  SELECT s.system_identifier::text AS "systemIdentifier",
+  SELECT pg_backend_pid()::text AS pid, s.system_identifier::text AS "systemIdentifier",
          CASE WHEN pg_is_in_recovery() THEN 'standby' ELSE 'primary' END AS role,
          to_char(pg_postmaster_start_time() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS "postmasterStart",
          CASE WHEN pg_is_in_recovery()
@@ -66,7 +66,18 @@ const SETTINGS = [
 
 /** Who the server is. Its facts are those that every connection to the same running server reads alike. */
 export async function readIdentity(connection: Connection, signal?: AbortSignal): Promise<Identity> {
-  return (await connection.row('reading who the server is', IDENTITY, [], signal)) as Identity;
+  const { pid: _, ...identity } = await readOwnIdentity(connection, signal);
+  return identity;
+}
+
+/** Who the server is, and which of its processes serves this session: in one statement, since it is asked in the window. */
+export async function readOwnIdentity(
+  connection: Connection,
+  signal?: AbortSignal,
+): Promise<Identity & { readonly pid: string }> {
+  return (await connection.row('reading who the server is', IDENTITY, [], signal)) as Identity & {
+    readonly pid: string;
+  };
 }
 
 /** Everything that is read once. */

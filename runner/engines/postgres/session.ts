@@ -5,7 +5,7 @@ import type { Finding, Log } from '../../ports';
 import { checkSession } from './checks';
 import { Connection, configuredEndpoint, type Row } from './connection';
 import { openDirectly } from './direct';
-import { readIdentity, readPaths, readServer, type ServerFacts } from './facts';
+import { readIdentity, readOwnIdentity, readPaths, readServer, type ServerFacts } from './facts';
 import { locateLog, mayLocateLog } from './locate-log';
 import { planBackup } from './plan';
 
@@ -49,6 +49,9 @@ export async function openSession(target: Target, log: Log, signal: AbortSignal)
 
 /** A session on PostgreSQL. */
 export class PostgresSession implements EngineSession {
+  /** What the server was told last. */
+  #armed = '';
+
   constructor(
     private readonly connection: Connection,
     readonly server: ServerFacts,
@@ -97,8 +100,7 @@ export class PostgresSession implements EngineSession {
   /** The facts of the proof: which session, which server. */
   async observe(within: StepContext): Promise<Readonly<Record<string, string>>> {
     await this.#arm(within);
-    const { pid } = await this.connection.row('asking for the process id', OWN_PID, [], within.signal);
-    return { ...(await readIdentity(this.connection, within.signal)), pid: pid ?? '' };
+    return await readOwnIdentity(this.connection, within.signal);
   }
 
   /** One statement within the window: armed first, so that the server ends the session of a runner that hangs. */
@@ -125,7 +127,7 @@ export class PostgresSession implements EngineSession {
   async disarm(within: StepContext): Promise<void> {
     const idle = this.server.dialect.idleTimeout;
     const statement_timeout = SESSION_SETTINGS.statement_timeout;
-    await set(this.connection, { statement_timeout, ...(idle === undefined ? {} : { [idle]: '0' }) }, within.signal);
+    await this.#tell({ statement_timeout, ...(idle === undefined ? {} : { [idle]: '0' }) }, within.signal);
   }
 
   /** Ends the session in the rough way when the ordinary one has failed: the server drops what it held. */
@@ -141,19 +143,26 @@ export class PostgresSession implements EngineSession {
     return this.connection.close();
   }
 
-  /** Safety rule 8: what is left of the budget, set again before each statement. */
+  /**
+   * Safety rule 8: what is left of the budget, in whole seconds, before each statement. The server counts anew from each
+   * statement on: what it has been told already it need not be told again.
+   */
   async #arm(within: StepContext, statementTimeout?: string): Promise<void> {
-    const left = String(Math.ceil(within.remainingMs()) + SERVER_GRACE_MS);
+    const left = String(Math.ceil(within.remainingMs() / 1000) * 1000 + SERVER_GRACE_MS);
     const idle = this.server.dialect.idleTimeout;
-    await set(
-      this.connection,
+    await this.#tell(
       { statement_timeout: statementTimeout ?? left, ...(idle === undefined ? {} : { [idle]: left }) },
       within.signal,
     );
   }
-}
 
-const OWN_PID = 'SELECT pg_backend_pid()::text AS pid';
+  async #tell(settings: Record<string, string>, signal: AbortSignal): Promise<void> {
+    const wanted = JSON.stringify(settings);
+    if (wanted === this.#armed) return;
+    await set(this.connection, settings, signal);
+    this.#armed = wanted;
+  }
+}
 
 async function set(connection: Connection, settings: Record<string, string>, signal: AbortSignal): Promise<void> {
   const names = Object.keys(settings);

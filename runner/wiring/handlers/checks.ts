@@ -1,19 +1,31 @@
 /** `doctor` and `heal`. */
+
+import { JOB_INDEX, JOB_INDEX_VARIABLE } from '../../../src/contract';
 import type { CheckHandlers } from '../../cli/checks';
-import { doctor, formatFindings, packFindings, shorterFindings } from '../../commands/doctor';
+import { doctor } from '../../commands/doctor';
 import { heal } from '../../commands/heal';
+import { rehearse } from '../../commands/rehearse';
+import { readConfig } from '../../config';
+import { StillpointError } from '../../errors';
+import { formatFindings, type PolicyFinding, packFindings, shorterFindings, worstFirst } from '../../output/findings';
 import type { Output } from '../../output/records';
-import type { Finding } from '../../ports';
 import { failOnErrors } from '../../preflight';
 import { reporting } from '../../restore/outcome';
+import { theNamespace } from '../namespace';
 import type { World } from '../world';
 import { backupContext, required } from './context';
 import type { Terminal } from './terminal';
 
-export function checkHandlers(world: World, { print }: Terminal): CheckHandlers {
-  /** Prints findings, packs them for whoever watches the pod, and fails by the first error among them. */
+export function checkHandlers(world: World, { print, confirm, colours }: Terminal): CheckHandlers {
+  /** Prints findings, the worst first, and fails by the first error among them. */
+  const told = (findings: readonly PolicyFinding[], output: Output): string => {
+    print(formatFindings(findings, output, { colours }));
+    failOnErrors(worstFirst(findings));
+    return '';
+  };
+  /** As {@link told}, with the findings packed for whoever watches the pod. */
   const reported = async (
-    findings: readonly Finding[],
+    findings: readonly PolicyFinding[],
     result: string | undefined,
     output: Output,
   ): Promise<string> => {
@@ -22,25 +34,52 @@ export function checkHandlers(world: World, { print }: Terminal): CheckHandlers 
       () => [packFindings(shorterFindings(findings))],
       async () => packFindings(findings),
     );
-    print(formatFindings(findings, output));
-    failOnErrors(findings);
-    return '';
+    return told(findings, output);
+  };
+  /** Whoever writes to the database is held up for a moment: that is said before. */
+  const mayRehearse = async (whose: string, yes: boolean | undefined): Promise<void> => {
+    const question = `freeze ${whose} for a moment, without a snapshot? Whoever writes there waits as under a backup.`;
+    if (yes === true || (await confirm(question))) return;
+    throw new StillpointError('usage-invalid', 'the freeze was not rehearsed: nobody said yes', {
+      hint: 'answer y, or give --yes',
+    });
   };
   return {
-    async doctor(policy, { config: file, output, result, ...options }) {
+    async doctor(policy, { config: file, output, result, rehearse: rehearsal = false, yes, ...options }) {
       if (file === undefined) {
-        const { doctorByJob } = await import('../jobs');
-        await doctorByJob(required(policy, 'doctor'), { ...options, output }, world, print);
+        const whose =
+          policy === undefined ? 'the databases of all policies that are meant' : `the database of ${policy}`;
+        if (rehearsal) await mayRehearse(whose, yes);
+        const { connect } = await import('../kubernetes');
+        const { doctorByJobs } = await import('../doctor');
+        return told(
+          await doctorByJobs(await connect(options, world), { ...options, policy, rehearse: rehearsal }, world),
+          output,
+        );
+      }
+      if (rehearsal) await mayRehearse('its database', yes);
+      if (rehearsal && world.env[JOB_INDEX_VARIABLE] === `${JOB_INDEX.guard}`) {
+        const { runGuard } = await import('../guard');
+        await runGuard(await readConfig(file), options, world);
         return '';
       }
-      return await reported(await doctor(await backupContext(file, options, world)), result, output);
+      const context = await backupContext(file, options, world);
+      const findings = await doctor(context);
+      const sound = findings.every(({ severity }) => severity !== 'error');
+      return await reported([...findings, ...(rehearsal && sound ? await rehearse(context) : [])], result, output);
     },
 
-    async heal(policy, { config: file, output, result, ...options }) {
+    async heal(policy, { config: file, output, result, timeout: timeoutMs, ...options }) {
       if (file === undefined) {
-        const { healByJob } = await import('../jobs');
-        await healByJob(required(policy, 'heal'), { ...options, output }, world, print);
-        return '';
+        const { connect } = await import('../kubernetes');
+        const { findingsByJob } = await import('../jobs');
+        const client = await connect(options, world);
+        const request = {
+          policy: required(policy, 'heal'),
+          namespace: theNamespace(options, client),
+          command: 'heal',
+        } as const;
+        return told(await findingsByJob(client, { ...request, timeoutMs }, world), output);
       }
       const context = await backupContext(file, options, world);
       return await reported(await heal({ ...context, holder: context.run.owner.jobUid }), result, output);

@@ -4,7 +4,7 @@ import type { GlobalOptions } from '../../cli/options';
 import type { BackupContext } from '../../commands/backup';
 import { readConfig } from '../../config';
 import { StillpointError } from '../../errors';
-import type { RecordFilter, Registry } from '../../ports';
+import type { RecordFilter, Registry, Schedules } from '../../ports';
 import { namespaceOf } from '../namespace';
 import type { World } from '../world';
 
@@ -22,6 +22,8 @@ export interface Records {
   readonly registry: Registry;
   /** Where to look among them. */
   readonly where: RecordFilter;
+  /** The policies beside them; undefined for records in a folder. */
+  readonly schedules?: Schedules | undefined;
 }
 
 /** The records: in a folder where one is named, else in the cluster. */
@@ -31,10 +33,12 @@ export async function recordsOf(options: GlobalOptions, world: World): Promise<R
     return { registry: localRegistry(options.registryDirectory, world), where: { namespace: namespaceOf(options) } };
   }
   const { connect, kubernetesRegistry } = await import('../kubernetes');
+  const { KubernetesSchedules } = await import('../../kube/schedules');
   const client = await connect(options, world);
   return {
     registry: kubernetesRegistry(client, options.registry, world),
     where: { namespace: namespaceOf(options, client) },
+    schedules: new KubernetesSchedules(client),
   };
 }
 

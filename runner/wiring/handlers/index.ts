@@ -4,6 +4,7 @@ import type { World } from '../world';
 import { backupHandlers } from './backup';
 import { checkHandlers } from './checks';
 import { cloneHandlers } from './clone';
+import { completionHandlers } from './completion';
 import { recordHandlers } from './records';
 import { removalHandlers } from './removal';
 import { restoreHandlers } from './restore';
@@ -20,5 +21,6 @@ export function makeHandlers(world: World, terminal: Terminal): Handlers {
     ...travelHandlers(world),
     ...removalHandlers(world, terminal),
     ...checkHandlers(world, terminal),
+    ...completionHandlers(world),
   };
 }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { firesAt, parseCron } from '../../src/cron';
+import { firesAt, parseCron } from '../../src/contract/cron';
 
 const at = (wall: string): Date => new Date(`${wall}Z`);
 

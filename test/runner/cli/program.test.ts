@@ -1,8 +1,8 @@
 /** What the command line refuses before anything is asked of a cluster. */
 import { afterEach, describe, expect, test, vi } from 'vitest';
-import { buildProgram, type Handlers } from '../../runner/cli';
-import type { ListCommandOptions } from '../../runner/cli/records';
-import { ENGINE_NAMES } from '../../src/contract';
+import { buildProgram, type Handlers } from '../../../runner/cli';
+import type { ListCommandOptions } from '../../../runner/cli/records';
+import { ENGINE_NAMES } from '../../../src/contract';
 
 afterEach(() => void vi.unstubAllEnvs());
 
@@ -37,5 +37,7 @@ describe('the registry', () => {
 });
 
 test('an engine that there is not is refused, with those that there are', async () => {
-  await expect(parsed('list', '--engine', 'oracle')).rejects.toThrow(`Allowed choices are ${ENGINE_NAMES.join(', ')}`);
+  await expect(parsed('list', '--engine', 'oracle')).rejects.toThrow(
+    `Allowed choices are ${ENGINE_NAMES.join(', ')}, group`,
+  );
 });

@@ -1,0 +1,88 @@
+/** `stillpoint doctor` from a terminal: the checks of one policy or of all, each in a pod of its own policy. */
+import { asFinding, policyFindings } from '../commands/doctor';
+import { StillpointError } from '../errors';
+import type { KubeClient } from '../kube/client';
+import { KubernetesSchedules } from '../kube/schedules';
+import type { PolicyFinding } from '../output/findings';
+import type { Finding, Schedule } from '../ports';
+import { findingsByJob } from './jobs';
+import { namespaceOf, theNamespace } from './namespace';
+import type { World } from './world';
+
+/** How many policies are looked at at once: each is a pod. */
+const AT_ONCE = 4;
+
+export interface DoctorRequest {
+  /** All policies of the namespace, or of all namespaces, when left out. */
+  readonly policy: string | undefined;
+  readonly namespace?: string;
+  readonly allNamespaces?: boolean;
+  /** Whether the freeze is rehearsed. */
+  readonly rehearse: boolean;
+  readonly timeout: number;
+}
+
+/** What the checks found. */
+export async function doctorByJobs(
+  client: KubeClient,
+  request: DoctorRequest,
+  world: World,
+): Promise<readonly PolicyFinding[]> {
+  const { policy } = request;
+  const schedules = new KubernetesSchedules(client);
+  if (policy !== undefined) {
+    const namespace = theNamespace(request, client);
+    const found = (await schedules.list({ namespace })).find(
+      (each) => each.policy === policy || each.database === policy,
+    );
+    const ofSchedule = found === undefined ? [] : policyFindings(found, world.clock.now());
+    return [...ofSchedule, ...(await checksOf(client, { policy, namespace }, request, world))];
+  }
+  const all = await schedules.list({ namespace: namespaceOf(request, client) });
+  if (all.length === 0) throw noPolicies(namespaceOf(request, client));
+  const findings: PolicyFinding[] = [];
+  const queue = [...all];
+  const work = async (): Promise<void> => {
+    for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
+      findings.push(...(await findingsOf(client, next, request, world)));
+    }
+  };
+  await Promise.all(Array.from({ length: AT_ONCE }, work));
+  // In the order of the policies, whichever was done first.
+  return findings.sort((one, other) => ((one.policy ?? '') < (other.policy ?? '') ? -1 : 1));
+}
+
+/** One policy among others: what ends its checks does not end theirs. */
+async function findingsOf(
+  client: KubeClient,
+  schedule: Schedule,
+  request: DoctorRequest,
+  world: World,
+): Promise<readonly PolicyFinding[]> {
+  const policy = `${schedule.namespace}/${schedule.policy}`;
+  const checks = await checksOf(client, schedule, request, world).catch((thrown: unknown) => {
+    world.signal.throwIfAborted();
+    return [asFinding('checks', thrown)];
+  });
+  return [...policyFindings(schedule, world.clock.now()), ...checks].map((finding) => ({ policy, ...finding }));
+}
+
+function checksOf(
+  client: KubeClient,
+  { policy, namespace }: Pick<Schedule, 'policy' | 'namespace'>,
+  { rehearse, timeout: timeoutMs }: DoctorRequest,
+  world: World,
+): Promise<readonly Finding[]> {
+  const flags = rehearse ? ['--rehearse', '--yes'] : [];
+  return findingsByJob(client, { policy, namespace, command: 'doctor', flags, freezes: rehearse, timeoutMs }, world);
+}
+
+function noPolicies(namespace: string | undefined): StillpointError {
+  return new StillpointError(
+    'policy-not-found',
+    `there is no policy in ${namespace === undefined ? 'any namespace' : `namespace ${namespace}`}`,
+    {
+      hint: 'name a namespace with -n, or look in all with -A',
+    },
+  );
+}

@@ -1,0 +1,75 @@
+import { describe, expect, it } from 'vitest';
+import { noiseBetween, processorTime } from '../bench/machine';
+import { numbersPage } from '../bench/numbers';
+import { benchRequest } from '../bench/options';
+import { heldAtOnce } from '../bench/overlap';
+
+describe('the bench', () => {
+  it.each([
+    [[], { benches: [], parts: [], engines: [], runs: 5, write: undefined }],
+    [['--only', 'freezes', '--runs', '10'], { benches: ['freezes'], runs: 10 }],
+    [['--only', 'freezes:disk,cuts:direct'], { benches: ['freezes', 'cuts'], parts: ['disk', 'direct'] }],
+    [
+      ['many:40', '--engine', 'redis,mysql', '--write', 'a.md'],
+      { benches: ['many'], parts: ['40'], engines: ['redis', 'mysql'], write: 'a.md' },
+    ],
+  ])('is asked for by %j', (args, request) => {
+    expect(benchRequest(args)).toMatchObject(request);
+  });
+
+  it('wants to know how often', () => {
+    expect(() => benchRequest(['--runs', 'often'])).toThrow('--runs often');
+  });
+
+  it('says how busy the machine was', () => {
+    const at = (text: string) => ({ at: '2026-01-01T00:00:00.000Z', load: 1, ...processorTime(text) });
+    const noise = noiseBetween(
+      at('cpu  100 0 100 800 0 0 0 0 0 0\ncpu0 1 1 1'),
+      at('cpu  130 0 120 830 0 0 0 20 0 0\n'),
+    );
+    expect(noise).toMatchObject({ busy: 0.5, stolen: 0.2 });
+  });
+
+  it.each<[string, readonly (readonly [string, string])[], number]>([
+    ['nobody', [], 0],
+    [
+      'one after the other, in the same instant',
+      [
+        ['01', '02'],
+        ['02', '03'],
+      ],
+      1,
+    ],
+    [
+      'two of three',
+      [
+        ['01', '03'],
+        ['05', '06'],
+        ['02', '04'],
+      ],
+      2,
+    ],
+  ])('counts who is held at the same time: %s', (_, windows, most) => {
+    const at = (second: string): string => `2026-01-01T00:00:${second}.000Z`;
+    const records = windows.map(([frozen, thawed]) => ({
+      times: { started: at('00'), frozen: at(frozen), thawed: at(thawed) },
+    }));
+    expect(heldAtOnce(records)).toBe(most);
+  });
+
+  it('writes a page with a table for what stands side by side', () => {
+    const place = { table: 'cuts', line: '1 volume', column: 'direct' };
+    const noise = noiseBetween(
+      { at: '2026-01-01T00:00:00.000Z', load: 0.5, busy: 0, stolen: 0, all: 0 },
+      { at: '2026-01-01T00:10:00.000Z', load: 1.5, busy: 25, stolen: 0, all: 100 },
+    );
+    const rows = [
+      { name: 'cuts: direct', value: 31, unit: 'ms', spread: [20, 60] as const, target: 30, place },
+      { name: 'bundle', value: 5.2, unit: 'MB' },
+    ];
+    const page = numbersPage(rows, noise, 5);
+    expect(page).toContain('|  | direct |\n| --- | ---: |\n| 1 volume | 31 (20–60), over its target |');
+    expect(page).toContain('| bundle | 5.2 MB |  |');
+    expect(page).toContain('busy for 25 % of the time');
+  });
+});
