@@ -8,6 +8,7 @@ import { ordersRestore } from './orders-restore';
 import { ordersWal } from './orders-wal';
 import { registry } from './registry';
 import { sessions } from './sessions';
+import { shop } from './shop';
 import { staging } from './staging';
 
 const app = new App();
@@ -22,6 +23,7 @@ for (const chart of [
   accounts,
   catalogue,
   sessions,
+  shop,
   staging,
 ])
   chart(app).addDependency(cluster);

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { parse } from 'yaml';
 import {
+  type Connection,
   fits,
   GROUP_CONFIG,
   GROUP_CONFIG_KIND,
@@ -33,7 +34,16 @@ function isOfGroup(document: unknown): boolean {
 }
 
 /** Reads the credentials that a job config names. Their values never leave the {@link Target}. */
-export async function readTarget({ connection, engineOptions }: MemberConfig): Promise<Target> {
+export async function readTarget({ connection, engine, engineOptions }: MemberConfig): Promise<Target> {
+  if (connection === undefined) {
+    throw new StillpointError(
+      'config-invalid',
+      `the job config says of engine ${engine} not how its server is reached`,
+      {
+        hint: HINTS['config-invalid'],
+      },
+    );
+  }
   const { usernameFile, passwordFile, tls, sentinel } = connection;
   return {
     connection,
@@ -48,14 +58,14 @@ export async function readTarget({ connection, engineOptions }: MemberConfig): P
 async function readSentinelLogin({
   usernameFile,
   passwordFile,
-}: NonNullable<MemberConfig['connection']['sentinel']>): Promise<NonNullable<Target['sentinel']>> {
+}: NonNullable<Connection['sentinel']>): Promise<NonNullable<Target['sentinel']>> {
   return {
     username: usernameFile === undefined ? '' : await readSecret(usernameFile, 'user name at the sentinels'),
     password: passwordFile === undefined ? undefined : await readSecret(passwordFile, 'password at the sentinels'),
   };
 }
 
-async function readTls(tls: NonNullable<MemberConfig['connection']['tls']>): Promise<TlsMaterial> {
+async function readTls(tls: NonNullable<Connection['tls']>): Promise<TlsMaterial> {
   const file = async (path: string | undefined, what: string): Promise<string | undefined> =>
     path === undefined ? undefined : await readSecret(path, what);
   return {

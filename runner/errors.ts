@@ -61,7 +61,11 @@ export const ERRORS = {
     'A statement has been running for so long that a freeze would have to wait for it.',
     true,
   ),
-  'backup-in-progress': { exitCode: 6, retryable: true, means: 'Another backup of this database is at work.' },
+  'backup-in-progress': {
+    exitCode: 6,
+    retryable: true,
+    means: 'Another backup of this database, or of its server, is at work.',
+  },
   'freeze-left': refused('A freeze of an earlier run is still there.'),
   'controller-busy': {
     exitCode: 6,

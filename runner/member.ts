@@ -5,6 +5,7 @@
 import { type BackupRecord, GROUP, type Held, type MemberConfig } from '../src/contract';
 import type { Engine, EngineSession, Plan, PlanRequest, Target } from './engine';
 import { StillpointError } from './errors';
+import { named } from './merge-plans';
 import type { ServerPlace, Volume } from './ports';
 
 /** What a policy says of one of its databases, and what reaches it. */
@@ -33,6 +34,21 @@ export interface Member {
 /** A label's value has at most so many characters, and a volume's name is one. */
 const VOLUME_NAME_MAX = 63;
 
+/** Aborts when the session of a member is lost; where there are several, with an error that says whose. */
+export function lostOf({ name, session }: Pick<Member, 'name' | 'session'>): AbortSignal {
+  if (name === '') return session.lost;
+  const lost = new AbortController();
+  const lose = (): void => lost.abort(named(name, session.lost.reason));
+  if (session.lost.aborted) lose();
+  else session.lost.addEventListener('abort', lose, { once: true });
+  return lost.signal;
+}
+
+/** How people know the server of a member: by the host of its policy. */
+export function hostOf({ connection }: Pick<MemberConfig, 'connection'>): string {
+  return connection?.host ?? 'no host';
+}
+
 /** The name of a member's volume in the backup: that of the policy where there is one member. Throws config-invalid. */
 export function volumeName(volume: string, member: string): string {
   const name = member === '' ? volume : `${volume}-${member}`;
@@ -54,8 +70,14 @@ export function engineOfAll(sources: readonly MemberSource[]): BackupRecord['eng
 /** The versions of all servers, for the snapshots' annotation. */
 export function versionsOf(members: readonly Member[]): string {
   return members
+    .filter(({ source }) => source.engine.capabilities.hasServer)
     .map(({ name, session }) => (name === '' ? session.server.version : `${name} ${session.server.version}`))
     .join(', ');
+}
+
+/** The server of a member, by its pod. */
+export function serverOf({ source, place }: Member): { readonly engine: string; readonly podUid: string } {
+  return { engine: source.engine.name, podUid: place.uid };
 }
 
 /** The source that something is held of. What older records hold names none: there is one. */

@@ -83,7 +83,8 @@ class Merged implements MergedPlan {
     this.#clock = clock;
     this.#members = members.map((member) => ({ member, parts: partsOf(member), begun: false }));
     const plans = members.map(({ plan }) => plan);
-    this.layout = commonOf(plans.map(({ layout }) => layout)) ?? 'group';
+    // Not `group`: that is one group snapshot. Each member's own stands with it in the record.
+    this.layout = commonOf(plans.map(({ layout }) => layout)) ?? 'mixed';
     this.freezes = commonOf(plans.map(({ freezes }) => freezes).filter((each) => each !== 'nothing')) ?? 'writes';
     this.statement = `every member was held from before the first cut until after the last; ${statements(members)}`;
     this.held = members.flatMap(({ of = '', plan: { held = [] } }) =>
@@ -223,7 +224,7 @@ async function settled<T>(work: readonly Promise<T>[]): Promise<readonly T[]> {
 }
 
 /** The error with the member's name in front: in a group one has to know whose it is. */
-function named(name: string, thrown: unknown): StillpointError {
+export function named(name: string, thrown: unknown): StillpointError {
   const { code, message, hint, exitCode } = asStillpointError(thrown);
   const rest = hint === undefined ? { exitCode } : { exitCode, hint };
   return new StillpointError(code, `${name}: ${message}`, { ...rest, cause: thrown });

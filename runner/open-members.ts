@@ -1,7 +1,7 @@
 /** Opens a session with each server of a policy, and finds out where it runs and which volumes are its. */
 import type { MemberConfig } from '../src/contract';
 import { withMounts } from './coverage';
-import type { EngineSession, PlanRequest } from './engine';
+import type { EngineSession, PlanRequest, Target } from './engine';
 import { StillpointError } from './errors';
 import { type Member, type MemberSource, volumeName } from './member';
 import type { Finding, Log, Platform, ServerPlace, SnapshotStore, Volume } from './ports';
@@ -23,6 +23,20 @@ export interface OpenedMembers {
   readonly close: () => Promise<void>;
 }
 
+interface Opened {
+  readonly member: Member;
+  readonly findings: readonly Finding[];
+}
+
+/** Of what has no server. */
+const NO_TARGET: Target = {
+  connection: { host: 'none', port: 1, usernameFile: '' },
+  username: '',
+  password: undefined,
+  tls: undefined,
+};
+const NO_PLACE: ServerPlace = { uid: '', name: 'no server', mounts: [], workload: undefined };
+
 /** A session whose server was traced. */
 interface Traced {
   readonly source: MemberSource;
@@ -38,7 +52,7 @@ export async function openMembers(context: OpenContext, id: string): Promise<Ope
     await Promise.all(sessions.map((session) => session.close()));
   };
   try {
-    const opened: { readonly member: Member; readonly findings: readonly Finding[] }[] = [];
+    const opened: Opened[] = [];
     for (const source of context.sources) opened.push(...(await openSource(context, source, sessions, id)));
     const members = opened.map(({ member }) => member);
     refuseDoubleNames(members);
@@ -54,7 +68,8 @@ async function openSource(
   source: MemberSource,
   sessions: EngineSession[],
   id: string,
-): Promise<readonly { readonly member: Member; readonly findings: readonly Finding[] }[]> {
+): Promise<readonly Opened[]> {
+  if (!source.engine.capabilities.hasServer) return [await openVolumes(context, source, sessions, id)];
   const { platform, log, signal } = context;
   const { volumes: selections } = source.config;
   const target = await source.readTarget();
@@ -67,12 +82,28 @@ async function openSource(
   const traced: Traced[] = [];
   for (const session of [first, ...others]) traced.push(await trace(context, source, session, several));
   if (several) refuseUnused(named, traced);
-  const opened: { readonly member: Member; readonly findings: readonly Finding[] }[] = [];
+  const opened: Opened[] = [];
   for (const one of traced) {
     const own = several ? named.filter((volume) => mounts(one.place, volume)) : named;
     opened.push(await openMember(context, one, own, id));
   }
   return opened;
+}
+
+/** Where there is no server, nothing is traced: the claims are those that the policy names. */
+async function openVolumes(
+  context: OpenContext,
+  source: MemberSource,
+  sessions: EngineSession[],
+  id: string,
+): Promise<Opened> {
+  const { platform, log, signal } = context;
+  const session = await source.engine.open(NO_TARGET, log, signal);
+  sessions.push(session);
+  const named = await platform.resolveVolumes(source.config.volumes);
+  // Where a restore mounts them to look at them: who had them mounted, and where, is not known.
+  const volumes = named.map((volume) => ({ ...volume, mountPath: `/volumes/${volume.name}` }));
+  return await openMember(context, { source, name: source.name, session, place: NO_PLACE }, volumes, id);
 }
 
 /** A server of a cluster is called by its pod, any other one by its name in the policy. */
@@ -92,13 +123,14 @@ async function openMember(
   { source, name, session, place }: Traced,
   named: readonly Volume[],
   id: string,
-): Promise<{ readonly member: Member; readonly findings: readonly Finding[] }> {
-  const found = await context.platform.resolveVolumes(claimsOfPlace(source.config.volumes, place));
+): Promise<Opened> {
+  const { hasServer } = source.engine.capabilities;
+  const found = hasServer ? await context.platform.resolveVolumes(claimsOfPlace(source.config.volumes, place)) : [];
   const mounted = withMounts(eachOnce([...named, ...found]), place.mounts);
   const volumes = name === '' ? mounted : mounted.map((volume) => ofMember(volume, name));
   const request = planRequest(context, source.config, { id, volumes, standstill: name !== '' });
   const findings = [
-    ...(await coverageFindings(session, place, volumes, source.config)),
+    ...(hasServer ? await coverageFindings(session, place, volumes, source.config) : []),
     ...(await session.check(request)),
   ];
   const plan = findings.some(({ severity }) => severity === 'error') ? undefined : session.plan(request);

@@ -22,8 +22,8 @@ export interface DatabaseState {
   readonly schedules: readonly Schedule[];
 }
 
-/** In one word: `late` is older than asked for, `none` has never succeeded. */
-export type Health = 'ok' | 'failing' | 'late' | 'none';
+/** In one word: `late` is older than asked for, `missing` has no good backup. */
+export type Health = 'ok' | 'failing' | 'late' | 'missing';
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
@@ -75,7 +75,7 @@ export class Overview {
 
 /** How a database stands at an instant; without a `maxAgeMs` nothing is late. */
 export function healthOf({ lastGood, failures }: DatabaseState, now: Date, maxAgeMs?: number): Health {
-  if (lastGood === undefined) return 'none';
+  if (lastGood === undefined) return 'missing';
   if (maxAgeMs !== undefined && now.getTime() - backupIdTime(lastGood).getTime() > maxAgeMs) return 'late';
   return failures > 0 ? 'failing' : 'ok';
 }

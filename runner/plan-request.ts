@@ -1,5 +1,6 @@
 /** What every engine asks of a request before it plans. Pure. */
 import type { PlanRequest } from './engine';
+import { type ErrorCode, StillpointError } from './errors';
 import type { Finding, Volume } from './ports';
 
 /** The volumes of a request by what lies on them. */
@@ -29,4 +30,29 @@ export function* optionProblems(
           : `it may be ${values.map((word) => `"${word}"`).join(' or ')}`,
     };
   }
+}
+
+/** Whether all volumes are cut at one instant by the storage. */
+export function cutsTogether({
+  layout,
+  volumes,
+  groupClass,
+}: Pick<PlanRequest, 'layout' | 'volumes' | 'groupClass'>): boolean {
+  return layout === 'group' || (layout === 'auto' && groupClass && volumes.length > 1);
+}
+
+/** What speaks against a request in itself. */
+export function requestProblem(
+  code: Extract<ErrorCode, 'config-invalid' | 'volume-mismatch' | 'driver-unsafe'>,
+  message: string,
+  hint: string,
+): Finding {
+  return { severity: 'error', code, subject: 'policy', message, hint };
+}
+
+/** Throws the first of them. */
+export function refuseProblems([first]: readonly Finding[]): void {
+  if (first === undefined) return;
+  const code = first.code === 'ok' ? 'internal' : first.code;
+  throw new StillpointError(code, first.message, first.hint === undefined ? {} : { hint: first.hint });
 }

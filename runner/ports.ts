@@ -356,6 +356,8 @@ export interface GuardPost {
 export interface Runners {
   /** Whether a Job's pod has ended, or is not there any more. */
   isGone(pod: string): Promise<boolean>;
+  /** Whether no pod of a Job is at work any more, neither its runner nor its guard. */
+  haveEnded(jobUid: string): Promise<boolean>;
 }
 
 /** Removes what a record stands for: snapshots, their contents, objects. Only what is ours (safety rule 9). */

@@ -101,12 +101,15 @@ export function refuseOnErrors(findings: readonly Finding[]): void {
 }
 
 /** As {@link refuseOnErrors}, where the findings with their hints stand above it already. */
-export function failOnErrors(findings: readonly Finding[]): void {
+export function failOnErrors(
+  findings: readonly Finding[],
+  said: (errors: number) => string = (errors) => (errors === 1 ? '1 check failed' : `${errors} checks failed`),
+): void {
   const errors = findings.filter(isError);
   const [first] = errors;
   if (first === undefined) return;
   const code = first.code === 'ok' ? 'internal' : first.code;
-  throw new StillpointError(code, errors.length === 1 ? '1 check failed' : `${errors.length} checks failed`);
+  throw new StillpointError(code, said(errors.length));
 }
 
 /** Whether somebody can undo what stays in force when the session of a plan ends (safety rule 8). */

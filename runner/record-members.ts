@@ -12,12 +12,23 @@ export function sharedFacts(members: readonly Member[]): SharedFacts {
   const { server } = first.session;
   if (others.length === 0 && first.name === '') {
     const { identity, settings, flavour, version } = server;
-    return { flavour, serverVersion: version, serverIdentity: identity, settings, workload: first.place.workload };
+    return {
+      flavour,
+      serverVersion: known(version),
+      serverIdentity: identity,
+      settings,
+      workload: first.place.workload,
+    };
   }
   const alike = others.every(
     ({ source, session }) => source.engine === first.source.engine && session.server.version === server.version,
   );
-  return alike ? { flavour: server.flavour, serverVersion: server.version } : {};
+  return alike ? { flavour: server.flavour, serverVersion: known(server.version) } : {};
+}
+
+/** What has no server has no version. */
+function known(version: string): string | undefined {
+  return version === '' ? undefined : version;
 }
 
 /** The members as the checks have found them. */
@@ -27,7 +38,7 @@ export function recordedMembers(members: readonly Member[]): readonly RecordedMe
     ...(source.name === '' ? {} : { of: source.name }),
     engine: source.engine.name,
     flavour: server.flavour,
-    serverVersion: server.version,
+    serverVersion: known(server.version),
     serverIdentity: server.identity,
     settings: server.settings,
     layout: plan?.layout,

@@ -6,6 +6,7 @@ import type { MemberConfig, VolumeSelection } from '../src/contract';
 import { checkCoverage } from './coverage';
 import type { EngineSession } from './engine';
 import { StillpointError } from './errors';
+import { hostOf } from './member';
 import type { Finding, Platform, ServerPlace, Volume } from './ports';
 
 /**
@@ -15,10 +16,10 @@ import type { Finding, Platform, ServerPlace, Volume } from './ports';
 export async function traceServer(
   platform: Platform,
   session: EngineSession,
-  { connection }: Pick<MemberConfig, 'connection'>,
+  config: Pick<MemberConfig, 'connection'>,
 ): Promise<ServerPlace> {
   const { address, hostname } = session.server;
-  const { host } = connection;
+  const host = hostOf(config);
   const place = await platform.placeOf(address, hostname);
   const byName = address === undefined && hostname !== undefined;
   const said = byName ? `its host is ${hostname}` : `its address is ${address ?? 'a Unix socket'}`;

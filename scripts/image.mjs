@@ -1,12 +1,4 @@
-/**
- * Builds the runner's image, and loads it into the test cluster where there is one.
- *
- *     npm run image -- [--tag TAG | --tag content] [--base IMAGE] [--node-image IMAGE]
- *
- * The tag is the version of package.json; `content` makes it a hash of all that goes into the image, so that a pod
- * never runs an older one of the same tag. Prints the image's name. What was built is kept in the user's cache folder
- * and built again only when its inputs change.
- */
+/** Builds the runner's image, and loads it into the test cluster where there is one: see HELP. */
 import { execFileSync, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
@@ -17,17 +9,33 @@ import { parseArgs } from 'node:util';
 
 const INPUTS = ['Dockerfile', 'package.json', 'package-lock.json', 'tsconfig.json', 'src', 'runner'];
 const SCRIPTS = ['scripts/bundle.mjs', 'scripts/rootfs.mjs'];
+/** What needs no stack: a program that was run has said why. */
+class Failure extends Error {}
+
 /** So many built images stay in the cache. */
 const KEPT = 3;
 
+const HELP = `Builds the runner's image with buildah, podman or docker, and prints its name.
+
+  npm run image -- [--tag TAG | --tag content] [--base IMAGE] [--node-image IMAGE]
+
+  --tag         default: the version of package.json; content: a hash of all that goes into the image, so that a pod
+                never runs an older one of the same tag
+  --base        what the image stands on; default: scratch
+  --node-image  an image of Node 24 with npm, to build in and to take Node from; default: docker.io/library/node:24
+
+What was built is kept as an archive in the user's cache folder, and built again only when its inputs change. A test
+cluster on this machine gets it at once. Any other takes it from a registry: with what the last lines name,
+
+  docker load -i ARCHIVE
+  docker tag stillpoint:TAG REGISTRY/stillpoint:TAG
+  docker push REGISTRY/stillpoint:TAG
+
+(podman has the same words), and then image: 'REGISTRY/stillpoint:TAG' in Registry and in each policy.
+`;
+
 const root = resolve(new URL('..', import.meta.url).pathname);
-const { values: options } = parseArgs({
-  options: {
-    tag: { type: 'string' },
-    base: { type: 'string', default: 'scratch' },
-    'node-image': { type: 'string', default: 'docker.io/library/node:24' },
-  },
-});
+const options = optionsOf(process.argv.slice(2));
 
 const cluster = resolve(root, process.env.TEST_CLUSTER ?? '../shared/cluster');
 const clusterRoot = process.env.CLUSTER_ROOT ?? '/var/lib/test-cluster';
@@ -39,12 +47,37 @@ const tag = options.tag === 'content' ? content : (options.tag ?? version);
 const name = `docker.io/library/stillpoint:${tag}`;
 const archive = join(cache, `${tag}-${content}.tar`);
 
-if (!existsSync(archive)) await buildImage();
-if (existsSync(join(clusterRoot, 'kubeconfig')) && existsSync(join(cluster, 'load')))
-  run(join(cluster, 'load'), [archive]);
-else say(`to use it: docker (or podman) load -i ${archive}, tag it, and push it to where your cluster pulls from`);
-say(`${Math.round((await stat(archive)).size / 1e6)} MB in ${archive}`);
-process.stdout.write(`stillpoint:${tag}\n`);
+try {
+  if (!existsSync(archive)) await buildImage();
+  if (existsSync(join(clusterRoot, 'kubeconfig')) && existsSync(join(cluster, 'load')))
+    run(join(cluster, 'load'), [archive]);
+  else say(`to use it, load it, tag it and push it to where your cluster pulls from: npm run image -- --help says how`);
+  say(`${Math.round((await stat(archive)).size / 1e6)} MB in ${archive}`);
+  process.stdout.write(`stillpoint:${tag}\n`);
+} catch (error) {
+  say(error instanceof Failure ? error.message : error.stack);
+  process.exitCode = 1;
+}
+
+function optionsOf(args) {
+  try {
+    const { values } = parseArgs({
+      args,
+      options: {
+        tag: { type: 'string' },
+        base: { type: 'string', default: 'scratch' },
+        'node-image': { type: 'string', default: 'docker.io/library/node:24' },
+        help: { type: 'boolean', short: 'h' },
+      },
+    });
+    if (values.help !== true) return values;
+    process.stdout.write(HELP);
+    process.exit(0);
+  } catch (error) {
+    process.stderr.write(`image: ${error.message}\n\n${HELP}`);
+    process.exit(2);
+  }
+}
 
 async function hashOfInputs() {
   const hash = createHash('sha256').update(JSON.stringify([options.base, options['node-image']]));
@@ -70,7 +103,7 @@ async function filesBelow(path) {
 
 async function buildImage() {
   const tool = ['buildah', 'podman', 'docker'].find((command) => works(command));
-  if (tool === undefined) throw new Error('building the image needs buildah, podman or docker');
+  if (tool === undefined) throw new Failure('building the image needs buildah, podman or docker');
   say(`building ${name} with ${tool}`);
   await mkdir(cache, { recursive: true });
   const args = [
@@ -81,12 +114,17 @@ async function buildImage() {
     '-t',
     name,
   ];
+  const built = (more) =>
+    run(tool, ['build', ...args, ...more, root], () => {
+      const image = options['node-image'];
+      return `where ${image} cannot be had from here, name one that can: --node-image REGISTRY/node:24`;
+    });
   if (tool === 'docker') {
-    run(tool, ['build', ...args, root]);
+    built([]);
     run(tool, ['save', '-o', `${archive}.part`, name]);
   } else {
     if (tool === 'buildah') await bringNodeImage();
-    run(tool, ['build', ...args, '--isolation', 'chroot', '--network', 'host', ...npmSettings(), root]);
+    built(['--isolation', 'chroot', '--network', 'host', ...npmSettings()]);
     await rm(`${archive}.part`, { force: true });
     run(tool, ['push', name, `docker-archive:${archive}.part:${name}`]);
   }
@@ -143,8 +181,12 @@ function works(command, args = ['version']) {
 }
 
 /** Runs a program; what it prints goes to standard error, so that standard output holds the image's name alone. */
-function run(command, args) {
-  execFileSync(command, args, { stdio: ['ignore', 2, 2] });
+function run(command, args, hint = () => 'what it says stands above') {
+  try {
+    execFileSync(command, args, { stdio: ['ignore', 2, 2] });
+  } catch (error) {
+    throw new Failure(`${command} ${args[0]} failed (${error.status ?? error.code}): ${hint()}`);
+  }
 }
 
 function say(text) {

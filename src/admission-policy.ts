@@ -12,6 +12,7 @@ const API_VERSION = 'admissionregistration.k8s.io/v1';
  */
 export interface AdmissionPolicySpec {
   readonly failurePolicy: 'Fail' | 'Ignore';
+  readonly paramKind?: { readonly apiVersion: string; readonly kind: string };
   readonly matchConstraints: {
     readonly namespaceSelector?: { readonly matchLabels: Readonly<Record<string, string>> };
     readonly resourceRules: readonly {
@@ -19,10 +20,11 @@ export interface AdmissionPolicySpec {
       readonly apiVersions: readonly string[];
       readonly operations: readonly ('CREATE' | 'UPDATE' | 'DELETE')[];
       readonly resources: readonly string[];
+      readonly resourceNames?: readonly string[];
     }[];
   };
-  readonly matchConditions: readonly Named[];
-  readonly variables: readonly Named[];
+  readonly matchConditions?: readonly Named[];
+  readonly variables?: readonly Named[];
   readonly validations: readonly Validation[];
 }
 
@@ -38,12 +40,26 @@ interface Named {
  */
 export interface Validation {
   readonly expression: string;
-  readonly message: string;
+  readonly message?: string;
+  /** Says it with what is known only then. */
+  readonly messageExpression?: string;
   readonly reason: 'Forbidden';
+}
+
+/**
+ * The objects that a policy is evaluated with, once for each.
+ *
+ * @internal
+ */
+export interface AdmissionParams {
+  readonly namespace: string;
+  readonly selector: { readonly matchLabels: Readonly<Record<string, string>> };
+  readonly parameterNotFoundAction: 'Allow' | 'Deny';
 }
 
 interface AdmissionPolicyBindingSpec {
   readonly policyName: string;
+  readonly paramRef?: AdmissionParams;
   readonly validationActions: readonly 'Deny'[];
 }
 
@@ -57,10 +73,15 @@ export function addAdmissionPolicy(
   id: string,
   metadata: Pick<ApiObjectMetadata, 'labels' | 'annotations'> & { readonly name: string },
   spec: AdmissionPolicySpec,
+  params?: AdmissionParams,
 ): void {
   const wide: ApiObjectMetadata = { ...metadata, namespace: noNamespace() };
   new ApiObject(scope, id, { apiVersion: API_VERSION, kind: 'ValidatingAdmissionPolicy', metadata: wide, spec });
-  const binding: AdmissionPolicyBindingSpec = { policyName: metadata.name, validationActions: ['Deny'] };
+  const binding: AdmissionPolicyBindingSpec = {
+    policyName: metadata.name,
+    ...(params === undefined ? {} : { paramRef: params }),
+    validationActions: ['Deny'],
+  };
   new ApiObject(scope, `${id}Binding`, {
     apiVersion: API_VERSION,
     kind: 'ValidatingAdmissionPolicyBinding',

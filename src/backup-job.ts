@@ -2,8 +2,8 @@ import { k8s } from 'cdk8s-plus-28';
 import { Construct } from 'constructs';
 import { checkJobName, checkLabel } from './checks';
 import { contentHash } from './content-hash';
-import type { JobConfig } from './contract';
-import type { DatabaseBackup } from './database-backup';
+import { onOccasion } from './contract';
+import type { BackupPolicy } from './database-backup';
 import { GuardedJob } from './job';
 import { takeName } from './objects';
 
@@ -17,8 +17,8 @@ export enum BackupTrigger {
 
 /** Properties of a {@link BackupJob}. */
 export interface BackupJobProps {
-  /** The policy whose database is backed up, with everything that the policy says. */
-  readonly backup: DatabaseBackup;
+  /** The policy whose database or group is backed up, with everything that the policy says. */
+  readonly backup: BackupPolicy;
 
   /**
    * Why the backup is taken.
@@ -52,10 +52,7 @@ export class BackupJob extends Construct {
     super(scope, id);
     checkLabel(this, 'id', id);
     const { backup } = props;
-    const config: JobConfig = {
-      ...backup._config,
-      spec: { ...backup._config.spec, trigger: props.trigger ?? BackupTrigger.MANUAL },
-    };
+    const config = onOccasion(backup._config, { trigger: props.trigger ?? BackupTrigger.MANUAL });
     this.jobName = `${backup.policyName}-${id}-${contentHash([config, backup._jobSpec('')])}`;
     checkJobName(this, this.jobName, backup._guarded);
     takeName(this, 'Job', `${backup.namespaceName}/${this.jobName}`);

@@ -80,8 +80,22 @@ export interface ConnectionProps {
   readonly clientCertificate?: ISecret;
 }
 
-/** What every database's backup policy has. */
-export interface DatabaseBackupProps extends ConnectionProps, RunnerPodProps {
+/** One database: how its server is reached, and what its files lie on. */
+export interface DatabaseProps extends ConnectionProps {
+  /** The database's volumes: all that its files lie on. */
+  readonly volumes: BackupVolume[];
+
+  /**
+   * Claims that the server's pod mounts and that hold nothing of the database. One that is neither here nor in
+   * `volumes` is reported; it stops the backup when the user may not see where `pg_wal` leads, which may then lie on it.
+   *
+   * @default - none
+   */
+  readonly ignoreClaims?: string[];
+}
+
+/** What every backup policy has, whatever it backs up. */
+export interface BackupPolicyProps extends RunnerPodProps {
   /**
    * The database's name: its backups are listed and restored under it.
    *
@@ -95,17 +109,6 @@ export interface DatabaseBackupProps extends ConnectionProps, RunnerPodProps {
    * @default - `<id of the construct>-backup`
    */
   readonly name?: string;
-
-  /** The database's volumes: all that its files lie on. */
-  readonly volumes: BackupVolume[];
-
-  /**
-   * Claims that the server's pod mounts and that hold nothing of the database. One that is neither here nor in
-   * `volumes` is reported; it stops the backup when the user may not see where `pg_wal` leads, which may then lie on it.
-   *
-   * @default - none
-   */
-  readonly ignoreClaims?: string[];
 
   /**
    * The class that the snapshots are made with.
@@ -212,3 +215,6 @@ export interface DatabaseBackupProps extends ConnectionProps, RunnerPodProps {
    */
   readonly clusterAccess?: boolean;
 }
+
+/** What every database's backup policy has. */
+export interface DatabaseBackupProps extends DatabaseProps, BackupPolicyProps {}

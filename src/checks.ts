@@ -1,6 +1,6 @@
 /** What can be wrong with a policy, found at synth: each error says what to change. */
 import type { Construct } from 'constructs';
-import type { DatabaseBackupProps } from './backup-props';
+import type { BackupPolicyProps, DatabaseProps } from './backup-props';
 import { connectionProblem } from './connection';
 import {
   CRON_JOB_NAME_MAX,
@@ -18,13 +18,10 @@ import { DEFAULT_DEADLINE_SECONDS, type PolicyNames } from './job-config';
  *
  * @internal
  */
-export function checkPolicy(construct: Construct, props: DatabaseBackupProps, names: PolicyNames): void {
+export function checkPolicy(construct: Construct, props: BackupPolicyProps, names: PolicyNames): void {
   checkNames(construct, names);
-  checkVolumes(construct, props);
   checkTimes(construct, props);
   checkDirectCut(construct, props);
-  const problem = connectionProblem(props);
-  if (problem !== undefined) throw invalid(construct, ...problem);
   if (props.snapshotClass === undefined && props.groupSnapshotClass === undefined) {
     throw invalid(
       construct,
@@ -34,7 +31,18 @@ export function checkPolicy(construct: Construct, props: DatabaseBackupProps, na
   }
 }
 
-function checkDirectCut(construct: Construct, { directCut, snapshotClass }: DatabaseBackupProps): void {
+/**
+ * Checks what holds for every database with a server. Throws the first problem.
+ *
+ * @internal
+ */
+export function checkDatabase(construct: Construct, props: DatabaseProps): void {
+  checkVolumes(construct, props);
+  const problem = connectionProblem(props);
+  if (problem !== undefined) throw invalid(construct, ...problem);
+}
+
+function checkDirectCut(construct: Construct, { directCut, snapshotClass }: BackupPolicyProps): void {
   if (directCut !== true || snapshotClass?.snapshotClassName !== undefined) return;
   throw invalid(
     construct,
@@ -83,7 +91,12 @@ export function checkLabel(construct: Construct, prop: string, value: string): v
   );
 }
 
-function checkVolumes(construct: Construct, { volumes }: DatabaseBackupProps): void {
+/**
+ * Checks that there are volumes, each once.
+ *
+ * @internal
+ */
+export function checkVolumes(construct: Construct, { volumes }: Pick<DatabaseProps, 'volumes'>): void {
   if (volumes.length === 0) {
     throw invalid(
       construct,
@@ -105,7 +118,7 @@ function checkVolumes(construct: Construct, { volumes }: DatabaseBackupProps): v
   }
 }
 
-function checkTimes(construct: Construct, { budget, deadline }: DatabaseBackupProps): void {
+function checkTimes(construct: Construct, { budget, deadline }: BackupPolicyProps): void {
   const budgetSeconds = budget?.toSeconds() ?? JOB_DEFAULTS.budgetSeconds;
   const deadlineSeconds = deadline?.toSeconds() ?? DEFAULT_DEADLINE_SECONDS;
   if (budgetSeconds >= deadlineSeconds) {

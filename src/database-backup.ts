@@ -2,26 +2,32 @@ import { Duration } from 'cdk8s';
 import { k8s } from 'cdk8s-plus-28';
 import { Construct, type IConstruct } from 'constructs';
 import { grantAccess } from './access';
-import type { DatabaseBackupProps } from './backup-props';
-import { checkGuardedName, checkPolicy } from './checks';
-import { connectionVolumes, type SentinelProps } from './connection';
+import type { BackupPolicyProps, DatabaseBackupProps } from './backup-props';
+import { checkDatabase, checkGuardedName, checkPolicy } from './checks';
+import { connectionVolumes } from './connection';
 import {
   accessRequestOf,
   backupAccess,
   COMPONENTS,
   DEFAULT_REGISTRY_NAMESPACE,
-  type JobConfig,
   LABELS,
   MOUNTS,
+  type PolicyConfig,
 } from './contract';
 import { GuardedCronJob, runnerJob } from './job';
-import { DEFAULT_DEADLINE_SECONDS, type EngineDefinition, jobConfigOf, jobConfigText } from './job-config';
+import {
+  DEFAULT_DEADLINE_SECONDS,
+  type EngineDefinition,
+  jobConfigOf,
+  jobConfigText,
+  type PolicyNames,
+} from './job-config';
 import { labelsOf, namespaceOf, takeName, templateMetadata } from './objects';
 import { addRetention } from './retention';
 import { type MountedVolume, runnerPod } from './runner-pod';
 import { checkTimeZone } from './schedule';
 
-/** The backup policy of one database. */
+/** A backup policy. */
 export interface IDatabaseBackup extends IConstruct {
   /** The database's name: its backups are listed and restored under it. */
   readonly databaseName: string;
@@ -30,10 +36,10 @@ export interface IDatabaseBackup extends IConstruct {
 }
 
 /**
- * What the policies of all engines have in common: a CronJob that takes the backups (the child `Resource`), its ConfigMap,
- * its account, and the rights that it needs.
+ * What all policies have in common, of whatever: a CronJob that takes the backups (the child `Resource`), its ConfigMap, its
+ * account, and the rights that it needs.
  */
-export abstract class DatabaseBackup extends Construct implements IDatabaseBackup {
+export abstract class BackupPolicy extends Construct implements IDatabaseBackup {
   /** The database's name: its backups are listed and restored under it. */
   public readonly databaseName: string;
   /** The policy's name: that of its CronJob. */
@@ -45,11 +51,10 @@ export abstract class DatabaseBackup extends Construct implements IDatabaseBacku
   /** The cron expression, with the policy's own minute in it. */
   public readonly scheduleExpression: string;
 
-  private readonly props: DatabaseBackupProps;
-  private readonly config: JobConfig;
-  private readonly sentinel: SentinelProps | undefined;
+  private readonly props: BackupPolicyProps;
+  private readonly config: PolicyConfig;
 
-  constructor(scope: Construct, id: string, props: DatabaseBackupProps) {
+  constructor(scope: Construct, id: string, props: BackupPolicyProps) {
     super(scope, id);
     this.props = props;
     this.databaseName = props.database ?? id;
@@ -64,9 +69,7 @@ export abstract class DatabaseBackup extends Construct implements IDatabaseBacku
     };
     checkPolicy(this, props, names);
     takeName(this, 'policy', `${this.namespaceName}/${this.policyName}`);
-    const engine = this._engine(props);
-    this.sentinel = engine.sentinel;
-    this.config = jobConfigOf(this, props, engine, names);
+    this.config = this._policyConfig(props, names);
     if (this._guarded) checkGuardedName(this, this.policyName);
     this.scheduleExpression = props.schedule.expressionFor(`${this.namespaceName}/${this.policyName}`);
     checkTimeZone(this, this.scheduleExpression, this.timeZone, new Date());
@@ -81,11 +84,18 @@ export abstract class DatabaseBackup extends Construct implements IDatabaseBacku
   }
 
   /**
-   * What the engine adds; called by the constructor, so it sees the props and nothing else.
+   * The job config; called by the constructor, so it sees what it is given and nothing else.
    *
    * @internal
    */
-  protected abstract _engine(props: DatabaseBackupProps): EngineDefinition;
+  protected abstract _policyConfig(props: BackupPolicyProps, names: PolicyNames): PolicyConfig;
+
+  /**
+   * The Secrets that the runner logs in with; called by the constructor too.
+   *
+   * @internal
+   */
+  protected abstract _secrets(props: BackupPolicyProps): readonly MountedVolume[];
 
   private get timeZone(): string {
     return this.props.timeZone ?? 'Etc/UTC';
@@ -123,7 +133,7 @@ export abstract class DatabaseBackup extends Construct implements IDatabaseBacku
   }
 
   /** @internal */
-  public get _config(): JobConfig {
+  public get _config(): PolicyConfig {
     return this.config;
   }
 
@@ -152,12 +162,12 @@ export abstract class DatabaseBackup extends Construct implements IDatabaseBacku
   }
 
   /** @internal */
-  public _addConfig(scope: Construct, id: string, name: string, config: JobConfig): void {
+  public _addConfig(scope: Construct, id: string, name: string, config: PolicyConfig): void {
     new k8s.KubeConfigMap(scope, id, { metadata: this._metadata(name), data: this._configData(config) });
   }
 
   /** @internal */
-  public _configData(config: JobConfig): { [key: string]: string } {
+  public _configData(config: PolicyConfig): { [key: string]: string } {
     return { [MOUNTS.configFile]: jobConfigText(config) };
   }
 
@@ -175,12 +185,37 @@ export abstract class DatabaseBackup extends Construct implements IDatabaseBacku
       args: ['run', '--config', `${MOUNTS.config}/${MOUNTS.configFile}`],
       accountName: this.policyName,
       labels: this._labels(),
-      volumes: [config, ...connectionVolumes(this.props, this.sentinel)],
+      volumes: [config, ...this._secrets(this.props)],
       // Terminated pods do not count: of the running ones that carry these labels, there are the runner and its guard.
       ...(this._guarded
         ? { apartFrom: { [LABELS.component]: COMPONENTS.backup, [LABELS.database]: this.databaseName } }
         : {}),
     });
     return runnerJob(template, this.props.deadline ?? Duration.seconds(DEFAULT_DEADLINE_SECONDS), this._guarded);
+  }
+}
+
+/** What the policies of all engines have in common: each is of one database. */
+export abstract class DatabaseBackup extends BackupPolicy {
+  constructor(scope: Construct, id: string, props: DatabaseBackupProps) {
+    super(scope, id, props);
+  }
+
+  /**
+   * What the engine adds; called by the constructor, so it sees the props and nothing else.
+   *
+   * @internal
+   */
+  protected abstract _engine(props: DatabaseBackupProps): EngineDefinition;
+
+  /** @internal */
+  protected override _policyConfig(props: DatabaseBackupProps, names: PolicyNames): PolicyConfig {
+    checkDatabase(this, props);
+    return jobConfigOf(this, props, this._engine(props), names);
+  }
+
+  /** @internal */
+  protected override _secrets(props: DatabaseBackupProps): readonly MountedVolume[] {
+    return connectionVolumes(props, this._engine(props).sentinel);
   }
 }

@@ -1,18 +1,25 @@
 import type { Construct } from 'constructs';
 import { stringify } from 'yaml';
-import type { DatabaseBackupProps } from './backup-props';
+import type { BackupPolicyProps, DatabaseBackupProps, DatabaseProps } from './backup-props';
 import { connectionOf, type SentinelProps } from './connection';
 import {
   API_VERSION,
   DEFAULT_SLOTS,
   type EngineName,
+  GROUP_CONFIG,
+  GROUP_CONFIG_KIND,
+  type GroupConfig,
   JOB_CONFIG,
   JOB_CONFIG_KIND,
   JOB_DEFAULTS,
   type JobConfig,
+  type MemberConfig,
+  type PolicyConfig,
+  type Problem,
   validate,
 } from './contract';
 import { invalid } from './invalid';
+import type { BackupVolume } from './volumes';
 
 /**
  * What one engine adds to a policy.
@@ -50,7 +57,7 @@ const READY_SHARE = 0.9;
 const READY_MAX_SECONDS = 86_400;
 
 /**
- * Writes the job config of a policy, checked by the schema that the runner reads it with.
+ * Writes the job config of one database's policy, checked by the schema that the runner reads it with.
  *
  * @internal
  */
@@ -60,49 +67,122 @@ export function jobConfigOf(
   engine: EngineDefinition,
   names: PolicyNames,
 ): JobConfig {
-  const budgetSeconds = props.budget?.toSeconds() ?? JOB_DEFAULTS.budgetSeconds;
-  const deadlineSeconds = props.deadline?.toSeconds() ?? DEFAULT_DEADLINE_SECONDS;
   const config: JobConfig = {
     apiVersion: API_VERSION,
     kind: JOB_CONFIG_KIND,
     metadata: { name: names.name, namespace: names.namespace },
-    spec: {
-      engine: engine.engine,
-      database: names.database,
-      connection: connectionOf(props, engine),
-      volumes: props.volumes.map((volume) => volume._toConfig()),
-      ...(props.ignoreClaims === undefined ? {} : { ignoreClaims: props.ignoreClaims }),
-      layout: engine.layout,
-      ...(Object.keys(engine.options).length === 0 ? {} : { engineOptions: engine.options }),
-      snapshots: {
-        ...(props.snapshotClass?.snapshotClassName === undefined
-          ? {}
-          : { className: props.snapshotClass.snapshotClassName }),
-        ...(props.groupSnapshotClass === undefined
-          ? {}
-          : { groupClassName: props.groupSnapshotClass.groupSnapshotClassName }),
-        ...(props.directCut === true ? { direct: true } : {}),
-        ...slotsOf(props),
-      },
-      budgetSeconds,
-      readyTimeoutSeconds: readySeconds(deadlineSeconds, budgetSeconds),
-      deadlineSeconds,
-      ...(engine.guarded === true ? { guarded: true } : {}),
-      ...(props.retention === undefined ? {} : { prune: true }),
-      registry: { namespace: names.registryNamespace },
-      clusterScope: props.clusterAccess ?? true,
-    },
+    spec: inOrder(databaseOf(props, engine), policyOf(props, engine.guarded === true, names)),
   };
-  const problems = validate(JOB_CONFIG, config);
-  if (problems.length > 0) {
-    const list = problems.map(({ path, message }) => `${path} ${message}`).join('; ');
-    throw invalid(construct, 'would have a job config that the runner refuses', list);
-  }
+  refuseProblems(construct, validate(JOB_CONFIG, config));
   return config;
 }
 
+/**
+ * The same of plain volumes.
+ *
+ * @internal
+ */
+export function volumeConfigOf(
+  construct: Construct,
+  props: BackupPolicyProps & { readonly volumes: readonly BackupVolume[] },
+  engine: EngineName,
+  names: PolicyNames,
+): JobConfig {
+  const config: JobConfig = {
+    apiVersion: API_VERSION,
+    kind: JOB_CONFIG_KIND,
+    metadata: { name: names.name, namespace: names.namespace },
+    spec: inOrder(
+      { engine, volumes: props.volumes.map((volume) => volume._toConfig()) },
+      policyOf(props, false, names),
+    ),
+  };
+  refuseProblems(construct, validate(JOB_CONFIG, config));
+  return config;
+}
+
+/**
+ * The same of a group.
+ *
+ * @internal
+ */
+export function groupConfigOf(
+  construct: Construct,
+  props: BackupPolicyProps,
+  members: GroupConfig['spec']['members'],
+  guarded: boolean,
+  names: PolicyNames,
+): GroupConfig {
+  const config: GroupConfig = {
+    apiVersion: API_VERSION,
+    kind: GROUP_CONFIG_KIND,
+    metadata: { name: names.name, namespace: names.namespace },
+    spec: { members, ...policyOf(props, guarded, names) },
+  };
+  refuseProblems(construct, validate(GROUP_CONFIG, config));
+  return config;
+}
+
+/**
+ * What a job config says of one database.
+ *
+ * @internal
+ */
+export function databaseOf(props: DatabaseProps, engine: EngineDefinition): MemberConfig {
+  return {
+    engine: engine.engine,
+    connection: connectionOf(props, engine),
+    volumes: props.volumes.map((volume) => volume._toConfig()),
+    ...(props.ignoreClaims === undefined ? {} : { ignoreClaims: props.ignoreClaims }),
+    layout: engine.layout,
+    ...(Object.keys(engine.options).length === 0 ? {} : { engineOptions: engine.options }),
+  };
+}
+
+/** As people read it: what it is, and what it is called, come first. */
+function inOrder(member: MemberConfig, policy: Omit<JobConfig['spec'], keyof MemberConfig>): JobConfig['spec'] {
+  const { engine, ...database } = member;
+  const { database: name, ...rest } = policy;
+  return { engine, database: name, ...database, ...rest };
+}
+
+function policyOf(
+  props: BackupPolicyProps,
+  guarded: boolean,
+  names: PolicyNames,
+): Omit<JobConfig['spec'], keyof MemberConfig> {
+  const budgetSeconds = props.budget?.toSeconds() ?? JOB_DEFAULTS.budgetSeconds;
+  const deadlineSeconds = props.deadline?.toSeconds() ?? DEFAULT_DEADLINE_SECONDS;
+  return {
+    database: names.database,
+    snapshots: {
+      ...(props.snapshotClass?.snapshotClassName === undefined
+        ? {}
+        : { className: props.snapshotClass.snapshotClassName }),
+      ...(props.groupSnapshotClass === undefined
+        ? {}
+        : { groupClassName: props.groupSnapshotClass.groupSnapshotClassName }),
+      ...(props.directCut === true ? { direct: true } : {}),
+      ...slotsOf(props),
+    },
+    budgetSeconds,
+    readyTimeoutSeconds: readySeconds(deadlineSeconds, budgetSeconds),
+    deadlineSeconds,
+    ...(guarded ? { guarded: true } : {}),
+    ...(props.retention === undefined ? {} : { prune: true }),
+    registry: { namespace: names.registryNamespace },
+    clusterScope: props.clusterAccess ?? true,
+  };
+}
+
+function refuseProblems(construct: Construct, problems: readonly Problem[]): void {
+  if (problems.length === 0) return;
+  const list = problems.map(({ path, message }) => `${path} ${message}`).join('; ');
+  throw invalid(construct, 'would have a job config that the runner refuses', list);
+}
+
 /** Direct cuts take turns too: the driver's sidecar that makes them is as slow as the controller that they go around. */
-function slotsOf({ registry }: DatabaseBackupProps): { readonly slots?: number } {
+function slotsOf({ registry }: BackupPolicyProps): { readonly slots?: number } {
   const slots = registry?.snapshotSlots ?? DEFAULT_SLOTS;
   return slots > 0 ? { slots } : {};
 }
@@ -116,6 +196,6 @@ function readySeconds(deadline: number, budget: number): number {
  *
  * @internal
  */
-export function jobConfigText(config: JobConfig): string {
+export function jobConfigText(config: PolicyConfig): string {
   return stringify(config, { lineWidth: 0, aliasDuplicateObjects: false });
 }

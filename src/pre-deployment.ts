@@ -2,8 +2,8 @@ import { k8s } from 'cdk8s-plus-28';
 import { Construct } from 'constructs';
 import { checkJobName, checkLabel } from './checks';
 import { contentHash } from './content-hash';
-import { type JobConfig, LABELS, labelValue } from './contract';
-import type { DatabaseBackup } from './database-backup';
+import { LABELS, labelValue, onOccasion } from './contract';
+import type { BackupPolicy } from './database-backup';
 import { invalid } from './invalid';
 import { GuardedJob } from './job';
 import { takeName } from './objects';
@@ -26,7 +26,7 @@ export enum DeploymentTool {
 /** Properties of a {@link PreDeploymentBackup}. */
 export interface PreDeploymentBackupProps {
   /** The policy whose database is backed up, with everything that the policy says. */
-  readonly backup: DatabaseBackup;
+  readonly backup: BackupPolicy;
 
   /** What applies the manifests. */
   readonly tool: DeploymentTool;
@@ -71,14 +71,10 @@ export class PreDeploymentBackup extends Construct {
     checkLabel(this, 'id', id);
     const { backup, tool, revision } = props;
     this.check(props);
-    const config: JobConfig = {
-      ...backup._config,
-      spec: {
-        ...backup._config.spec,
-        trigger: 'pre-deployment',
-        ...(revision === undefined ? {} : { revision }),
-      },
-    };
+    const config = onOccasion(backup._config, {
+      trigger: 'pre-deployment',
+      ...(revision === undefined ? {} : { revision }),
+    });
     const base = `${backup.policyName}-${id}`;
     this.jobName =
       tool === DeploymentTool.ARGO_CD ? base : `${base}-${contentHash([config, revision, backup._jobSpec('')])}`;
@@ -119,7 +115,7 @@ export class PreDeploymentBackup extends Construct {
   }
 
   private metadata(
-    backup: DatabaseBackup,
+    backup: BackupPolicy,
     labels: Readonly<Record<string, string>>,
     annotations: Readonly<Record<string, string>>,
   ): k8s.ObjectMeta {

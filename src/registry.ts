@@ -14,6 +14,7 @@ import {
   slotNames,
 } from './contract';
 import { runnerJob } from './job';
+import { guardNamespace } from './namespace-guard';
 import { labelsOf, noNamespace, takeName, templateMetadata } from './objects';
 import { guardProtected } from './protection-guard';
 import { guardRecords } from './record-guard';
@@ -58,6 +59,14 @@ export interface RegistryProps extends RunnerPodProps {
    * @default true
    */
   readonly admissionPolicy?: boolean;
+
+  /**
+   * Whether the API server refuses to delete the registry's namespace as long as records are in it, by a
+   * ValidatingAdmissionPolicy, whoever asks. For that it keeps the cluster's ConfigMaps in its memory.
+   *
+   * @default - as admissionPolicy
+   */
+  readonly keepNamespace?: boolean;
 
   /**
    * How many backups may be at the snapshot controller at a time. With its default settings it makes 5 requests a second
@@ -137,6 +146,9 @@ export class Registry extends Construct implements IRegistry {
       guardRecords(this, this.namespaceName, { labels, annotations });
       guardProtected(this, this.namespaceName, { labels, annotations });
       guardContents(this, this.namespaceName, { labels, annotations });
+    }
+    if (props.keepNamespace ?? props.admissionPolicy ?? true) {
+      guardNamespace(this, this.namespaceName, { labels, annotations });
     }
     const args = ['prune', '--registry', this.namespaceName];
     this.addPrunerOnDemand(props, args);

@@ -1,6 +1,6 @@
 /** Looking at what there is: `list`, `status`, `describe`, `wait`. */
 import { Option } from 'commander';
-import { ENGINE_NAMES, GROUP, PHASES, type Phase } from '../../src/contract';
+import { PHASES, type Phase, RECORDED_ENGINES } from '../../src/contract';
 import { WAIT_CONDITIONS, type WaitCondition } from '../commands/wait';
 import { SORT_KEYS, type SortKey } from '../listing';
 import type { Moment } from '../output/duration';
@@ -49,7 +49,7 @@ export interface RecordHandlers {
 export function addRecordCommands({ command, handle }: Program, handlers: RecordHandlers): void {
   withOutput(withGlobals(command('list [database]', 'List backups by database, newest first').alias('ls')))
     .option('-l, --selector <labels>', "only records with these labels, as kubectl's -l has it")
-    .addOption(new Option('--engine <engine>', 'only of this engine').choices([...ENGINE_NAMES, GROUP]))
+    .addOption(new Option('--engine <engine>', 'only of this engine').choices(RECORDED_ENGINES))
     .addOption(
       new Option('--status <status>', 'only in this phase, or in several as failed,deleting')
         .choices(PHASES)
@@ -91,7 +91,7 @@ export function addRecordCommands({ command, handle }: Program, handlers: Record
     .option('--no-headers', 'print no heading')
     .addHelpText(
       'after',
-      `\nSTATUS is ok, failing (backups since the last good one have failed), late (older than --max-age) or none (no good backup).
+      `\nSTATUS is ok, failing (backups since the last good one have failed), late (older than --max-age) or missing (no good backup at all).
 A database without a policy counts for --max-age only when it is named.\n${examples([
         'stillpoint status -A',
         'stillpoint status orders-db -n shop --max-age 26h',

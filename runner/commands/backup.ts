@@ -13,7 +13,7 @@ import { timeLimit } from '../abort';
 import type { Plan } from '../engine';
 import { asStillpointError, type StillpointError } from '../errors';
 import { changedFacts, type FrozenOutcome, plannedSnapshots, runFrozen } from '../frozen';
-import { engineOfAll, versionsOf } from '../member';
+import { engineOfAll, hostOf, lostOf, versionsOf } from '../member';
 import { factsOf } from '../merge-plans';
 import type { ArmedGuard, EventReason, StoredRecord } from '../ports';
 import { type Preflight, preflight, refuseOnErrors } from '../preflight';
@@ -22,7 +22,8 @@ import { BackupTurn } from '../slot';
 import { marksOf } from '../snapshot-marks';
 import { coverageFindings, traceServer } from '../trace';
 import type { BackupContext } from './backup-context';
-import { changed, failedInTheMiddle, freezeLeft, notReady, planMissing } from './backup-errors';
+import { changed, failedInTheMiddle, freezeLeft, notReady } from './backup-errors';
+import { claim } from './claim';
 import { openRecord } from './open-record';
 import { sweep } from './sweep';
 import { isNotUndone, type NotUndone, undoHeld } from './undo-held';
@@ -67,6 +68,8 @@ class Backup {
   #cut: BackupRecord | undefined;
   readonly #turn: BackupTurn;
   #heldUndone: HeldUndone | undefined;
+  /** Whether anything may have been frozen, or asked for. */
+  #touched = false;
 
   constructor(context: BackupContext, stored: StoredRecord) {
     this.#context = context;
@@ -87,7 +90,7 @@ class Backup {
       return record;
     } catch (thrown) {
       const error = asStillpointError(thrown);
-      const begun = this.#stored.record.phase !== 'pending';
+      const begun = this.#touched || this.#stored.record.phase === 'cut';
       await this.#failStep(error);
       throw begun ? failedInTheMiddle(error) : error;
     } finally {
@@ -97,10 +100,13 @@ class Backup {
 
   /** Steps 1 to 7: checks, record, freeze, cuts, proof, thaw, and the server looked at once more. */
   async #takeStep(): Promise<void> {
-    const found = await this.#checkStep();
+    const { record } = this.#stored;
+    const { found, plan } = await claim(this.#context, record, {
+      check: () => this.#checkStep(),
+      announce: (checked, planned) => this.#announceStep(record, checked, planned),
+      withdraw: () => this.#update(record),
+    });
     try {
-      const plan = found.plan ?? planMissing();
-      await this.#announceStep(found, plan);
       const guard = await this.#guardStep(plan);
       const outcome = await this.#freezeStep(found, plan, guard).finally(() => {
         this.#turn.end(this.#stored.record.plannedSnapshots?.length ?? 0);
@@ -119,12 +125,6 @@ class Backup {
     for (const { severity, code, subject, message } of found.findings) {
       if (severity !== 'ok') log.warn({ code, subject }, message);
     }
-    try {
-      refuseOnErrors(found.findings);
-    } catch (error) {
-      await found[Symbol.asyncDispose]();
-      throw error;
-    }
     for (const { name, session, place } of found.members) {
       const member = name === '' ? {} : { member: name };
       log.info({ step: 'check', ...member, server: session.server.version, place: place.name }, 'step done');
@@ -133,10 +133,10 @@ class Backup {
   }
 
   /** The names of what is going to be made are on record before any of it is: a later run knows what to undo. */
-  async #announceStep(found: Preflight, plan: Plan): Promise<void> {
+  async #announceStep(record: BackupRecord, found: Preflight, plan: Plan): Promise<void> {
     const { store, run, config } = this.#context;
     const names = plannedSnapshots(plan, store, found.volumes, { id: run.id, database: config.spec.database });
-    await this.#update(freezingRecord(this.#stored.record, found, plan, names));
+    await this.#update(freezingRecord(record, found, plan, names));
   }
 
   /** Somebody else is connected and ready to undo what outlives this session, before there is anything of it (safety rule 8). */
@@ -166,7 +166,8 @@ class Backup {
   async #freezeStep(found: Preflight, plan: Plan, guard: ArmedGuard | undefined): Promise<FrozenOutcome> {
     const { run, config, sources, store, clock, log, signal, namespace } = this.#context;
     const { database } = config.spec;
-    const lost = found.members.map(({ session }) => session.lost);
+    const lost = found.members.map(lostOf);
+    this.#touched = true;
     return await runFrozen(plan, {
       store,
       volumes: found.volumes,
@@ -221,8 +222,8 @@ class Backup {
 
   async #recheck({ members }: Preflight, outcome: FrozenOutcome): Promise<void> {
     const { platform, signal } = this.#context;
-    for (const member of members) {
-      const { name, session, place, volumes, source } = member;
+    for (const { name, session, place, volumes, source } of members) {
+      if (!source.engine.capabilities.hasServer) continue;
       const now = await traceServer(platform, session, source.config);
       if (now.uid !== place.uid) {
         throw changed(
@@ -236,8 +237,7 @@ class Backup {
       const expected = Object.fromEntries(Object.keys(answering).map((fact) => [fact, proven[fact] ?? 'unknown']));
       const differences = changedFacts(expected, answering);
       if (differences.length === 0) continue;
-      const { host } = source.config.connection;
-      throw changed(`host ${host} leads to another server now: ${differences.join(' and ')}`);
+      throw changed(`host ${hostOf(source.config)} leads to another server now: ${differences.join(' and ')}`);
     }
   }
 

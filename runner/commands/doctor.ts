@@ -7,6 +7,7 @@ import { nextOf } from '../overview';
 import type { Finding, Registry, Schedule, Volume } from '../ports';
 import { type PreflightContext, preflight } from '../preflight';
 import { type KeepingContext, keepingFindings } from './keeping';
+import { statesOf } from './status';
 
 export interface DoctorContext extends PreflightContext, Pick<KeepingContext, 'policies' | 'inventory'> {
   readonly registry: Registry;
@@ -26,11 +27,12 @@ export async function doctor(context: DoctorContext): Promise<readonly Finding[]
 async function registryFindings({ registry, namespace, config }: DoctorContext): Promise<readonly Finding[]> {
   const subject = 'registry';
   try {
-    const records = await registry.list({ namespace, database: config.spec.database });
-    const good = records.filter(({ record }) => record.phase === 'succeeded').length;
-    return [
-      { severity: 'ok', code: 'ok', subject, message: `${records.length} backups on record, ${good} of them good` },
-    ];
+    const [state] = await statesOf({ registry }, { namespace, database: config.spec.database });
+    const message =
+      state === undefined
+        ? 'no backup on record yet'
+        : `${state.backups} backups on record, ${state.good} of them good`;
+    return [{ severity: 'ok', code: 'ok', subject, message }];
   } catch (thrown) {
     return [asFinding(subject, thrown)];
   }
@@ -69,7 +71,9 @@ async function databaseFindings(context: DoctorContext): Promise<readonly Findin
 
 function reached(subject: string, { name, source, session, place, plan }: Member): Finding {
   const { flavour, version } = session.server;
-  const there = `${flavour ?? source.engine.name} ${version} in ${place.name}`;
+  const there = source.engine.capabilities.hasServer
+    ? `${flavour ?? source.engine.name} ${version} in ${place.name}`
+    : 'plain volumes, without a server';
   const planned = plan === undefined ? '' : `: layout ${plan.layout}, holds still: ${plan.freezes}`;
   return {
     severity: 'ok',

@@ -1,7 +1,7 @@
 /** The exchange of volumes of a restore in place, or of its undoing: from the database going away until it is back. */
 import { leaseName } from '../../src/contract';
 import { asStillpointError, StillpointError } from '../errors';
-import type { Clock, Locks } from '../ports';
+import type { Clock, Lease, Locks } from '../ports';
 import { type Action, next } from '../restore/in-place/machine';
 import { incoming, type Operation, outgoing, type StoredOperation } from '../restore/in-place/operation';
 import type { InPlaceSite } from '../restore/in-place/site';
@@ -22,15 +22,16 @@ export interface ExchangeContext {
 export async function exchange(context: ExchangeContext, stored: StoredOperation): Promise<StoredOperation> {
   const { locks, signal } = context;
   const { id, database } = stored.operation;
-  // The same holder for every run of it: one that was killed is not waited for, and of two at once the first stops.
-  const lease = await locks.acquire(leaseName(database), `in-place-${id}`);
-  const within = { ...context, signal: AbortSignal.any([signal, lease.lost]) };
+  let lease: Lease | undefined;
   try {
+    // The same holder for every run of it: one that was killed is not waited for, and of two at once the first stops.
+    lease = await locks.acquire(leaseName(database), `in-place-${id}`);
+    const within = { ...context, signal: AbortSignal.any([signal, lease.lost]) };
     return await new Exchange(within, stored).run();
   } catch (thrown) {
     throw stopped(stored.operation, asStillpointError(thrown));
   } finally {
-    await lease.release().catch(() => undefined);
+    await lease?.release().catch(() => undefined);
   }
 }
 
@@ -142,7 +143,7 @@ function stopped(operation: Operation, error: StillpointError): StillpointError 
       cause: error,
       hint: [
         ...(error.hint === undefined ? [] : [error.hint]),
-        `restore in place ${id} of ${workload.kind} ${namespace}/${workload.name} is not done: do not scale it up by hand`,
+        `restore in place ${id} of ${workload.kind} ${namespace}/${workload.name} is not done: do not scale it by hand`,
         `no data is lost: it is on the persistent volumes ${both}`,
         `${again}${back}`,
       ].join('; '),

@@ -1,15 +1,18 @@
 /** Undoes at once what a runner that is gone has left in force at a database, without waiting for the next backup. */
 import { leaseName } from '../../src/contract';
 import { asStillpointError } from '../errors';
-import type { Finding, Lease, Locks, Runners, StoredRecord } from '../ports';
+import type { Finding, Lease, Locks, StoredRecord } from '../ports';
 import { heldRecords, isNotUndone, type NotUndone, type UndoHeldContext, type Undone, undoHeldOf } from './undo-held';
 
 export interface HealContext extends UndoHeldContext {
   readonly locks: Locks;
-  /** Undefined where no runner can be looked at. */
-  readonly runners?: Runners | undefined;
   /** Who takes the database's Lease. */
   readonly holder: string;
+}
+
+/** The one line that a heal fails by: the findings with their reasons stand above it. */
+export function notHealed(errors: number): string {
+  return errors === 1 ? 'what one backup may hold is not undone' : `what ${errors} backups may hold is not undone`;
 }
 
 /** What was undone of each backup, and what could not be. */

@@ -84,7 +84,7 @@ export async function restore(context: RestoreContext, options: RestoreOptions):
   const stored = await findRecord(registry, options.backup, options.filter);
   const { record } = stored;
   assertRestorable(record);
-  if (options.start) for (const each of memberRecords(record)) assertStartable(each);
+  if (options.start) await assertAllStartable(context, record);
 
   // 2. The plan: what will be made, under which names; a part for each server.
   const plan =
@@ -116,7 +116,8 @@ export async function restore(context: RestoreContext, options: RestoreOptions):
     // 6. A server on them.
     const servers = await atOnce(parts, async (part, index) => {
       const files = prepared[index] ?? notPrepared(part);
-      const started = options.start ? await startStep(used, options, part, files) : undefined;
+      const starts = options.start && (await hasServer(context, part.record));
+      const started = starts ? await startStep(used, options, part, files) : undefined;
       return restoredServer(part, files, started, options.keep);
     });
 
@@ -126,6 +127,17 @@ export async function restore(context: RestoreContext, options: RestoreOptions):
   } catch (thrown) {
     throw await withRemains(site, plan, asStillpointError(thrown));
   }
+}
+
+/** Of a group, what has no server is not started; a backup of nothing else cannot be. */
+async function assertAllStartable(context: RestoreContext, record: BackupRecord): Promise<void> {
+  for (const each of memberRecords(record)) {
+    if (record.members === undefined || (await hasServer(context, each))) assertStartable(each);
+  }
+}
+
+async function hasServer({ engineOf }: RestoreContext, record: BackupRecord): Promise<boolean> {
+  return (await engineOf(record)).capabilities.hasServer;
 }
 
 /** One part after the other. */

@@ -68,7 +68,7 @@ function failOnOverdue(
   { now, maxAgeMs, named }: { readonly now: Date; readonly maxAgeMs: number; readonly named: boolean },
 ): void {
   const meant = named ? states : states.filter(({ schedules }) => schedules.length > 0);
-  const overdue = meant.filter((state) => ['late', 'none'].includes(healthOf(state, now, maxAgeMs)));
+  const overdue = meant.filter((state) => ['late', 'missing'].includes(healthOf(state, now, maxAgeMs)));
   if (overdue.length === 0) return;
   const names = overdue.map(({ namespace, database }) => `${namespace}/${database}`).join(', ');
   throw new StillpointError('backup-overdue', `no good backup younger than ${span(maxAgeMs)}: ${names}`, {

@@ -6,9 +6,11 @@ import { isIP } from 'node:net';
 import type { BackupRecord, Held, HeldUndone, PolicyConfig } from '../../src/contract';
 import { orAborted, timeLimit } from '../abort';
 import { asStillpointError, StillpointError } from '../errors';
-import { type MemberSource, sourceOf } from '../member';
-import type { Clock, GuardReport, Guards, Log, Platform, Registry, StoredRecord } from '../ports';
+import { type Member, type MemberSource, serverOf, sourceOf } from '../member';
+import { recordPath } from '../output/records';
+import type { Clock, GuardReport, Guards, Log, Platform, Registry, Runners, StoredRecord } from '../ports';
 import { undoneRecord } from '../record';
+import { haveOneInCommon, serversOf, untilOthersEnd } from './one-server';
 
 /** How long one server may take. */
 const UNDO_LIMIT_MS = 30_000;
@@ -21,6 +23,8 @@ export interface UndoHeldContext {
   readonly platform: Platform;
   readonly registry: Registry;
   readonly guards?: Guards | undefined;
+  /** Undefined where runners of other runs cannot be looked at. */
+  readonly runners?: Runners | undefined;
   readonly clock: Clock;
   readonly log: Log;
   readonly signal: AbortSignal;
@@ -66,6 +70,8 @@ export async function undoHeldOf(
   const { registry, log } = context;
   const { record } = stored;
   try {
+    // Another policy of the same server may hold it now: that would be undone as well.
+    await untilOthersEnd(context, { record, servers: serversOf(record) });
     const undone = await undo(context, record, by);
     const said = undone.done.length === 0 ? 'nothing was held any more' : undone.done.join('; ');
     log.warn({ id: record.id, by: undone.by }, `what backup ${record.id} held is undone: ${said}`);
@@ -75,6 +81,24 @@ export async function undoHeldOf(
     log.error({ id: record.id, code: error.code }, `what backup ${record.id} holds is not undone: ${error.message}`);
     return { record, error };
   }
+}
+
+/**
+ * Undoes what a backup of another policy has left at a server of this one, as if it were its own. What a group has left is
+ * the group's: who reaches its members, the other policy knows.
+ */
+export async function undoHeldOfOther(
+  context: UndoHeldContext,
+  members: readonly Member[],
+  stored: StoredRecord,
+): Promise<Undone | NotUndone> {
+  const { record } = stored;
+  const here = members.find((member) => haveOneInCommon([serverOf(member)], serversOf(record)));
+  if (here !== undefined && record.held?.some(({ of }) => of !== undefined) !== true)
+    return await undoHeldOf({ ...context, sources: [here.source] }, stored, 'later-run');
+  const message = `backup ${recordPath(record)} of another policy may hold servers that this policy does not reach`;
+  const hint = `stillpoint heal ${record.policy} -n ${record.namespace}`;
+  return { record, error: new StillpointError('freeze-left', message, { hint }) };
 }
 
 async function undo(context: UndoHeldContext, record: BackupRecord, by: HeldUndone['by']): Promise<HeldUndone> {

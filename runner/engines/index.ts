@@ -7,4 +7,5 @@ export const ENGINES = {
   mysql: async () => (await import('./mysql')).engine,
   mongodb: async () => (await import('./mongodb')).engine,
   redis: async () => (await import('./redis')).engine,
+  volume: async () => (await import('./volume')).engine,
 } satisfies Record<EngineName, () => Promise<Engine>>;

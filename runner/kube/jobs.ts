@@ -173,6 +173,14 @@ function isGuard({ metadata }: Pod): boolean {
   return metadata.labels?.[JOB_INDEX_LABEL] === `${JOB_INDEX.guard}`;
 }
 
+/** What the newest runner of a Job that has ended left as its termination message; undefined when none is there any more. */
+export async function lastMessageOf(client: KubeClient, { namespace, uid }: StartedJob): Promise<string | undefined> {
+  const { items } = await client.list(PODS, { namespace, labels: { 'batch.kubernetes.io/controller-uid': uid } });
+  const at = ({ metadata }: Pod): number => Date.parse(metadata.creationTimestamp ?? '');
+  const runners = items.filter((pod) => !isGuard(pod)).sort((one, other) => at(other) - at(one));
+  return runners.map((pod) => endOf(pod, RUNNER_CONTAINER)?.message).find((message) => message !== undefined);
+}
+
 /** The conditions of a Job that will not go on. */
 const ENDS: readonly string[] = ['Complete', 'Failed'];
 

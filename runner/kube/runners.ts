@@ -17,6 +17,12 @@ export class KubernetesRunners implements Runners {
   async isGone(pod: string, signal?: AbortSignal): Promise<boolean> {
     return hasEnded(await this.#client.get(PODS, { namespace: this.#namespace, name: pod }, signal));
   }
+
+  async haveEnded(jobUid: string): Promise<boolean> {
+    const labels = { 'batch.kubernetes.io/controller-uid': jobUid };
+    const { items } = await this.#client.list(PODS, { namespace: this.#namespace, labels });
+    return items.every(hasEnded);
+  }
 }
 
 /** Whether the runner of a pod works no more. One that is told to stop still does: it undoes what it has begun by itself. */

@@ -109,6 +109,7 @@ export function recordedWorkload(
     kind: owner?.kind,
     name: owner?.name,
     pod: pod.metadata.name,
+    podUid: pod.metadata.uid,
     image: server?.image,
     spec: owner?.object === undefined ? undefined : keptSpec(owner.object),
     podSecurity: pod.spec.securityContext,

@@ -91,7 +91,9 @@ function server(lastGood: BackupRecord | undefined, policies: readonly PolicyDet
 }
 
 function hostsOf(config: PolicyConfig): readonly string[] {
-  return membersOf(config).map(({ config: { connection } }) => `host ${connection.host}:${connection.port}`);
+  return membersOf(config).flatMap(({ config: { connection } }) =>
+    connection === undefined ? [] : [`host ${connection.host}:${connection.port}`],
+  );
 }
 
 function engineOf(config: PolicyConfig | undefined): string {

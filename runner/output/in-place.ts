@@ -56,7 +56,7 @@ export function describePlan({
     fields(facts),
     '\nWhat will be done:\n',
     ...steps.map((step, index) => `  ${index + 1}. ${step}\n`),
-    `\n${away}\nNothing is deleted. The way back: stillpoint restore --in-place --undo <id> -n ${namespace}\n`,
+    `\n${away}\nNothing is deleted. The way back: stillpoint restore --in-place --undo ${operation.id} -n ${namespace}\n`,
     ...(findings.length === 0 ? [] : ['\nTo know:\n', ...findings.map(({ message }) => `  ${message}\n`)]),
     '\n',
   ].join('');

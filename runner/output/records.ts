@@ -71,8 +71,12 @@ function protection(record: BackupRecord): string {
   return `${kept ? 'yes' : 'no, released'}, by ${by}${when === undefined ? '' : ` at ${when}`}${reason === undefined ? '' : `: ${reason}`}`;
 }
 
-function times({ times: known }: BackupRecord, now: Date): [string, string][] {
-  return Object.entries(known).flatMap(([name, value]) =>
+/** A freeze has instants where something stood still. */
+const OF_A_FREEZE: readonly string[] = ['frozen', 'thawed'];
+
+function times({ times: known, freezes }: BackupRecord, now: Date): [string, string][] {
+  const told = Object.entries(known).filter(([name]) => freezes !== 'nothing' || !OF_A_FREEZE.includes(name));
+  return told.flatMap(([name, value]) =>
     typeof value === 'string' ? [[name, `${value} (${age(new Date(value), now)} ago)`] as [string, string]] : [],
   );
 }

@@ -79,4 +79,4 @@ function failedText({ failures, failingSince }: DatabaseState, now: Date): strin
   return failingSince === undefined ? '' : `${failures} in ${age(backupIdTime(failingSince), now)}`;
 }
 
-const COLOURS: Readonly<Record<Health, Colour>> = { ok: 'green', failing: 'yellow', late: 'red', none: 'red' };
+const COLOURS: Readonly<Record<Health, Colour>> = { ok: 'green', failing: 'yellow', late: 'red', missing: 'red' };

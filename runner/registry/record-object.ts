@@ -3,9 +3,7 @@ import { parse, stringify } from 'yaml';
 import {
   type BackupRecord,
   COMPONENTS,
-  ENGINE_NAMES,
   FINALIZER,
-  GROUP,
   isProtected,
   LABELS,
   labelValue,
@@ -13,6 +11,7 @@ import {
   PHASES,
   type Phase,
   RECORD,
+  RECORDED_ENGINES,
   recordName,
   TRIGGERS,
   validate,
@@ -79,14 +78,12 @@ export function recordIn(object: ConfigMap): BackupRecord {
 export function summaryOf(object: KubeObject): RecordSummary | undefined {
   const { labels = {} } = object.metadata;
   const { [LABELS.namespace]: namespace, [LABELS.database]: database, [LABELS.backup]: id } = labels;
-  const engine = ENGINES.find((name) => name === labels[LABELS.engine]);
+  const engine = RECORDED_ENGINES.find((name) => name === labels[LABELS.engine]);
   const phase = PHASES.find((name) => name === labels[LABELS.phase]);
   const trigger = TRIGGERS.find((name) => name === labels[LABELS.trigger]);
   if (!namespace || !database || !id || !engine || !phase || !trigger) return undefined;
   return { namespace, database, id, engine, phase: isOnItsWayOut(object, phase) ? 'deleting' : phase, trigger };
 }
-
-const ENGINES: readonly BackupRecord['engine'][] = [...ENGINE_NAMES, GROUP];
 
 function isOnItsWayOut({ metadata }: KubeObject, phase: Phase): boolean {
   return metadata.deletionTimestamp !== undefined && ENDED.includes(phase);

@@ -90,8 +90,11 @@ async function inPlaceContext(
     // With --dry-run it is the result itself; else it is said on the side of that.
     show: options.dryRun === true && isText(options.output) ? terminal.print : terminal.note,
     confirm: terminal.confirm,
-    missingRights: (namespace) =>
-      checkAccess(client, inPlaceAccess(), { database: namespace, registry: options.registry }),
+    missingRights: async (namespace) => {
+      const namespaces = { database: namespace, registry: options.registry };
+      const findings = await checkAccess(client, inPlaceAccess(), namespaces);
+      return findings.map((finding) => ({ ...finding, hint: 'InPlaceAccess gives these rights: docs/in-place.md' }));
+    },
     saveNow: async ({ namespace, policy }) => {
       const job = await startJob(client, { namespace, name: policy }, clock);
       const failure = await failureOfJob({ client, clock, signal }, job);

@@ -5,7 +5,8 @@ import type { BackupCommandOptions } from '../cli/backup';
 import { recordedError, StillpointError } from '../errors';
 import { findRecord } from '../find-record';
 import type { KubeClient } from '../kube/client';
-import { endOfJob, failureOfJob, type StartedJob, startJob } from '../kube/jobs';
+import { endOfJob, failureOfJob, lastMessageOf, type StartedJob, startJob } from '../kube/jobs';
+import { lastWords } from '../last-words';
 import { unpackFindings } from '../output/findings';
 import type { Finding, Registry } from '../ports';
 import { readOutcome, TERMINATION_LOG } from '../restore/outcome';
@@ -47,7 +48,7 @@ export async function finishedByJob(
     },
   );
   const registry = kubernetesRegistry(client, job.registry ?? options.registry, world);
-  return await outcomeOf(registry, job, failure);
+  return await outcomeOf(registry, job, { failure, words: () => wordsOf(client, job) });
 }
 
 /** The Job is not the command's child: it goes on. */
@@ -61,16 +62,31 @@ function stoppedWaiting(job: StartedJob): StillpointError {
   );
 }
 
-async function outcomeOf(registry: Registry, job: StartedJob, failure: string | undefined): Promise<string> {
+interface JobEnded {
+  /** Why, as Kubernetes has it; undefined when it is complete. */
+  readonly failure: string | undefined;
+  /** What its pod said last. */
+  readonly words: () => Promise<StillpointError | string | undefined>;
+}
+
+/** By the record; where a runner never came so far as to write there, by what its pod said last. */
+async function outcomeOf(registry: Registry, job: StartedJob, { failure, words }: JobEnded): Promise<string> {
   const name = backupOf(job);
   const found = await findRecord(registry, name, { namespace: job.namespace }).catch(() => undefined);
   if (failure === undefined && found?.record.phase === 'succeeded') return name;
   const { error, phase } = found?.record ?? {};
   if (error !== undefined) throw recordedError(error, `backup ${name} failed`);
-  const reason = failure ?? `it is ${phase ?? 'not on record'}`;
+  const said = await words();
+  if (said instanceof StillpointError) throw recordedError(said, `backup ${name} failed`);
+  const reason = [failure ?? `it is ${phase ?? 'not on record'}`, ...(said === undefined ? [] : [said])].join(': ');
   throw new StillpointError('wait-impossible', `backup ${name} failed: ${reason}`, {
     hint: `kubectl logs -n ${job.namespace} job/${job.name}, or kubectl describe it`,
   });
+}
+
+/** Who may not read pods is told what is known without. */
+async function wordsOf(client: KubeClient, job: StartedJob): Promise<StillpointError | string | undefined> {
+  return lastWords(await lastMessageOf(client, job).catch(() => undefined));
 }
 
 /** A command that answers with findings, to be run for a policy. */

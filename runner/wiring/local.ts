@@ -67,6 +67,11 @@ export async function localBackup(config: PolicyConfig, world: World): Promise<B
       },
     );
   }
+  if ('members' in config.spec) {
+    throw new StillpointError('config-invalid', `job config ${config.metadata.name} is of a group, and of folders`, {
+      hint: 'a group needs snapshots of one instant, and a copy of a folder takes time: name a snapshot class',
+    });
+  }
   return {
     config,
     namespace: config.metadata.namespace ?? LOCAL_NAMESPACE,

@@ -1,10 +1,11 @@
-import { EXPORTED_BACKUP, JOB_CONFIG, type JsonSchema, POLICY, RECORD } from '../../src/contract';
+import { EXPORTED_BACKUP, GROUP_CONFIG, JOB_CONFIG, type JsonSchema, POLICY, RECORD } from '../../src/contract';
 
 /** The formats as JSON Schemas: what the constructs write, the runner reads, and people may check theirs by. */
 export function formats(): ReadonlyMap<string, string> {
   return new Map([
     ['backup-config.schema.json', schemaFile('BackupConfig: the instruction of a backup', JOB_CONFIG.json)],
     ['backup-policy.schema.json', schemaFile('BackupPolicy: what is kept of the backups of a policy', POLICY.json)],
+    ['backup-group-config.schema.json', schemaFile('BackupGroupConfig: that of a group', GROUP_CONFIG.json)],
     ['backup.schema.json', schemaFile('Backup: the record of one', RECORD.json)],
     [
       'exported-backup.schema.json',

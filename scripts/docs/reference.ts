@@ -74,10 +74,10 @@ function accessPage(): string {
     accessTable(inPlaceAccess(), 'can be left out'),
     '## An account for imports',
     'As `ImportAccount` makes it, in the namespace that is imported into. The right to make contents is cluster-wide, as that of `directCut` is, and held by the same admission policy.',
-    accessTable(importAccess()),
+    accessTable(importAccess(), 'can be left out'),
     '## The account of clones on a schedule',
     'As `ScheduledClone` makes it, in the namespace of the clones: give them one of their own, since this account may read its Secrets, whose names it knows. The right on contents is given only where the backups are of another namespace.',
-    accessTable(cloneAccess({ workload: true, elsewhere: true })),
+    accessTable(cloneAccess({ workload: true, elsewhere: true }), 'can be left out'),
   ]);
 }
 

@@ -230,6 +230,6 @@ export function inPlaceAccess(): readonly AccessNeed[] {
       ),
       optional: true,
     },
-    { ...inCluster('', 'namespaces', ['get'], 'say that a namespace is missing'), optional: true },
+    inCluster('', 'namespaces', ['get'], 'tell a namespace that is missing from one in which nobody works'),
   ];
 }

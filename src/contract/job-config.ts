@@ -109,7 +109,7 @@ export const VOLUME = object({
 /** What a policy says of one database: how it is reached, what its files lie on, how it is held. */
 const MEMBER = {
   engine: oneOf(ENGINE_NAMES),
-  connection: CONNECTION,
+  connection: optional(CONNECTION),
   volumes: array(VOLUME, { minItems: 1 }),
   ignoreClaims: optional(array(name)),
   layout: optional(
@@ -216,4 +216,13 @@ export type Trigger = NonNullable<JobConfig['spec']['trigger']>;
 export function membersOf({ spec }: PolicyConfig): readonly { readonly name: string; readonly config: MemberConfig }[] {
   if (!('members' in spec)) return [{ name: '', config: spec }];
   return spec.members.map(({ name: member, ...config }) => ({ name: member, config }));
+}
+
+/** Why one backup is taken: outside the schedule of its policy. */
+export type Occasion = Pick<JobConfig['spec'], 'trigger' | 'revision'>;
+
+/** The same policy, for a backup of another occasion. */
+export function onOccasion(config: PolicyConfig, occasion: Occasion): PolicyConfig {
+  if (config.kind === GROUP_CONFIG_KIND) return { ...config, spec: { ...config.spec, ...occasion } };
+  return { ...config, spec: { ...config.spec, ...occasion } };
 }

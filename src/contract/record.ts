@@ -1,4 +1,4 @@
-import { ENGINE_NAMES, GROUP } from './engines';
+import { ENGINE_NAMES, RECORDED_ENGINES } from './engines';
 import { TRIGGERS } from './job-config';
 import { BACKUP_ID_PATTERN } from './names';
 import {
@@ -112,6 +112,7 @@ const workload = object(
     kind: optional(string()),
     name: optional(string()),
     pod: optional(string()),
+    podUid: optional(string({ description: 'Two policies whose records name the same are of one server.' })),
     image: optional(string()),
     spec: optional(anything('The spec of the StatefulSet or Deployment.')),
     podSecurity: optional(anything("The pod's securityContext.")),
@@ -168,7 +169,7 @@ export const RECORD = object(
     id: string({ pattern: BACKUP_ID_PATTERN }),
     namespace: string({ description: "The database's namespace." }),
     database: string(),
-    engine: oneOf([...ENGINE_NAMES, GROUP], 'The kind of database; `group` where there are several.'),
+    engine: oneOf(RECORDED_ENGINES, 'The kind of database; `group` where there are several.'),
     flavour: optional(string()),
     serverVersion: optional(string()),
     serverIdentity: optional(

@@ -1,10 +1,11 @@
 import type { Duration } from 'cdk8s';
 import type { Construct } from 'constructs';
-import type { DatabaseBackupProps } from '../backup-props';
+import type { DatabaseBackupProps, DatabaseProps } from '../backup-props';
 import { DatabaseBackup } from '../database-backup';
+import { DatabaseMember } from '../group-member';
 import { invalid } from '../invalid';
 import type { EngineDefinition } from '../job-config';
-import { VolumeRole } from '../volumes';
+import { type BackupVolume, VolumeRole } from '../volumes';
 
 /** Which member of a replica set is backed up: MongoDB's own words for whom reads prefer. */
 export enum MongoMember {
@@ -72,7 +73,7 @@ export class MongoBackup extends DatabaseBackup {
 
   /** @internal */
   protected override _engine(props: MongoBackupProps): EngineDefinition {
-    this.checkVolumes(props);
+    checkVolumes(this, props.volumes);
     this.checkSeveralVolumes(props);
     this.checkLogin(props);
     const { member, maxLag, lock, groupSnapshotClass, volumes } = props;
@@ -89,17 +90,6 @@ export class MongoBackup extends DatabaseBackup {
         ...(lock === undefined ? {} : { lock: String(lock) }),
       },
     };
-  }
-
-  private checkVolumes({ volumes }: MongoBackupProps): void {
-    const data = volumes.filter(({ role }) => role === VolumeRole.DATA);
-    if (data.length !== 1) {
-      throw invalid(
-        this,
-        `has ${data.length} volumes with the role data, and a mongod has one dbPath`,
-        'name one volume without a role, the others with VolumeRole.LOG (journal) or VolumeRole.TABLESPACE (folders of dbPath)',
-      );
-    }
   }
 
   private checkSeveralVolumes({ volumes, lock, groupSnapshotClass, snapshotClass }: MongoBackupProps): void {
@@ -127,5 +117,62 @@ export class MongoBackup extends DatabaseBackup {
       'would log in by its client certificate, and MongoDB logins here are by name and password (SCRAM)',
       "set passwordKey: 'password' (the key in the Secret); the certificate then secures the connection",
     );
+  }
+}
+
+function checkVolumes(construct: Construct, volumes: readonly BackupVolume[]): void {
+  const data = volumes.filter(({ role }) => role === VolumeRole.DATA);
+  if (data.length !== 1) {
+    throw invalid(
+      construct,
+      `has ${data.length} volumes with the role data, and a mongod has one dbPath`,
+      'name one volume without a role, the others with VolumeRole.LOG (journal) or VolumeRole.TABLESPACE (folders of dbPath)',
+    );
+  }
+}
+
+/** What a MongoDB replica set, or a server of none, in a group has. */
+export interface MongoGroupMemberProps extends DatabaseProps {
+  /**
+   * Which member of the replica set is locked and cut. A secondary may be behind what its clients were told of, and what
+   * belongs together in a group then is not: the record says how far behind it was.
+   *
+   * @default MongoMember.PRIMARY
+   */
+  readonly member?: MongoMember;
+
+  /**
+   * The database that the user was created in.
+   *
+   * @default 'admin'
+   */
+  readonly authenticationDatabase?: string;
+}
+
+/** A MongoDB replica set, or a server of none, in a group: one of its members is locked against writes until all are cut. */
+export class MongoGroupMember extends DatabaseMember {
+  private readonly props: MongoGroupMemberProps;
+
+  constructor(name: string, props: MongoGroupMemberProps) {
+    super(name, props);
+    this.props = props;
+  }
+
+  /** @internal */
+  protected override _check(group: Construct): void {
+    checkVolumes(group, this.props.volumes);
+  }
+
+  /** @internal */
+  protected override _engine(): EngineDefinition {
+    const { member, authenticationDatabase } = this.props;
+    return {
+      engine: 'mongodb',
+      defaultPort: 27017,
+      ...(authenticationDatabase === undefined ? {} : { connectTo: authenticationDatabase }),
+      layout: 'auto',
+      options: { member: member ?? MongoMember.PRIMARY, lock: 'true' },
+      guarded: true,
+    };
   }
 }

@@ -1,9 +1,10 @@
 import type { Construct } from 'constructs';
-import type { DatabaseBackupProps } from '../backup-props';
+import type { DatabaseBackupProps, DatabaseProps } from '../backup-props';
 import { DatabaseBackup } from '../database-backup';
+import { DatabaseMember } from '../group-member';
 import { invalid } from '../invalid';
 import type { EngineDefinition } from '../job-config';
-import { VolumeRole } from '../volumes';
+import { type BackupVolume, VolumeRole } from '../volumes';
 
 /** What is held at a MySQL or MariaDB server while its volumes are cut. */
 export enum MySqlMode {
@@ -62,7 +63,7 @@ export class MySqlBackup extends DatabaseBackup {
 
   /** @internal */
   protected override _engine(props: MySqlBackupProps): EngineDefinition {
-    this.checkVolumes(props);
+    checkVolumes(this, props.volumes);
     this.checkSeveralVolumes(props);
     return {
       engine: 'mysql',
@@ -73,17 +74,6 @@ export class MySqlBackup extends DatabaseBackup {
         ...(props.allowReplica === true ? { replica: 'allow' } : {}),
       },
     };
-  }
-
-  private checkVolumes({ volumes }: MySqlBackupProps): void {
-    const data = volumes.filter(({ role }) => role === VolumeRole.DATA);
-    if (data.length !== 1) {
-      throw invalid(
-        this,
-        `has ${data.length} volumes with the role data, and MySQL has one data directory`,
-        'name one volume without a role, the others with VolumeRole.LOG (binary log) or VolumeRole.TABLESPACE',
-      );
-    }
   }
 
   private checkSeveralVolumes({ volumes, mode, groupSnapshotClass, snapshotClass }: MySqlBackupProps): void {
@@ -109,5 +99,38 @@ export class MySqlBackup extends DatabaseBackup {
         "take MySqlMode.GLOBAL, or set groupSnapshotClass: GroupSnapshotClass.fromName('…')",
       );
     }
+  }
+}
+
+function checkVolumes(construct: Construct, volumes: readonly BackupVolume[]): void {
+  const data = volumes.filter(({ role }) => role === VolumeRole.DATA);
+  if (data.length !== 1) {
+    throw invalid(
+      construct,
+      `has ${data.length} volumes with the role data, and MySQL has one data directory`,
+      'name one volume without a role, the others with VolumeRole.LOG (binary log) or VolumeRole.TABLESPACE',
+    );
+  }
+}
+
+/**
+ * A MySQL or MariaDB server in a group: every commit waits until all members are cut, as in `MySqlMode.GLOBAL`.
+ */
+export class MySqlMember extends DatabaseMember {
+  private readonly volumes: BackupVolume[];
+
+  constructor(name: string, props: DatabaseProps) {
+    super(name, props);
+    this.volumes = props.volumes;
+  }
+
+  /** @internal */
+  protected override _check(group: Construct): void {
+    checkVolumes(group, this.volumes);
+  }
+
+  /** @internal */
+  protected override _engine(): EngineDefinition {
+    return { engine: 'mysql', defaultPort: 3306, layout: 'auto', options: {} };
   }
 }

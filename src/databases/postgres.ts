@@ -1,9 +1,10 @@
 import type { Construct } from 'constructs';
-import type { DatabaseBackupProps } from '../backup-props';
+import type { BackupPolicyProps, DatabaseBackupProps, DatabaseProps } from '../backup-props';
 import { DatabaseBackup } from '../database-backup';
+import { DatabaseMember } from '../group-member';
 import { invalid } from '../invalid';
 import type { EngineDefinition } from '../job-config';
-import { VolumeRole } from '../volumes';
+import { type BackupVolume, VolumeRole } from '../volumes';
 
 /** How a PostgreSQL server's volumes become one consistent copy. */
 export enum PostgresLayout {
@@ -83,14 +84,7 @@ export class PostgresBackup extends DatabaseBackup {
   }
 
   private checkVolumes({ volumes, separateWal }: PostgresBackupProps): void {
-    const data = volumes.filter(({ role }) => role === VolumeRole.DATA);
-    if (data.length !== 1) {
-      throw invalid(
-        this,
-        `has ${data.length} volumes with the role data, and PostgreSQL has one data directory`,
-        'name one volume without a role, the others with VolumeRole.LOG (pg_wal) or VolumeRole.TABLESPACE',
-      );
-    }
+    checkDataVolume(this, volumes);
     const hasLog = volumes.some(({ role }) => role === VolumeRole.LOG);
     if (separateWal === true && !hasLog) {
       throw invalid(
@@ -127,5 +121,57 @@ export class PostgresBackup extends DatabaseBackup {
         "set snapshotClass: SnapshotClass.fromName('…')",
       );
     }
+  }
+}
+
+function checkDataVolume(construct: Construct, volumes: readonly BackupVolume[]): void {
+  const data = volumes.filter(({ role }) => role === VolumeRole.DATA);
+  if (data.length !== 1) {
+    throw invalid(
+      construct,
+      `has ${data.length} volumes with the role data, and PostgreSQL has one data directory`,
+      'name one volume without a role, the others with VolumeRole.LOG (pg_wal) or VolumeRole.TABLESPACE',
+    );
+  }
+}
+
+/** What a PostgreSQL server of a group has. */
+export interface PostgresMemberProps extends DatabaseProps {
+  /**
+   * The database that the runner connects to first. Writes are held in every database of the server, whatever it is.
+   *
+   * @default 'postgres'
+   */
+  readonly maintenanceDatabase?: string;
+}
+
+/**
+ * A PostgreSQL server in a group. Its writes are held by a session in each of its databases that locks every table in SHARE
+ * MODE; sequences, large objects and tables made meanwhile are not held, and the record says so. Its user has to be allowed to
+ * connect to every database and to lock every table: `GRANT pg_maintain` from PostgreSQL 17, `GRANT pg_write_all_data` before.
+ */
+export class PostgresMember extends DatabaseMember {
+  private readonly props: PostgresMemberProps;
+
+  constructor(name: string, props: PostgresMemberProps) {
+    super(name, props);
+    this.props = props;
+  }
+
+  /** @internal */
+  protected override _check(group: Construct, { groupSnapshotClass }: BackupPolicyProps): void {
+    checkDataVolume(group, this.props.volumes);
+    if (this.props.volumes.length === 1 || groupSnapshotClass !== undefined) return;
+    throw invalid(
+      group,
+      `has the member "${this.name}" with ${this.props.volumes.length} volumes, which are not cut at one instant`,
+      "set groupSnapshotClass: GroupSnapshotClass.fromName('…'), or back it up by a policy of its own",
+    );
+  }
+
+  /** @internal */
+  protected override _engine(): EngineDefinition {
+    const connectTo = this.props.maintenanceDatabase ?? 'postgres';
+    return { engine: 'postgres', defaultPort: 5432, connectTo, layout: PostgresLayout.AUTO, options: {} };
   }
 }

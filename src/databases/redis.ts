@@ -1,9 +1,10 @@
 import type { Construct } from 'constructs';
-import type { DatabaseBackupProps } from '../backup-props';
+import type { DatabaseBackupProps, DatabaseProps } from '../backup-props';
 import { DatabaseBackup } from '../database-backup';
+import { DatabaseMember } from '../group-member';
 import { invalid } from '../invalid';
 import type { EngineDefinition } from '../job-config';
-import { VolumeRole } from '../volumes';
+import { type BackupVolume, VolumeRole } from '../volumes';
 import type { RedisSentinel } from './redis-sentinel';
 
 /** What a copy of a Redis or Valkey server is made of, and what waits meanwhile. */
@@ -20,7 +21,8 @@ export enum RedisMode {
   RDB = 'rdb',
   /**
    * A dump, and writes wait from the moment in which it begins until the cuts were seen: nothing is acknowledged that the copy
-   * has not. The budget has to be long enough for the server to write the whole dump.
+   * has not. The budget has to be long enough for the server to write the whole dump; Redis 6.2, which knows this mode alone, writes
+   * it twice.
    */
   RDB_PAUSED = 'rdb-paused',
 }
@@ -60,7 +62,7 @@ export interface RedisBackupProps extends DatabaseBackupProps {
 }
 
 /**
- * Backs up a Redis (7 and 8) or Valkey server on a schedule: snapshots of its volume that restore to a consistent database. Which
+ * Backs up a Redis (6.2 to 8) or Valkey server on a schedule: snapshots of its volume that restore to a consistent database. Which
  * of the two it is, the runner asks the server.
  *
  * Its main child is a CronJob, so a backup by hand is `kubectl create job --from=cronjob/<policy name> <any name>`.
@@ -81,7 +83,7 @@ export class RedisBackup extends DatabaseBackup {
 
   /** @internal */
   protected override _engine(props: RedisBackupProps): EngineDefinition {
-    this.checkVolumes(props);
+    checkVolumes(this, props.volumes);
     if (props.snapshotClass === undefined) {
       throw invalid(
         this,
@@ -102,13 +104,36 @@ export class RedisBackup extends DatabaseBackup {
       guarded: props.mode === undefined || props.mode === RedisMode.AOF,
     };
   }
+}
 
-  private checkVolumes({ volumes }: RedisBackupProps): void {
-    if (volumes.length === 1 && volumes[0]?.role === VolumeRole.DATA) return;
-    throw invalid(
-      this,
-      `has the volumes ${volumes.map(({ name, role }) => `${name} (${role})`).join(', ')}, and a server has its dump and its append-only files on one: it moves files from one to the other`,
-      'name the volume of its folder dir, without a role',
-    );
+function checkVolumes(construct: Construct, volumes: readonly BackupVolume[]): void {
+  if (volumes.length === 1 && volumes[0]?.role === VolumeRole.DATA) return;
+  throw invalid(
+    construct,
+    `has the volumes ${volumes.map(({ name, role }) => `${name} (${role})`).join(', ')}, and a server has its dump and its append-only files on one: it moves files from one to the other`,
+    'name the volume of its folder dir, without a role',
+  );
+}
+
+/**
+ * A Redis or Valkey server in a group, or a cluster of them with all its masters: writes are paused until all members are cut.
+ * What the copy is made of, the server itself decides: its append-only file where it has one, else a dump.
+ */
+export class RedisMember extends DatabaseMember {
+  private readonly volumes: BackupVolume[];
+
+  constructor(name: string, props: DatabaseProps) {
+    super(name, props);
+    this.volumes = props.volumes;
+  }
+
+  /** @internal */
+  protected override _check(group: Construct): void {
+    checkVolumes(group, this.volumes);
+  }
+
+  /** @internal */
+  protected override _engine(): EngineDefinition {
+    return { engine: 'redis', defaultPort: 6379, layout: 'auto', options: {}, guarded: true };
   }
 }

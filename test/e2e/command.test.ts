@@ -6,6 +6,8 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { parse, stringify } from 'yaml';
+import { MOUNTS } from '../../src/contract';
+import { KINDS, patch } from './harness/cluster';
 import { makeNamespace, type TestNamespace } from './harness/namespace';
 import { applyPolicy, type PolicyOptions, type TestPolicy } from './harness/policy';
 import { startPostgres, type TestPostgres } from './harness/postgres';
@@ -156,6 +158,15 @@ test('backup --wait says why a backup failed, after all attempts of its Job', as
   expect(answer.exitCode, answer.stderr).toBe(3);
   expect(answer.stderr).toMatch(/failed: .*nobody-is-here.* \(server-unreachable\)/);
   expect(answer.stderr).not.toContain('wait-impossible');
+});
+
+test('backup --wait says what the pod said where no runner came so far as to make a record', async () => {
+  const { name } = await policyOf('unread');
+  await patch(KINDS.configMap, name, namespace.name, { data: { [MOUNTS.configFile]: 'kind: BackupJob\n' } });
+  const answer = await run('backup', 'unread', '--wait');
+  expect(answer.exitCode, answer.stderr).toBe(2);
+  expect(answer.stderr).toMatch(/backup \S+ failed: job config .* \(config-invalid\)/);
+  expect(answer.stderr).not.toMatch(/BackoffLimitExceeded|PodFailurePolicy/);
 });
 
 test('backup --wait does not wait for an image that nobody has', async () => {

@@ -36,7 +36,8 @@ describe.concurrent.each(ENGINES)('$title', (adapter) => {
           run === 1 ? inspectRestored(taken.record) : [],
           expectCopied(server, taken, mode),
         ]);
-        expect(said.filter((each) => each !== 'ok')).toEqual([]);
+        const { inspection } = server.unmet ?? {};
+        expect(said.filter((each) => each !== 'ok' && inspection?.test(each) !== true)).toEqual([]);
         expect(said.length > 0).toBe(run === 1);
       },
     );

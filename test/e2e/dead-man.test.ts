@@ -1,200 +1,201 @@
 /**
- * The dead man's switch of engines whose freeze outlives its session (safety rule 8): whatever becomes of the runner, a
- * client's writes go on in time, and what was changed is put back: by the guard, else by the next run or by `heal`.
- * Engines whose freeze ends with its session: rules.test.ts and mysql-frozen.test.ts.
+ * The dead man's switch (safety rule 8), as one table: whatever becomes of the runner, in each state in which it holds a
+ * server, a client's writes go on in time, and nothing is held any more. What a guard has to undo when a guard is lost too:
+ * dead-guard.test.ts; a node that loses its power: dead-node.test.ts.
  */
 import { Duration } from 'cdk8s';
-import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { ANNOTATIONS, guardLeaseName, LABELS } from '../../src/contract';
-import { LedgerWriter } from '../ledger/writer';
-import { succeeded, takeBackup } from './harness/backup';
+import type { LedgerWriter } from '../ledger/writer';
+import { startLedger } from './engines/copy';
 import { eventsOn, KINDS, list, read, remove } from './harness/cluster';
-import { openGate } from './harness/gate';
-import { GUARDED, type GuardedServer } from './harness/guarded';
-import { nthGuard, nthPod, podsOf, startBackup, type TestJob } from './harness/job';
+import { type Gate, openGate } from './harness/gate';
+import { HELD, type HeldServer } from './harness/held';
+import { nthPod, podsOf, startBackup, type TestJob } from './harness/job';
+import { followLog } from './harness/logs';
 import { makeNamespace, type TestNamespace } from './harness/namespace';
 import type { TestPolicy } from './harness/policy';
 import { recordsOf } from './harness/records';
-import { type RunnerProcess, runnerProcess, unplug } from './harness/runner-process';
-import { stillpoint } from './harness/stillpoint';
+import { mute, type RunnerProcess, runnerProcess, unplug } from './harness/runner-process';
 import { eventually } from './harness/wait';
 
 const BUDGET_SECONDS = 8;
+
+/** A ledger that shows how long a commit waits, and leaves the machine to the others. */
+const QUIETLY = { everyMs: 20 };
+
+/** A runner that holds its server. */
+interface Holding {
+  readonly job: TestJob;
+  readonly pod: string;
+  readonly runner: RunnerProcess;
+}
 
 interface Loss {
   readonly how: string;
   /** What rule 8 adds to the budget. */
   readonly seconds: number;
-  /** Whether the runner itself may be left time to let go. */
-  readonly mayThaw?: boolean;
-  readonly lose: (runner: RunnerProcess, pod: string, namespace: string) => void | Promise<void>;
+  readonly lose: (holding: Holding) => void | Promise<void>;
 }
 
 const LOSSES: readonly Loss[] = [
-  { how: 'killed', seconds: 5, lose: ({ kill }) => kill() },
-  { how: 'cut off from the network', seconds: 5, lose: unplug },
+  { how: 'killed', seconds: 5, lose: ({ runner }) => runner.kill() },
+  { how: 'cut off from the network', seconds: 5, lose: ({ runner }) => unplug(runner) },
   {
     how: 'deleted with its pod',
     seconds: 60,
-    mayThaw: true,
-    lose: (_, pod, namespace) => remove(KINDS.pod, pod, namespace, 0),
+    lose: ({ job, pod }) => remove(KINDS.pod, pod, job.namespace, 0),
   },
 ];
 
-describe.each(GUARDED)('$title', (engine) => {
+interface Stage {
+  readonly server: HeldServer;
+  readonly gate: Gate;
+}
+
+/** A state of a runner that holds its server, and how a backup is brought there. */
+interface State {
+  readonly when: string;
+  readonly className?: string;
+  readonly reach: (stage: Stage, policy: TestPolicy) => Promise<Holding>;
+}
+
+const STATES: readonly State[] = [
+  {
+    when: 'before the first cut is asked for',
+    reach: async ({ gate }, policy) => {
+      const asks = firstCutAskedFor(gate, policy);
+      const holding = await begin(policy);
+      await asks;
+      return holding;
+    },
+  },
+  {
+    when: 'while the storage is cutting',
+    className: 'disk-late',
+    reach: async (_, policy) => {
+      const holding = await begin(policy);
+      const selector = `${LABELS.database}=${policy.database}`;
+      await eventually(
+        'a snapshot is asked for',
+        async () => (await list(KINDS.snapshot, policy.namespace, selector)).length > 0,
+        { seconds: 120 },
+      );
+      return holding;
+    },
+  },
+  {
+    when: 'between the last cut seen and the thaw',
+    reach: async ({ gate, server }, policy) => {
+      const asks = firstCutAskedFor(gate, policy);
+      const holding = await begin(policy);
+      await using log = await followLog(holding.pod, policy.namespace);
+      const { allow } = await asks;
+      // What it says to the server next is that it is still frozen, or the thaw.
+      const unmute = await mute(holding.runner, server.port);
+      allow();
+      await eventually('the runner has seen the cut', async () =>
+        (await log.lines()).some(({ step, message }) => step?.startsWith('cut ') && message === 'step done'),
+      );
+      holding.runner.halt();
+      await unmute();
+      return holding;
+    },
+  },
+];
+
+/** The write by which a backup asks for its first cut, at the door: the freeze is confirmed then, and nothing is cut. */
+function firstCutAskedFor(gate: Gate, { database }: TestPolicy): ReturnType<Gate['hold']> {
+  return gate.hold(
+    ({ resource, operation, name }) =>
+      resource === 'volumesnapshots' && operation === 'CREATE' && name.startsWith(`${database}-`),
+  );
+}
+
+async function begin(policy: TestPolicy): Promise<Holding> {
+  const job = await startBackup(policy);
+  const pod = await nthPod(job);
+  return { job, pod, runner: await runnerProcess(pod, job.namespace) };
+}
+
+// Engines side by side, the tests of each one after the other: they share its server.
+describe.concurrent.each(HELD)('$title', (engine) => {
   let namespace: TestNamespace;
-  let server: GuardedServer;
+  let stage: Stage;
+  let gate: Gate;
 
   beforeAll(async () => {
     namespace = await makeNamespace(`dead-${engine.name}`);
-    server = await engine.start(namespace.name, { locksOut: true });
+    gate = await openGate(namespace.name);
+    stage = { gate, server: await engine.start(namespace.name, { locksOut: true }) };
   });
-  afterAll(() => namespace[Symbol.asyncDispose]());
+  afterAll(async () => {
+    await gate[Symbol.asyncDispose]();
+    await namespace[Symbol.asyncDispose]();
+  });
 
-  async function startLedger(of = server): Promise<LedgerWriter> {
-    const client = await of.connect();
-    await client.forget();
-    await client.end();
-    const ledger = await LedgerWriter.start({ connect: of.connect, now: Date.now });
-    onTestFinished(() => ledger.stop().catch(() => undefined));
-    await ledger.more(50);
-    return ledger;
-  }
+  const cases = LOSSES.flatMap((loss, i) => STATES.map((state, j) => ({ ...loss, ...state, name: `lost-${i}-${j}` })));
 
-  const policyOf = (name: string, of = server, className?: string): Promise<TestPolicy> =>
-    of.policy({
-      name,
-      budget: Duration.seconds(BUDGET_SECONDS),
-      ...(className === undefined ? {} : { className }),
-    });
-
-  /** Waits until a Job is gone with its pods: a guard that stays looks at the server still. */
-  async function forget(job: TestJob, runner: RunnerProcess): Promise<void> {
-    await remove(KINDS.job, job.name, job.namespace);
-    try {
-      runner.kill();
-    } catch {
-      // It is dead already.
-    }
-    await eventually('the Job is gone with its pods', async () => (await podsOf(job)).length === 0, { seconds: 120 });
-  }
-
-  /** Whether the runner has told its guard that nothing is held any more. */
-  async function isReleased({ database }: TestPolicy): Promise<boolean> {
-    const lease = await read(KINDS.lease, guardLeaseName(database), namespace.name);
-    return JSON.parse(lease?.metadata?.annotations?.[ANNOTATIONS.guardOrder] ?? '{}').released === true;
-  }
-
-  /** Loses the runner of a backup that holds the server, and expects that writes go on in time, by the guard's doing. */
-  async function expectUndone(
-    { lose, seconds, mayThaw }: Loss,
-    { job, policy, ledger, from }: { job: TestJob; policy: TestPolicy; ledger: LedgerWriter; from: number },
-  ): Promise<void> {
-    const pod = await nthPod(job);
-    const runner = await runnerProcess(pod, namespace.name);
-    await lose(runner, pod, namespace.name);
-    await ledger.more(20);
-    const stall = ledger.longestStallMs(from);
-    expect(stall).toBeLessThan((BUDGET_SECONDS + seconds) * 1000);
-    await eventually('nothing is held', async () => (await server.held()).length === 0, { seconds: seconds + 10 });
-    const said = await eventually('it is known who let the server go', async () => {
-      const acted = (await eventsOn(KINDS.job, job.name, namespace.name)).find((event) =>
-        event.includes(' GuardActed: '),
-      );
-      // A runner whose pod is deleted is told so by the kubelet, and may be quicker than its guard.
-      return (
-        acted ??
-        (mayThaw === true && (await isReleased(policy)) ? 'the runner itself, which was told to stop' : undefined)
-      );
-    });
-    process.stdout.write(`    ${engine.name}: stall ${Math.round(stall)} ms; ${said}\n`);
-    await forget(job, runner);
-    for (const { phase } of await recordsOf(policy)) expect(phase).not.toBe('succeeded');
-  }
-
-  describe.each(LOSSES)('rule 8: the runner is $how', (loss) => {
-    const name = loss.how.split(' ')[0] ?? '';
-
-    test('before the first cut is asked for', async () => {
-      const policy = await policyOf(`${name}-before`);
-      const ledger = await startLedger();
-      await using gate = await openGate(namespace.name);
-      const held = gate.hold(({ resource, operation }) => resource === 'volumesnapshots' && operation === 'CREATE');
+  describe('rule 8: the runner is', { concurrent: false }, () => {
+    test.each(cases)('$how $when', async ({ name, className, reach, lose, seconds }) => {
+      const { server } = stage;
+      const policy = await server.policy({
+        name,
+        budget: Duration.seconds(BUDGET_SECONDS),
+        ...(className === undefined ? {} : { className }),
+      });
+      await using ledger = await startLedger(server, QUIETLY);
+      await ledger.more(20);
       const from = Date.now();
-      const job = await startBackup(policy);
-      const { refuse } = await held;
-      await expectUndone(loss, { job, policy, ledger, from });
-      refuse();
-    });
-
-    test('while the storage is cutting', async () => {
-      const policy = await policyOf(`${name}-cutting`, server, 'disk-late');
-      const ledger = await startLedger();
-      const from = Date.now();
-      const job = await startBackup(policy);
-      await eventually(
-        'a snapshot is asked for',
-        async () => (await list(KINDS.snapshot, namespace.name, `${LABELS.database}=${policy.database}`)).length > 0,
-        { seconds: 120 },
-      );
-      await expectUndone(loss, { job, policy, ledger, from });
-    });
-  });
-
-  test('rule 8: runner and guard are on different nodes', async () => {
-    const job = await startBackup(await policyOf('apart'));
-    const pods = [await nthPod(job), await nthGuard(job)];
-    const nodes = await Promise.all(
-      pods.map(async (pod) => (await read(KINDS.pod, pod, namespace.name))?.spec.nodeName),
-    );
-    expect(new Set(nodes).size).toBe(2);
-  });
-
-  describe('rule 8: the runner and its guard are killed', () => {
-    let open: GuardedServer;
-
-    beforeAll(async () => {
-      // One that is held lets others in: else nobody but its own end could free it.
-      open = await engine.start(namespace.name, { name: 'open' });
-    });
-
-    /** A server that is held, with nobody left to undo it. */
-    async function abandoned(name: string): Promise<TestPolicy> {
-      const policy = await policyOf(name, open);
-      await using gate = await openGate(namespace.name);
-      const held = gate.hold(({ resource, operation }) => resource === 'volumesnapshots' && operation === 'CREATE');
-      const job = await startBackup(policy);
-      const { refuse } = await held;
-      const runner = await runnerProcess(await nthPod(job), namespace.name);
-      const guard = await runnerProcess(await nthGuard(job), namespace.name);
-      guard.kill();
-      runner.kill();
-      await forget(job, { ...runner, kill: () => undefined });
-      refuse();
-      expect(await open.held()).not.toEqual([]);
-      return policy;
-    }
-
-    test('and the next run undoes what they held', async () => {
-      const policy = await abandoned('next');
-      const record = succeeded(await takeBackup(policy));
-      expect(await open.held()).toEqual([]);
-      const [first, second] = await recordsOf(policy);
-      expect(first).toMatchObject({ phase: 'failed', error: { code: 'runner-lost' }, heldUndone: { by: 'later-run' } });
-      expect(second).toMatchObject({ id: record.id, heldUndone: { by: 'runner' } });
-    });
-
-    test('and heal undoes it at once, and has nothing to do a second time', async () => {
-      const policy = await abandoned('heal');
-      const healed = await stillpoint('heal', policy.name, '-n', namespace.name);
-      expect(healed, healed.stderr).toMatchObject({ exitCode: 0 });
-      expect(await open.held()).toEqual([]);
-      const [record] = await recordsOf(policy);
-      expect(record).toMatchObject({ heldUndone: { by: 'heal' } });
-      expect(record?.heldUndone?.done).not.toEqual([]);
-      for (const done of record?.heldUndone?.done ?? []) expect(healed.stdout).toContain(done);
-      const again = await stillpoint('heal', policy.name, '-n', namespace.name);
-      expect(again).toMatchObject({ exitCode: 0, stdout: expect.stringContaining('nothing is held') });
+      const holding = await reach(stage, policy);
+      expect(await server.held()).not.toEqual([]);
+      if (engine.writesWait) await eventually('every write waits', async () => sinceNewest(ledger) > 500);
+      await lose(holding);
+      resume(holding);
+      await ledger.more(20);
+      const stall = ledger.longestStallMs(from);
+      expect(stall).toBeLessThan((BUDGET_SECONDS + seconds) * 1000);
+      await eventually('nothing is held', async () => (await server.held()).length === 0, { seconds: seconds + 10 });
+      const said = engine.guarded ? await whoLetGo(holding, policy) : 'the server has ended the session';
+      process.stdout.write(`    ${engine.name}, ${name}: stall ${Math.round(stall)} ms; ${said}\n`);
+      await forget(holding);
+      for (const { phase } of await recordsOf(policy)) expect(phase).not.toBe('succeeded');
     });
   });
 });
+
+function sinceNewest({ rows }: LedgerWriter): number {
+  return Date.now() - Math.max(...rows.map(({ acknowledged }) => acknowledged ?? 0));
+}
+
+/** What is lost and was halted goes on as it would have, if it is there still. */
+function resume({ runner }: Holding): void {
+  try {
+    runner.resume();
+  } catch {
+    // It is dead.
+  }
+}
+
+/** By whose doing a server that a guard watched was let go. */
+async function whoLetGo({ job }: Holding, { database }: TestPolicy): Promise<string> {
+  return await eventually('it is known who let the server go', async () => {
+    const events = await eventsOn(KINDS.job, job.name, job.namespace);
+    const acted = events.find((event) => event.includes(' GuardActed: '));
+    // A runner whose pod is deleted is told so by the kubelet, and may be quicker than its guard.
+    const lease = await read(KINDS.lease, guardLeaseName(database), job.namespace);
+    const { released } = JSON.parse(lease?.metadata?.annotations?.[ANNOTATIONS.guardOrder] ?? '{}');
+    return acted ?? (released === true ? 'the runner itself, which was told to stop' : undefined);
+  });
+}
+
+/** Waits until a Job is gone with its pods: a guard that stays looks at the server still. */
+async function forget({ job, runner }: Holding): Promise<void> {
+  await remove(KINDS.job, job.name, job.namespace);
+  try {
+    runner.kill();
+  } catch {
+    // It is dead already.
+  }
+  await eventually('the Job is gone with its pods', async () => (await podsOf(job)).length === 0, { seconds: 120 });
+}

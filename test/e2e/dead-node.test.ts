@@ -11,7 +11,7 @@ import { Duration } from 'cdk8s';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { LedgerWriter } from '../ledger/writer';
 import { type Anything, core, eventsOn, KINDS, list, patch, read, remove } from './harness/cluster';
-import { GUARDED, type GuardedServer } from './harness/guarded';
+import { GUARDED, type HeldServer } from './harness/held';
 import { isGuard, nthGuard, nthPod, podsOf, startBackup, type TestJob } from './harness/job';
 import { makeNamespace, type TestNamespace } from './harness/namespace';
 import { recordsOf } from './harness/records';
@@ -44,7 +44,7 @@ const allowed = process.env.E2E_POWER_OFF === '1' && existsSync(resolve(tools, '
 
 describe.runIf(allowed).each(GUARDED)('$title', (engine) => {
   let namespace: TestNamespace;
-  let server: GuardedServer;
+  let server: HeldServer;
 
   beforeAll(async () => {
     namespace = await makeNamespace(`node-${engine.name}`);

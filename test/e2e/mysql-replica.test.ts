@@ -43,6 +43,35 @@ describe.concurrent.each(['mariadb:11.8', 'mysql:9'] as const)('%s', (image) => 
       expect(error).toMatchObject({ code: 'server-unsafe', message: expect.stringContaining('primary:3306') });
     });
 
+    test('rule 2: temporary tables that statements of the source have left open are refused, and nothing stays', async () => {
+      const policy = await applyMySqlPolicy(replica, { name: 'open', database: 'open', allowReplica: true });
+      const source = await primary.connect();
+      const open = (): Promise<number> =>
+        asAdministrator(replica, async (client) => {
+          const { rows } = await client.query(
+            "SHOW GLOBAL STATUS WHERE Variable_name IN ('Replica_open_temp_tables', 'Slave_open_temp_tables')",
+          );
+          return Math.max(...rows.map(({ Value }) => Number(Value)));
+        });
+      try {
+        await source.query("SET SESSION binlog_format = 'STATEMENT'");
+        await source.query('CREATE TEMPORARY TABLE half_done (a int)');
+        await eventually('the replica has it', async () => (await open()) === 1);
+        const { error, record, pod } = await attemptBackup(policy);
+        expect(pod.exitCode).toBe(4);
+        expect(error).toMatchObject({
+          code: 'server-unsafe',
+          message: expect.stringContaining('1 temporary tables of statements of primary:3306'),
+          hint: expect.stringContaining('binlog_format = ROW'),
+        });
+        expect(record).toMatchObject({ phase: 'failed', cuts: [] });
+      } finally {
+        await source.end();
+      }
+      await eventually('the replica has let it go', async () => (await open()) === 0);
+      await expectFollowing();
+    });
+
     test.each(Array.from({ length: RUNS }, (_, run) => run + 1))(
       `run %i of ${RUNS}: the copy stands exactly where the record says, also in the log of the source`,
       async (run) => {

@@ -1,7 +1,4 @@
 /** What only MySQL and MariaDB have, beside the contract of all engines (contract*.test.ts). */
-import { execFile } from 'node:child_process';
-import { promisify } from 'node:util';
-import { Duration } from 'cdk8s';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import type { EngineSession, Plan, StepContext } from '../../runner/engine';
 import { engine } from '../../runner/engines/mysql';
@@ -9,19 +6,12 @@ import { type SqlClient, sqlLedger } from '../ledger/sql';
 import { LedgerWriter } from '../ledger/writer';
 import { QuietLog } from '../support/quiet-log';
 import { attemptBackup } from './harness/backup';
-import { KINDS, remove } from './harness/cluster';
-import { misbehavingClass } from './harness/disk';
-import { nthPod, startBackup, type TestJob } from './harness/job';
 import { MYSQL_BACKUP_PASSWORD, startMySql, type TestMySql } from './harness/mysql';
 import { makeNamespace, type TestNamespace } from './harness/namespace';
-import { applyMySqlPolicy, type TestPolicy } from './harness/policy';
-import { recordsOf } from './harness/records';
-import { type RunnerProcess, runnerProcess } from './harness/runner-process';
+import { applyMySqlPolicy } from './harness/policy';
 import { eventually } from './harness/wait';
 
-const run = promisify(execFile);
 const never = new AbortController().signal;
-const BUDGET_SECONDS = 8;
 
 describe.each(['mariadb:11.8', 'mysql:9'] as const)('%s', (image) => {
   let namespace: TestNamespace;
@@ -126,50 +116,5 @@ describe.each(['mariadb:11.8', 'mysql:9'] as const)('%s', (image) => {
     const { error, record } = await attemptBackup(policy);
     expect(error).toMatchObject({ code: 'server-not-traced' });
     expect(record?.phase).toBe('failed');
-  });
-
-  describe('a runner that is lost while the server is frozen', () => {
-    /** Brings a backup to where every commit waits for a cut that does not come, and says when that began. */
-    async function frozenBackup(
-      ledger: LedgerWriter,
-      className: string,
-    ): Promise<{ job: TestJob; policy: TestPolicy; runner: RunnerProcess }> {
-      const policy = await applyMySqlPolicy(server, {
-        name: 'lost',
-        database: 'lost',
-        className,
-        budget: Duration.seconds(BUDGET_SECONDS),
-      });
-      const job = await startBackup(policy);
-      const runner = await runnerProcess(await nthPod(job), namespace.name);
-      await eventually('every commit waits', async () => {
-        const newest = Math.max(...ledger.rows.map(({ acknowledged }) => acknowledged ?? 0));
-        return Date.now() - newest > 700;
-      });
-      return { job, policy, runner };
-    }
-
-    test.each([
-      { how: 'killed', lose: async (runner: RunnerProcess) => runner.kill() },
-      {
-        how: 'cut off from the network',
-        lose: async ({ pid }: RunnerProcess) => {
-          await run('nsenter', ['-t', String(pid), '-n', 'ip', 'link', 'set', 'eth0', 'down']);
-        },
-      },
-    ])('rule 8: $how, and writes go on within the budget and 5 s, and there is no backup', async ({ lose }) => {
-      await using late = await misbehavingClass({ cutDelayMs: 25_000 });
-      const ledger = await startLedger();
-      await ledger.more(50);
-      const from = Date.now();
-      const { job, policy, runner } = await frozenBackup(ledger, late.name);
-      await lose(runner);
-      await ledger.more(20);
-      const stall = ledger.longestStallMs(from);
-      expect(stall).toBeGreaterThan(700);
-      expect(stall).toBeLessThan((BUDGET_SECONDS + 5) * 1000);
-      await remove(KINDS.job, job.name, job.namespace);
-      for (const { phase } of await recordsOf(policy)) expect(phase).not.toBe('succeeded');
-    });
   });
 });

@@ -9,8 +9,9 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { redisLedger } from '../ledger/redis';
 import { inspectRestored, pathOf, startLedger } from './engines/copy';
 import { attemptBackup, succeeded, takeBackup } from './harness/backup';
-import { KINDS, list, remove } from './harness/cluster';
+import { KINDS, list, read, remove } from './harness/cluster';
 import { makeNamespace, type TestNamespace, uniqueName } from './harness/namespace';
+import { isReady } from './harness/pods';
 import { applyRedisPolicy, type TestPolicy } from './harness/policy';
 import { snapshotsLeft } from './harness/records';
 import {
@@ -144,9 +145,12 @@ describe('redis:8 with a sentinel', () => {
       expect(await ask(server, 'CLIENT', 'LIST')).not.toContain('user=stillpoint');
     }
     // What the old master was told to write down in the freeze, it has written down again: it comes up as it was.
-    const { runId } = record?.serverIdentity ?? {};
+    const before = await read(KINDS.pod, one.pod, namespace.name);
     await remove(KINDS.pod, one.pod, namespace.name);
-    await eventually('the old master has started anew', async () => (await infoAt(one)).run_id !== runId);
+    await eventually('the old master has started anew', async () => {
+      const pod = await read(KINDS.pod, one.pod, namespace.name);
+      return pod?.metadata?.uid !== before?.metadata?.uid && (await isReady(one.pod, namespace.name));
+    });
     expect(await ask(one, 'CONFIG', 'GET', 'auto-aof-rewrite-percentage')).toContain('100');
     expect(JSON.stringify([record, pod.log])).not.toContain(REDIS_BACKUP_PASSWORD);
   });

@@ -211,6 +211,18 @@ describe('a restore that fails half-way', () => {
     expect(failed.stderr).toContain('restore --undo crash');
   });
 
+  test('a snapshot that the storage has no more ends it at once', async () => {
+    const backup = await recordedOtherwise('vanished', (record) => ({
+      ...record,
+      cuts: record.cuts.map((cut) => ({ ...cut, handle: 'snap-nowhere' })),
+    }));
+    const into = ['--to-namespace', beside.name, '--claim', 'vanished', '--timeout', '3m'];
+    const failed = await stillpoint('restore', backup, ...into);
+    expect(failed).toMatchObject({ exitCode: 7, stderr: expect.stringContaining('(restore-failed)') });
+    expect(failed.stderr).toContain('the storage of driver disk.test has no snapshot snap-nowhere');
+    expect(failed.stderr).not.toContain('not done after');
+  });
+
   test('what it waits for is told when its time is up', async () => {
     const backup = await recordedOtherwise('nowhere', (record) => ({
       ...record,

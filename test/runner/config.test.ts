@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parseConfig, readConfig, readTarget } from '../../runner/config';
-import { type MemberConfig, membersOf } from '../../src/contract';
+import { type Connection, type MemberConfig, membersOf } from '../../src/contract';
 
 let folder: string;
 beforeAll(async () => {
@@ -37,7 +37,7 @@ describe('the job config', () => {
         code: 'config-invalid',
         exitCode: 2,
         message: expect.stringMatching(
-          /apiVersion must be one of.*metadata\.name must match.*spec\.engine must be one of.*spec\.volumes|spec\.connection/s,
+          /apiVersion must be one of.*metadata\.name must match.*spec\.volumes is missing.*spec\.engine must be one of/s,
         ),
       }),
     );
@@ -72,6 +72,24 @@ describe('credentials', () => {
     await expect(readTarget(member(user, join(folder, 'missing')))).rejects.toMatchObject({
       code: 'credentials-unreadable',
       message: expect.stringMatching(/missing with the password cannot be read \(ENOENT\)/),
+    });
+  });
+
+  it('at sentinels are read from files of their own; a password alone will do', async () => {
+    const file = join(folder, 'plain');
+    await writeFile(file, 'watched');
+    const plain = member(file, file);
+    const connection = plain.connection as Connection;
+    const targetWith = (sentinel: object): ReturnType<typeof readTarget> =>
+      readTarget({ ...plain, connection: { ...connection, sentinel: { masterName: 'sessions', ...sentinel } } });
+    expect(await targetWith({ passwordFile: file })).toMatchObject({ sentinel: { username: '', password: 'watched' } });
+    expect(await targetWith({ usernameFile: file, passwordFile: file })).toMatchObject({
+      sentinel: { username: 'watched', password: 'watched' },
+    });
+    expect(await targetWith({})).toMatchObject({ sentinel: { username: '', password: undefined } });
+    await expect(targetWith({ passwordFile: join(folder, 'gone') })).rejects.toMatchObject({
+      code: 'credentials-unreadable',
+      message: expect.stringContaining('password at the sentinels'),
     });
   });
 

@@ -1,8 +1,9 @@
 /** Several members under one executor: what is frozen, cut and let go when, and what becomes of one that fails. */
 import { describe, expect, it } from 'vitest';
-import type { Plan, PlanStep } from '../../runner/engine';
+import type { EngineSession, Plan, PlanStep } from '../../runner/engine';
 import { StillpointError } from '../../runner/errors';
 import { type FrozenContext, runFrozen } from '../../runner/frozen';
+import { lostOf } from '../../runner/member';
 import { factsOf, type MergedPlan, mergePlans, standsStill } from '../../runner/merge-plans';
 import type { CutRequest, SnapshotStore, Volume } from '../../runner/ports';
 import type { Cut } from '../../src/contract';
@@ -281,8 +282,12 @@ describe('rule 8: when one of several members', () => {
         },
       };
     });
-    scene.fail = (event) => (event === 'a flushes' ? new StillpointError('freeze-failed', 'no room') : undefined);
-    queueMicrotask(() => flush.resolve());
+    scene.fail = (event) => {
+      if (event !== 'a flushes') return undefined;
+      // Long after whoever does not wait has gone on.
+      setImmediate(() => flush.resolve());
+      return new StillpointError('freeze-failed', 'no room');
+    };
     const run = runFrozen(scene.merged(scene.plan('a'), { ...slow, plan: { ...slow.plan, steps } }), scene.context);
     await expect(run).rejects.toMatchObject({ code: 'freeze-failed', message: 'a: no room' });
     expect(scene.events.slice(-3)).toEqual(['b flushed late', 'a thawed', 'b thawed']);
@@ -292,5 +297,18 @@ describe('rule 8: when one of several members', () => {
 describe('facts of one member', () => {
   it('are those that carry its name', () => {
     expect(factsOf('a', { 'a.pid': '1', 'ab.pid': '2', 'a.x.y': '3' })).toEqual({ pid: '1', 'x.y': '3' });
+  });
+});
+
+describe('the loss of a session', () => {
+  it('is told with the member whose it was, where there are several', () => {
+    const lost = new AbortController();
+    const session = { lost: lost.signal } as EngineSession;
+    const [alone, ofGroup] = [lostOf({ name: '', session }), lostOf({ name: 'orders', session })];
+    const reason = new StillpointError('session-lost', 'gone');
+    lost.abort(reason);
+    expect(alone.reason).toBe(reason);
+    expect(ofGroup.reason).toMatchObject({ code: 'session-lost', message: 'orders: gone' });
+    expect(lostOf({ name: 'cache', session }).aborted).toBe(true);
   });
 });

@@ -30,8 +30,8 @@ function stateOf(...phases: readonly Phase[]): ReturnType<Overview['states']>[nu
 describe('a database', () => {
   it.each<[string, readonly Phase[], number | undefined, string]>([
     ['with a good backup', ['succeeded'], undefined, 'ok'],
-    ['without any', [], undefined, 'none'],
-    ['that never succeeded', ['failed', 'failed'], undefined, 'none'],
+    ['without any', [], undefined, 'missing'],
+    ['that never succeeded', ['failed', 'failed'], undefined, 'missing'],
     ['whose last one failed', ['succeeded', 'failed'], undefined, 'failing'],
     ['that came right again', ['failed', 'succeeded'], undefined, 'ok'],
     ['whose last one is being made', ['succeeded', 'freezing'], undefined, 'ok'],
@@ -39,7 +39,7 @@ describe('a database', () => {
     ['that is old enough', ['succeeded', 'failed'], 35 * HOUR, 'failing'],
     ['that is too old', ['succeeded', 'failed'], 33 * HOUR, 'late'],
     // Whoever deletes it has no good one any more.
-    ['whose good one is being deleted', ['deleting'], undefined, 'none'],
+    ['whose good one is being deleted', ['deleting'], undefined, 'missing'],
   ])('%s (%j) within %s ms is %s', (_, phases, maxAgeMs, expected) => {
     expect(healthOf(stateOf(...phases), now, maxAgeMs)).toBe(expected);
   });

@@ -57,6 +57,7 @@ describe('dist/', () => {
       'orders-copy-prepare',
       'orders-db-backup',
       'sessions-db-backup',
+      'shop-backup',
       'stillpoint-pruner',
     ]);
   });

@@ -155,6 +155,39 @@ describe('the guard of the contents', () => {
   });
 });
 
+describe('the guard of the namespace', () => {
+  const NAME = 'stillpoint.records.namespace';
+  const made = (props: RegistryProps): Manifest[] =>
+    synth({ namespaceName: 'records', ...props }).filter(({ metadata }) => metadata.name === NAME);
+
+  it('is asked when that is deleted, once for each record in it, and always says no', () => {
+    const [policy, binding] = made({});
+    expect(policy?.spec).toMatchObject({
+      failurePolicy: 'Fail',
+      paramKind: { apiVersion: 'v1', kind: 'ConfigMap' },
+      matchConstraints: {
+        resourceRules: [{ operations: ['DELETE'], resources: ['namespaces'], resourceNames: ['records'] }],
+      },
+      validations: [{ expression: 'false', reason: 'Forbidden' }],
+    });
+    expect(binding?.spec).toEqual({
+      policyName: NAME,
+      paramRef: {
+        namespace: 'records',
+        selector: { matchLabels: { 'stillpoint.dev/component': 'record' } },
+        parameterNotFoundAction: 'Allow',
+      },
+      validationActions: ['Deny'],
+    });
+  });
+
+  it('can be left out, alone or with the others', () => {
+    expect(made({ keepNamespace: false })).toEqual([]);
+    expect(made({ admissionPolicy: false })).toEqual([]);
+    expect(synth({ keepNamespace: false }).map(({ kind }) => kind)).toContain('ValidatingAdmissionPolicy');
+  });
+});
+
 describe('snapshot classes', () => {
   const synthClass = (deletionPolicy?: SnapshotDeletionPolicy): Manifest[] => {
     const chart = new Chart(Testing.app(), 'classes', { namespace: 'elsewhere' });

@@ -2,7 +2,10 @@ import { Chart, Testing } from 'cdk8s';
 import { Secret } from 'cdk8s-plus-28';
 import { BackupSchedule, BackupVolume, PostgresBackup, type PostgresBackupProps, SnapshotClass } from 'stillpoint';
 import { parse } from 'yaml';
-import { fits, JOB_CONFIG, type JobConfig } from '../../src/contract';
+import { type Connection, fits, JOB_CONFIG, type JobConfig } from '../../src/contract';
+
+/** The job config of a database with a server: there is a connection in it. */
+type DatabaseConfig = JobConfig & { readonly spec: { readonly connection: Connection } };
 
 /** A Kubernetes object as it is synthesised, loosely typed: tests name the fields that they look at. */
 // biome-ignore lint/suspicious/noExplicitAny: manifests are read field by field
@@ -42,10 +45,10 @@ export function only(manifests: readonly Manifest[], kind: string, name?: string
 }
 
 /** The job config of the one ConfigMap, read as the runner reads it. */
-export function jobConfig(manifests: readonly Manifest[]): JobConfig {
+export function jobConfig(manifests: readonly Manifest[]): DatabaseConfig {
   const document: unknown = parse(only(manifests, 'ConfigMap').data['backup.yaml']);
   if (!fits(JOB_CONFIG, document)) throw new Error('the job config does not fit its schema');
-  return document;
+  return document as DatabaseConfig;
 }
 
 /** The pod template of a CronJob or a Job. */

@@ -47,8 +47,12 @@ export function wantedFor(root: Command, words: readonly string[]): Wanted {
       argument.argChoices.map((choice) => ({ value: choice })),
       current,
     );
+  if (FILES.includes(argument.name())) return { what: 'files' };
   return known(argument.name(), { prefix: '', current, options });
 }
+
+/** Arguments and values that the shell itself completes. */
+const FILES: readonly string[] = ['file', 'folder'];
 
 const NOTHING: Wanted = { what: 'these', candidates: [] };
 
@@ -85,7 +89,7 @@ function valuesOf(option: Option, prefix: string, current: string, options: Reco
     );
   }
   const [, called = ''] = /[<[]([^>\].]+)/.exec(option.flags) ?? [];
-  if (called === 'file' || called === 'folder') return { what: 'files' };
+  if (FILES.includes(called)) return { what: 'files' };
   // `--context <name>` is a context.
   return known(called === 'name' ? (option.long ?? '').slice(2) : called, { prefix, current, options });
 }

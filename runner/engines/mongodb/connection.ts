@@ -5,18 +5,12 @@
 import { isIP } from 'node:net';
 import type { MongoClient, MongoClientOptions } from 'mongodb';
 import { JOB_DEFAULTS } from '../../../src/contract';
+import type { Endpoint } from '../../endpoint';
 import type { Target } from '../../engine';
 import { StillpointError } from '../../errors';
+import { abortError } from '../../network-errors';
 import { translate } from './errors';
 import type { Reply } from './reply';
-
-/** Where to connect to; {@link Endpoint.name} is what its certificate has to be for. */
-export interface Endpoint {
-  /** A host name or an address. */
-  readonly host: string;
-  readonly port: number;
-  readonly name: string;
-}
 
 /** The database that users are created in where nothing is said. */
 const AUTH_SOURCE = 'admin';
@@ -30,16 +24,11 @@ const PULSE_LIMIT_MS = 5_000;
 
 const CLOSE_LIMIT_MS = 2_000;
 
-/** The endpoint that the job config names. */
-export function configuredEndpoint({ connection }: Target): Endpoint {
-  return { host: connection.host, port: connection.port, name: connection.host };
-}
-
 /** A connection that belongs to one piece of work from its beginning to its end (safety rule 1). */
 export class Connection {
   readonly #client: MongoClient;
   readonly #lost = new AbortController();
-  readonly #pulse: NodeJS.Timeout;
+  #pulse: NodeJS.Timeout | undefined;
   #connections = 0;
   #busy = 0;
   #closing = false;
@@ -59,8 +48,6 @@ export class Connection {
       // One that never came about says itself why.
       if (this.#connections > 0) this.#lose(new Error(`the connection was closed (${reason})`));
     });
-    this.#pulse = setInterval(() => void this.#tryIt(), PULSE_MS);
-    this.#pulse.unref();
   }
 
   /** Connects and logs in. Throws server-unreachable, authentication-failed, tls-failed, or the signal's reason. */
@@ -73,6 +60,9 @@ export class Connection {
     const what = `connecting to ${endpoint.host}:${endpoint.port}`;
     try {
       await connection.#untilAborted(client.db(AUTH_SOURCE).command({ ping: 1 }), signal);
+      // Not before: what is still being connected has a limit of its own.
+      connection.#pulse = setInterval(() => void connection.#tryIt(), PULSE_MS);
+      connection.#pulse.unref();
       return connection;
     } catch (thrown) {
       connection.#end();
@@ -155,10 +145,6 @@ export class Connection {
     this.#closing = true;
     this.#client.close(true).catch(() => undefined);
   }
-}
-
-function abortError(signal: AbortSignal): Error {
-  return signal.reason instanceof Error ? signal.reason : new Error('interrupted');
 }
 
 function urlOf({ host, port }: Endpoint): string {

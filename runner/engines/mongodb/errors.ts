@@ -1,5 +1,6 @@
 /** Translates what the driver, the server and the network throw: by their codes, never by their words. */
 import { type ErrorCode, StillpointError } from '../../errors';
+import { isOfTls } from '../../network-errors';
 
 /** fsyncUnlock of a server that is not locked. */
 export const ILLEGAL_OPERATION = 20;
@@ -57,7 +58,8 @@ export function translate(thrown: unknown, { what, phase }: Attempt): Stillpoint
 export function numberOf(thrown: unknown): number | undefined {
   for (const error of causes(thrown)) {
     const { code } = error as { readonly code?: unknown };
-    if (typeof code === 'number') return code;
+    // A signal that ran out has a number as well, of another list.
+    if (typeof code === 'number' && !(error instanceof DOMException)) return code;
   }
   return undefined;
 }
@@ -79,11 +81,6 @@ function causes(thrown: unknown): readonly object[] {
     next = (next as { readonly cause?: unknown }).cause;
   }
   return found;
-}
-
-/** Codes of OpenSSL and of Node for a handshake that failed, a certificate that is not trusted. */
-function isOfTls(code: string): boolean {
-  return /^(ERR_(TLS|SSL)|CERT_|UNABLE_TO_|SELF_SIGNED|DEPTH_ZERO)/.test(code);
 }
 
 function describe(thrown: unknown): string {

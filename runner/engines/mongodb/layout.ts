@@ -1,6 +1,6 @@
 /** What is held for a request, how its volumes are cut, and what speaks against it in itself. Pure. */
 import type { PlanRequest } from '../../engine';
-import { byRole } from '../../plan-request';
+import { byRole, cutsTogether, requestProblem } from '../../plan-request';
 import type { Finding } from '../../ports';
 import { PREFERENCES, type Preference, type Wish } from './choose';
 
@@ -25,11 +25,6 @@ export function locks({ options }: Pick<PlanRequest, 'options'>): boolean {
   return options.lock !== 'false';
 }
 
-/** Whether all volumes are cut at one instant by the storage. */
-export function cutsTogether({ layout, volumes, groupClass }: PlanRequest): boolean {
-  return layout === 'group' || (layout === 'auto' && groupClass && volumes.length > 1);
-}
-
 /** What is wrong with the options: they are looked at before a member is chosen by them. */
 export function* optionProblems(options: Options): Generator<Finding> {
   for (const [name, value] of Object.entries(options)) {
@@ -37,7 +32,7 @@ export function* optionProblems(options: Options): Generator<Finding> {
     const isNumber = name === 'maxLagSeconds' && /^[0-9]{1,7}$/.test(value);
     if (isNumber || words?.includes(value) === true) continue;
     const known = words !== undefined || name === 'maxLagSeconds';
-    yield problem(
+    yield requestProblem(
       'config-invalid',
       known ? `engine option ${name} is "${value}"` : `engine option ${name} is not known`,
       known
@@ -55,14 +50,14 @@ export function requestProblems(request: PlanRequest): readonly Finding[] {
 function* volumeProblems({ volumes }: PlanRequest): Generator<Finding> {
   const { data, log } = byRole(volumes);
   if (data.length !== 1) {
-    yield problem(
+    yield requestProblem(
       'volume-mismatch',
       `the policy has ${data.length} volumes of role data (${data.join(', ')}), and a server has one dbPath`,
       'give one volume the role data, that of the journal the role log, the others the role tablespace',
     );
   }
   if (log.length > 1) {
-    yield problem(
+    yield requestProblem(
       'volume-mismatch',
       `the policy has ${log.length} volumes of role log (${log.join(', ')}), and a server has one journal`,
       'give the role log to the volume that is mounted at the journal',
@@ -73,30 +68,26 @@ function* volumeProblems({ volumes }: PlanRequest): Generator<Finding> {
 function* layoutProblems(request: PlanRequest): Generator<Finding> {
   const { layout, volumes, atomicStore, groupClass } = request;
   if (!atomicStore) {
-    yield problem(
+    yield requestProblem(
       'driver-unsafe',
       'a running mongod needs snapshots of one instant, and a copy of a folder takes time: its files may change under a lock too',
       'take storage with snapshots',
     );
   }
   if (layout === 'backup-mode') {
-    yield problem('config-invalid', 'MongoDB has no layout backup-mode', 'take layout auto, atomic or group');
+    yield requestProblem('config-invalid', 'MongoDB has no layout backup-mode', 'take layout auto, atomic or group');
   }
   if (layout === 'group' && !groupClass) {
-    yield problem(
+    yield requestProblem(
       'config-invalid',
       'layout group needs a class of group snapshots, and the policy names none',
       'set groupClassName, or take layout atomic',
     );
   }
   if (cutsTogether(request) || volumes.length === 1 || locks(request)) return;
-  yield problem(
+  yield requestProblem(
     'volume-mismatch',
     `writes go on without a lock, and the policy has several volumes (${volumes.map(({ name }) => name).join(', ')}), which are not cut at one instant`,
     'leave the option lock out, or take a class of group snapshots',
   );
-}
-
-function problem(code: 'config-invalid' | 'volume-mismatch' | 'driver-unsafe', message: string, hint: string): Finding {
-  return { severity: 'error', code, subject: 'policy', message, hint };
 }

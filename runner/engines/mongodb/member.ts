@@ -1,8 +1,10 @@
 /** Connects to the one member that is backed up: found by asking any of the set, reached directly. */
+
+import { configuredEndpoint, type Endpoint } from '../../endpoint';
 import type { Target } from '../../engine';
 import { StillpointError } from '../../errors';
 import { chooseMember, majorityNeeds } from './choose';
-import { Connection, configuredEndpoint, type Endpoint } from './connection';
+import { Connection } from './connection';
 import { splitHost } from './facts';
 import { optionProblems, wishOf } from './layout';
 import { type Reply, textAt } from './reply';

@@ -10,20 +10,17 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { type Held, JOB_DEFAULTS } from '../../../src/contract';
 import type { Plan, PlanRequest, PlanResults, PlanStep, StepContext } from '../../engine';
 import { asStillpointError, StillpointError } from '../../errors';
+import { cutsTogether, refuseProblems } from '../../plan-request';
 import { lastWriteOf } from './facts';
 import { undoOf } from './guard';
-import { cutsTogether, locks, requestProblems } from './layout';
+import { locks, requestProblems } from './layout';
 import { type HeldLock, readOperations, takeLock, undoLock, unlock } from './lock';
 import type { MongoSession } from './session';
 import { longWritesOf } from './state';
 
 /** Plans a request on a session. Throws what speaks against the request in itself. */
 export function planBackup(session: MongoSession, request: PlanRequest): Plan {
-  const [first] = requestProblems(request);
-  if (first !== undefined) {
-    const code = first.code === 'ok' ? 'internal' : first.code;
-    throw new StillpointError(code, first.message, first.hint === undefined ? {} : { hint: first.hint });
-  }
+  refuseProblems(requestProblems(request));
   return new MongoPlan(session, request);
 }
 
@@ -34,6 +31,10 @@ const QUIET_SECONDS = 1;
 
 /** How long one way back is tried before the next one is: less than half of what a thaw may take. */
 const UNLOCK_TRY_MS = 6_000;
+
+/** A server acknowledges a write of `w: 1` before its journal has it: up to 100 ms before. [doc: journaling] */
+const NOT_LOCKED =
+  'the server was not locked: writes that were acknowledged before they were in the journal (write concern w: 1 without j) may be missing from the copy, as after a crash';
 
 const LOCK_LIMIT_MS = JOB_DEFAULTS.lockTimeoutSeconds * 1000;
 
@@ -101,7 +102,7 @@ class MongoPlan implements Plan {
         ...(behindSeconds === undefined ? {} : { behindSeconds: String(Math.round(behindSeconds)) }),
       },
       artifacts: {},
-      warnings: [],
+      warnings: this.#locks ? [] : [NOT_LOCKED],
     };
   };
 

@@ -1,10 +1,11 @@
 /** The one session of a backup (safety rule 1): a direct connection to one member. */
 import { JOB_DEFAULTS } from '../../../src/contract';
+import { configuredEndpoint, type Endpoint } from '../../endpoint';
 import type { EngineSession, Plan, PlanRequest, ServerPath, StepContext, Target } from '../../engine';
 import { StillpointError } from '../../errors';
 import type { Finding, Log } from '../../ports';
 import { checkSession } from './checks';
-import { Connection, configuredEndpoint, type Endpoint } from './connection';
+import { Connection } from './connection';
 import {
   isSameProcess,
   lastWriteOf,

@@ -2,30 +2,19 @@
 import { connect as connectSocket } from 'node:net';
 import type { ConnectionOptions, Connection as Driver, SslOptions } from 'mysql2';
 import { JOB_DEFAULTS } from '../../../src/contract';
+import type { Endpoint } from '../../endpoint';
 import type { Target } from '../../engine';
 import { StillpointError } from '../../errors';
+import { abortError } from '../../network-errors';
 import { translate } from './errors';
 
 /** A row with every value as the server writes it, NULL as null. */
 export type Row = Readonly<Record<string, string | null>>;
 
-/** Where to connect to; {@link Endpoint.name} is what its certificate has to be for. */
-export interface Endpoint {
-  /** A host or an address; a path is a Unix socket. */
-  readonly host: string;
-  readonly port: number;
-  readonly name: string;
-}
-
 /** What a connection is for, where it is not for single statements. */
 export interface ConnectionUse {
   /** For scripts of a person's own: several statements at once. */
   readonly script?: boolean;
-}
-
-/** The endpoint that the job config names. */
-export function configuredEndpoint({ connection }: Target): Endpoint {
-  return { host: connection.host, port: connection.port, name: connection.host };
 }
 
 /** A connection that belongs to one piece of work from its beginning to its end (safety rule 1). */
@@ -144,10 +133,6 @@ export class Connection {
     const { host, port } = this.endpoint;
     this.#lost.abort(translate(reason, { what: `the session with ${host}:${port}`, phase: 'statement' }));
   }
-}
-
-function abortError(signal: AbortSignal | undefined): Error {
-  return signal?.reason instanceof Error ? signal.reason : new Error('interrupted');
 }
 
 function options(target: Target, { host, port, name }: Endpoint): ConnectionOptions {

@@ -1,5 +1,6 @@
 /** Translates what the driver, the server and the network throw: by their codes, never by their words. */
 import { type ErrorCode, StillpointError } from '../../errors';
+import { isOfTls, isUnreachable } from '../../network-errors';
 
 /** The servers' error numbers that mean something of their own to a backup. */
 const BY_NUMBER: Readonly<Record<number, ErrorCode>> = {
@@ -22,20 +23,8 @@ const BY_NUMBER: Readonly<Record<number, ErrorCode>> = {
   4031: 'session-lost', // ER_CLIENT_INTERACTION_TIMEOUT: wait_timeout
 };
 
-/** Codes of Node's network errors, and of the driver's, that mean that nobody answers. */
-const UNREACHABLE = new Set([
-  'ECONNREFUSED',
-  'ECONNRESET',
-  'EHOSTUNREACH',
-  'ENETUNREACH',
-  'ENOTFOUND',
-  'EAI_AGAIN',
-  'EPIPE',
-  'ETIMEDOUT',
-  'ENOENT',
-  'EACCES',
-  'PROTOCOL_CONNECTION_LOST',
-]);
+/** The driver's own. */
+const CONNECTION_LOST = 'PROTOCOL_CONNECTION_LOST';
 
 const HINTS: Partial<Record<ErrorCode, string>> = {
   'authentication-failed':
@@ -71,7 +60,7 @@ export function translate(thrown: unknown, { what, phase }: Attempt): Stillpoint
 export function numberOf(thrown: unknown): number | undefined {
   const { errno, code } = (thrown ?? {}) as { readonly errno?: unknown; readonly code?: unknown };
   // Node's own errors have negative numbers.
-  return typeof errno === 'number' && errno > 0 && !UNREACHABLE.has(String(code)) ? errno : undefined;
+  return typeof errno === 'number' && errno > 0 && !isUnreachable(String(code)) ? errno : undefined;
 }
 
 function ourCode(thrown: unknown, phase: Attempt['phase']): ErrorCode {
@@ -80,14 +69,10 @@ function ourCode(thrown: unknown, phase: Attempt['phase']): ErrorCode {
   if (known !== undefined) return known;
   if (number !== undefined) return phase === 'connect' ? 'server-unreachable' : 'freeze-failed';
   const code = String((thrown as { code?: unknown } | undefined)?.code ?? '');
-  if (UNREACHABLE.has(code)) return phase === 'connect' ? 'server-unreachable' : 'session-lost';
-  if (isOfTls(code)) return 'tls-failed';
+  if (isUnreachable(code) || code === CONNECTION_LOST)
+    return phase === 'connect' ? 'server-unreachable' : 'session-lost';
+  if (/^HANDSHAKE_(NO_)?SSL/.test(code) || isOfTls(code)) return 'tls-failed';
   return phase === 'connect' ? 'server-unreachable' : 'session-lost';
-}
-
-/** Codes of the driver, of OpenSSL and of Node for a handshake that failed, a certificate that is not trusted. */
-function isOfTls(code: string): boolean {
-  return /^(HANDSHAKE_(NO_)?SSL|ERR_(TLS|SSL)|CERT_|UNABLE_TO_|SELF_SIGNED|DEPTH_ZERO)/.test(code);
 }
 
 function describe(thrown: unknown): string {

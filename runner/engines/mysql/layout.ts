@@ -1,6 +1,6 @@
 /** What is held for a request, how its volumes are cut, and what speaks against it in itself. Pure. */
 import type { PlanRequest } from '../../engine';
-import { byRole, optionProblems } from '../../plan-request';
+import { byRole, cutsTogether, optionProblems, requestProblem } from '../../plan-request';
 import type { Finding } from '../../ports';
 import type { Mode } from './versions';
 
@@ -22,11 +22,6 @@ export function allowsReplica({ options }: PlanRequest): boolean {
   return options.replica === 'allow';
 }
 
-/** Whether all volumes are cut at one instant by the storage. */
-export function cutsTogether({ layout, volumes, groupClass }: PlanRequest): boolean {
-  return layout === 'group' || (layout === 'auto' && groupClass && volumes.length > 1);
-}
-
 /** What is wrong with a request in itself, before any server is asked. */
 export function requestProblems(request: PlanRequest): readonly Finding[] {
   return [...optionProblems(request, OPTIONS, 'MySQL'), ...volumeProblems(request), ...layoutProblems(request)];
@@ -35,14 +30,14 @@ export function requestProblems(request: PlanRequest): readonly Finding[] {
 function* volumeProblems({ volumes }: PlanRequest): Generator<Finding> {
   const { data, log } = byRole(volumes);
   if (data.length !== 1) {
-    yield problem(
+    yield requestProblem(
       'volume-mismatch',
       `the policy has ${data.length} volumes of role data (${data.join(', ')}), and a server has one data directory`,
       'give one volume the role data, that of the binary log the role log, the others the role tablespace',
     );
   }
   if (log.length > 1) {
-    yield problem(
+    yield requestProblem(
       'volume-mismatch',
       `the policy has ${log.length} volumes of role log (${log.join(', ')}), and a server has one binary log`,
       'give the role log to the volume that log_bin_basename leads to',
@@ -55,17 +50,17 @@ function* layoutProblems(request: PlanRequest): Generator<Finding> {
   const { tablespace } = byRole(volumes);
   const mode = modeOf(request);
   if (!atomicStore) {
-    yield problem(
+    yield requestProblem(
       'driver-unsafe',
       'a running MySQL needs snapshots of one instant, and a copy of a folder takes time: InnoDB writes in the background under every lock',
       'take storage with snapshots',
     );
   }
   if (layout === 'backup-mode') {
-    yield problem('config-invalid', 'MySQL has no layout backup-mode', 'take layout auto, atomic or group');
+    yield requestProblem('config-invalid', 'MySQL has no layout backup-mode', 'take layout auto, atomic or group');
   }
   if (layout === 'group' && !groupClass) {
-    yield problem(
+    yield requestProblem(
       'config-invalid',
       'layout group needs a class of group snapshots, and the policy names none',
       'set groupClassName, or take layout atomic',
@@ -73,20 +68,16 @@ function* layoutProblems(request: PlanRequest): Generator<Finding> {
   }
   if (cutsTogether(request) || volumes.length === 1) return;
   if (tablespace.length > 0) {
-    yield problem(
+    yield requestProblem(
       'volume-mismatch',
       `InnoDB lies on several volumes (${volumes.map(({ name }) => name).join(', ')}), which are not cut at one instant; it writes in the background under every lock`,
       'put it on one volume, or take a class of group snapshots',
     );
   } else if (mode !== 'global') {
-    yield problem(
+    yield requestProblem(
       'volume-mismatch',
       `mode ${mode} lets commits go on, and the policy has several volumes (${volumes.map(({ name }) => name).join(', ')}), which are not cut at one instant`,
       'take mode global, or a class of group snapshots',
     );
   }
-}
-
-function problem(code: 'config-invalid' | 'volume-mismatch' | 'driver-unsafe', message: string, hint: string): Finding {
-  return { severity: 'error', code, subject: 'policy', message, hint };
 }

@@ -9,8 +9,9 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Plan, PlanRequest, PlanResults, PlanStep, StepContext } from '../../engine';
 import { StillpointError } from '../../errors';
+import { cutsTogether, refuseProblems } from '../../plan-request';
 import { numberOf } from './errors';
-import { cutsTogether, modeOf, requestProblems } from './layout';
+import { modeOf, requestProblems } from './layout';
 import { needsFlush, type Position, readPosition } from './position';
 import { readOpenTemporaryTables } from './replication';
 import type { MySqlSession } from './session';
@@ -19,11 +20,7 @@ import { type Lock, type Mode, STAGE_REACHED } from './versions';
 
 /** Plans a request on a session. Throws what speaks against the request in itself. */
 export function planBackup(session: MySqlSession, request: PlanRequest): Plan {
-  const [first] = requestProblems(request);
-  if (first !== undefined) {
-    const code = first.code === 'ok' ? 'internal' : first.code;
-    throw new StillpointError(code, first.message, first.hint === undefined ? {} : { hint: first.hint });
-  }
+  refuseProblems(requestProblems(request));
   const mode = modeOf(request);
   const lock = session.server.dialect.locks[mode];
   if (lock === undefined) throw new StillpointError('internal', `the server has no lock for mode ${mode}`);

@@ -1,11 +1,12 @@
 /** The one session of a backup (safety rule 1). */
 import { randomUUID } from 'node:crypto';
 import { JOB_DEFAULTS } from '../../../src/contract';
+import { configuredEndpoint } from '../../endpoint';
 import type { EngineSession, Plan, PlanRequest, ServerPath, StepContext, Target } from '../../engine';
 import { StillpointError } from '../../errors';
 import type { Finding, Log } from '../../ports';
 import { checkSession } from './checks';
-import { Connection, configuredEndpoint, type Row } from './connection';
+import { Connection, type Row } from './connection';
 import { readIdentity, readOwnIdentity, readPaths, readServer, type ServerFacts } from './facts';
 import { planBackup } from './plan';
 

@@ -157,8 +157,16 @@ function* backupMode({ server, state, request }: CheckInput): Generator<Finding>
 
 const WAL_LEVEL_HINT = 'set wal_level = replica, or put everything on one volume';
 
-function* standby({ server, state }: CheckInput): Generator<Finding> {
+function* standby({ server, state, request }: CheckInput): Generator<Finding> {
   if (server.identity.role !== 'standby') return;
+  if (request.standstill === true) {
+    yield error(
+      'server-unsafe',
+      'standby',
+      'the server is a standby: what its primary sends does not wait for locks, and several servers are to be of one instant',
+      'let host lead to the primary',
+    );
+  }
   if (state.replayPaused) {
     yield warning(
       'server-unsafe',

@@ -3,27 +3,17 @@ import { isIP } from 'node:net';
 import { checkServerIdentity } from 'node:tls';
 import type { Client, ClientConfig } from 'pg';
 import { JOB_DEFAULTS } from '../../../src/contract';
+import type { Endpoint } from '../../endpoint';
 import type { Target } from '../../engine';
 import { StillpointError } from '../../errors';
+import { abortError } from '../../network-errors';
 import { type Attempt, translate } from './errors';
 
 /** A row with every value as the server writes it, NULL as null. */
 export type Row = Readonly<Record<string, string | null>>;
 
-/** Where to connect to; {@link Endpoint.name} is what its certificate has to be for. */
-export interface Endpoint {
-  readonly host: string;
-  readonly port: number;
-  readonly name: string;
-}
-
 /** The name under which our sessions are seen in pg_stat_activity. */
 export const APPLICATION_NAME = 'stillpoint';
-
-/** The endpoint that the job config names. */
-export function configuredEndpoint({ connection }: Target): Endpoint {
-  return { host: connection.host, port: connection.port, name: connection.host };
-}
 
 /** A connection that belongs to one piece of work from its beginning to its end (safety rule 1). */
 export class Connection {
@@ -147,10 +137,6 @@ function wireOf(client: Client): NodeJS.EventEmitter & {
   readonly stream: NodeJS.EventEmitter & { destroy(error?: Error): void };
 } {
   return (client as unknown as { connection: ReturnType<typeof wireOf> }).connection;
-}
-
-function abortError(signal: AbortSignal | undefined): Error {
-  return signal?.reason instanceof Error ? signal.reason : new Error('interrupted');
 }
 
 /** Everything is said: what is left out, `pg` would take from the environment (PGUSER, PGPASSWORD, PGSSLMODE, …). */

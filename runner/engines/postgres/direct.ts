@@ -2,10 +2,12 @@
  * Makes sure that the session is one with the server itself. A pooler may give the server's session to somebody else
  * between two statements, and then backup mode, slot and proof would belong to nobody.
  */
+
+import { configuredEndpoint } from '../../endpoint';
 import type { Target } from '../../engine';
 import { StillpointError } from '../../errors';
 import type { Log } from '../../ports';
-import { Connection, configuredEndpoint } from './connection';
+import { Connection } from './connection';
 import { type Identity, readIdentity } from './facts';
 
 const WHERE = `

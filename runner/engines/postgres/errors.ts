@@ -1,5 +1,6 @@
 /** Translates what the driver and the network throw. By SQLSTATE and error code; a message is read only where there is no code. */
 import { type ErrorCode, StillpointError } from '../../errors';
+import { isUnreachable } from '../../network-errors';
 
 /** The SQLSTATEs (PostgreSQL's appendix A) that mean something of their own to a backup. */
 const BY_SQLSTATE: Readonly<Record<string, ErrorCode>> = {
@@ -17,20 +18,6 @@ const BY_SQLSTATE: Readonly<Record<string, ErrorCode>> = {
   '57P05': 'session-lost', // idle_session_timeout
   '25P03': 'session-lost', // idle_in_transaction_session_timeout
 };
-
-/** Codes of Node's network errors that mean that nobody answered. */
-const UNREACHABLE = new Set([
-  'ECONNREFUSED',
-  'ECONNRESET',
-  'EHOSTUNREACH',
-  'ENETUNREACH',
-  'ENOTFOUND',
-  'EAI_AGAIN',
-  'EPIPE',
-  'ETIMEDOUT',
-  'ENOENT',
-  'EACCES',
-]);
 
 const HINTS: Partial<Record<ErrorCode, string>> = {
   'authentication-failed':
@@ -78,7 +65,7 @@ function ourCode(code: string | undefined, phase: Attempt['phase'], thrown: unkn
   const known = BY_SQLSTATE[code];
   if (known !== undefined) return known;
   if (code.startsWith('08')) return phase === 'statement' ? 'session-lost' : 'server-unreachable';
-  if (UNREACHABLE.has(code)) return phase === 'statement' ? 'session-lost' : 'server-unreachable';
+  if (isUnreachable(code)) return phase === 'statement' ? 'session-lost' : 'server-unreachable';
   if (phase === 'tls') return 'tls-failed';
   return phase === 'statement' ? 'freeze-failed' : 'server-unreachable';
 }

@@ -1,6 +1,6 @@
 /** Which layout a request gets, and what speaks against it. Pure. */
 import type { PlanRequest } from '../../engine';
-import { byRole, optionProblems } from '../../plan-request';
+import { byRole, optionProblems, requestProblem } from '../../plan-request';
 import type { Finding } from '../../ports';
 
 /** How several volumes become one consistent copy. */
@@ -13,7 +13,8 @@ export const OPTIONS = {
 } as const;
 
 /** The layout of a request: what it says, or for `auto` the one that holds least and is safe. */
-export function chooseLayout({ layout, volumes, atomicStore, groupClass }: PlanRequest): Layout {
+export function chooseLayout({ layout, volumes, atomicStore, groupClass, standstill }: PlanRequest): Layout {
+  if (standstill === true) return volumes.length === 1 ? 'atomic' : 'group';
   if (layout !== 'auto') return layout;
   if (volumes.length === 1 && atomicStore) return 'atomic';
   return groupClass && atomicStore ? 'group' : 'backup-mode';
@@ -32,14 +33,14 @@ export function requestProblems(request: PlanRequest): readonly Finding[] {
 function* volumeProblems({ volumes }: PlanRequest): Generator<Finding> {
   const { data, log } = byRole(volumes);
   if (data.length !== 1) {
-    yield problem(
+    yield requestProblem(
       'volume-mismatch',
       `the policy has ${data.length} volumes of role data (${data.join(', ')}), and a server has one data directory`,
       'give one volume the role data, that of the write-ahead log the role log, the others the role tablespace',
     );
   }
   if (log.length > 1) {
-    yield problem(
+    yield requestProblem(
       'volume-mismatch',
       `the policy has ${log.length} volumes of role log (${log.join(', ')}), and a server has one write-ahead log`,
       'give the role log to the volume that pg_wal leads to',
@@ -51,36 +52,41 @@ function* layoutProblems(request: PlanRequest): Generator<Finding> {
   const { volumes, atomicStore, groupClass } = request;
   const layout = chooseLayout(request);
   const names = volumes.map(({ name }) => name).join(', ');
+  if (request.standstill === true && request.layout === 'backup-mode') {
+    yield requestProblem(
+      'config-invalid',
+      'in backup mode PostgreSQL goes on writing, and several servers are to be of one instant',
+      'leave the layout out',
+    );
+  }
   if (layout === 'atomic' && volumes.length > 1) {
-    yield problem(
+    yield requestProblem(
       'volume-mismatch',
       `layout atomic needs everything on one volume, and the policy has ${volumes.length} (${names})`,
       'take layout backup-mode, or group where the storage has group snapshots',
     );
   }
   if (layout !== 'backup-mode' && !atomicStore) {
-    yield problem(
+    yield requestProblem(
       'driver-unsafe',
       `layout ${layout} needs snapshots of one instant, and a copy of a folder takes time`,
       'take layout backup-mode',
     );
   }
   if (layout === 'group' && !groupClass) {
-    yield problem(
+    yield requestProblem(
       'config-invalid',
-      'layout group needs a class of group snapshots, and the policy names none',
-      'set groupClassName, or take layout backup-mode',
+      `${request.standstill === true ? `a server with several volumes (${names}) that is cut together with others` : 'layout group'} needs a class of group snapshots, and the policy names none`,
+      request.standstill === true
+        ? 'set groupClassName, put it on one volume, or back it up by a policy of its own'
+        : 'set groupClassName, or take layout backup-mode',
     );
   }
   if (layout === 'backup-mode' && !atomicStore && byRole(volumes).log.length === 0) {
-    yield problem(
+    yield requestProblem(
       'volume-mismatch',
       'copies of folders need the write-ahead log as a volume of its own: it has to be copied last',
       'add a volume of role log for the folder pg_wal in the data directory, even if it is no file system of its own',
     );
   }
-}
-
-function problem(code: 'config-invalid' | 'volume-mismatch' | 'driver-unsafe', message: string, hint: string): Finding {
-  return { severity: 'error', code, subject: 'policy', message, hint };
 }

@@ -1,18 +1,16 @@
-/** A backup of PostgreSQL as a plan for the executor: one of three layouts. */
+/** A backup of PostgreSQL as a plan for the executor: one of three layouts, or a standstill. */
 import type { Plan, PlanRequest } from '../../engine';
-import { StillpointError } from '../../errors';
+import { refuseProblems } from '../../plan-request';
 import { chooseLayout, requestProblems } from './layout';
 import { planInBackupMode } from './plan-backup-mode';
 import { planAtInstant } from './plan-instant';
+import { LockedPlan } from './plan-locked';
 import type { PostgresSession } from './session';
 
 /** Plans a request on a session. Throws what speaks against the request in itself. */
 export function planBackup(session: PostgresSession, request: PlanRequest): Plan {
-  const [first] = requestProblems(request);
-  if (first !== undefined) {
-    const code = first.code === 'ok' ? 'internal' : first.code;
-    throw new StillpointError(code, first.message, first.hint === undefined ? {} : { hint: first.hint });
-  }
+  refuseProblems(requestProblems(request));
+  if (request.standstill === true) return new LockedPlan(session, request);
   const layout = chooseLayout(request);
   return layout === 'backup-mode' ? planInBackupMode(session, request) : planAtInstant(session, request, layout);
 }

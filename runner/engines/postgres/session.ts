@@ -1,9 +1,12 @@
 /** The one session of a backup (safety rule 1). */
+
+import { configuredEndpoint } from '../../endpoint';
 import type { EngineSession, Plan, PlanRequest, ServerPath, StepContext, Target } from '../../engine';
 import { StillpointError } from '../../errors';
 import type { Finding, Log } from '../../ports';
+import { checkTableLocks } from './check-table-locks';
 import { checkSession } from './checks';
-import { Connection, configuredEndpoint, type Row } from './connection';
+import { Connection, type Row } from './connection';
 import { openDirectly } from './direct';
 import { readIdentity, readOwnIdentity, readPaths, readServer, type ServerFacts } from './facts';
 import { locateLog, mayLocateLog } from './locate-log';
@@ -80,8 +83,10 @@ export class PostgresSession implements EngineSession {
     return [...paths, { role: 'log', what: 'pg_wal', path: log?.path, unsearched: log?.unsearched }];
   }
 
-  check(request: PlanRequest): Promise<readonly Finding[]> {
-    return checkSession(this.connection, this.server, request);
+  async check(request: PlanRequest): Promise<readonly Finding[]> {
+    const found = await checkSession(this.connection, this.server, request);
+    if (request.standstill !== true || found.some(({ severity }) => severity === 'error')) return found;
+    return [...found, ...(await checkTableLocks(this))];
   }
 
   plan(request: PlanRequest): Plan {
@@ -95,6 +100,35 @@ export class PostgresSession implements EngineSession {
     } finally {
       await another.close();
     }
+  }
+
+  /** Another connection to the very server of this session, in another of its databases. Throws server-changed. */
+  async openIn(database: string, signal: AbortSignal): Promise<Connection> {
+    const target = { ...this.target, connection: { ...this.target.connection, database } };
+    const another = await Connection.open(target, this.connection.endpoint, signal);
+    try {
+      await set(another, SESSION_SETTINGS, signal);
+      await set(another, this.server.dialect.sessionSettings, signal);
+      const there = await readIdentity(another, signal);
+      const { systemIdentifier, postmasterStart } = this.server.identity;
+      if (there.systemIdentifier === systemIdentifier && there.postmasterStart === postmasterStart) return another;
+      const { host, port } = this.connection.endpoint;
+      throw new StillpointError(
+        'server-changed',
+        `at ${host}:${port} another server answered for database ${database}`,
+        {
+          hint: 'let host lead to one server, not to several by turns',
+        },
+      );
+    } catch (error) {
+      await another.close();
+      throw error;
+    }
+  }
+
+  /** Rows that are read before anything is held. */
+  rows(what: string, sql: string, signal: AbortSignal): Promise<readonly Row[]> {
+    return this.connection.rows(what, sql, [], signal);
   }
 
   /** The facts of the proof: which session, which server. */

@@ -25,7 +25,15 @@ export async function attach(
 }
 
 /** What a restore in place cannot keep as it was. */
-export function inPlace({ namespace, database }: BackupRecord): readonly Finding[] {
-  const message = 'its replicas load the whole of the restored data, and lose what they have beyond it';
-  return [{ severity: 'warning', code: 'ok', subject: `database ${namespace}/${database}`, message }];
+export function inPlace({ namespace, database, position }: BackupRecord): readonly Finding[] {
+  const subject = `database ${namespace}/${database}`;
+  const { primary } = position ?? {};
+  if (primary !== undefined) {
+    const message = `the backup is of a replica of ${primary}: in its place the copy would load what its master has`;
+    const hint = 'restore the backup beside, with --claim, and make that the master';
+    return [{ severity: 'error', code: 'in-place-unsuitable', subject, message, hint }];
+  }
+  const message =
+    'its replicas load the whole of the restored data; where sentinels watch it, stop them first, or they make a replica the master meanwhile';
+  return [{ severity: 'warning', code: 'ok', subject, message }];
 }

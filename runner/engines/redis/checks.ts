@@ -57,7 +57,7 @@ function unsupported({ dialect }: ServerFacts): Finding {
     'server-version-unsupported',
     'server',
     `the server is ${dialect.name} ${dialect.version}; supported are ${SUPPORTED}`,
-    'upgrade the server: before Redis 7 a rewrite replaces the append-only file, and the name of a new dump is not synced',
+    'upgrade the server: before Redis 6.2 there is no pause of writes alone',
   );
 }
 
@@ -133,6 +133,17 @@ function* loading({ state: { info } }: CheckInput): Generator<Finding> {
 function* persistence({ server, request }: CheckInput): Generator<Finding> {
   const { appendonly } = server.settings;
   const mode = modeOf(request, server);
+  if (!server.dialect.sinceSeven && mode !== 'rdb-paused') {
+    yield error(
+      'server-version-unsupported',
+      'server',
+      mode === 'aof'
+        ? `${server.dialect.name} ${server.dialect.version} replaces its append-only file as a whole in a rewrite: that is not backed up`
+        : `${server.dialect.name} ${server.dialect.version} does not sync the name of a new dump: a copy may hold the dump before`,
+      'take mode rdb-paused (RedisMode.RDB_PAUSED), in which it is written twice while writes wait; or upgrade the server to 7.2',
+    );
+    return;
+  }
   if (mode === 'aof' && appendonly !== 'yes') {
     yield error(
       'server-unsafe',

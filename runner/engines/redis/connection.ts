@@ -1,20 +1,13 @@
 /** One connection to one server, reserved: no pool, no reconnecting, named and bounded commands. The only user of the driver. */
 import { JOB_DEFAULTS } from '../../../src/contract';
+import type { Endpoint } from '../../endpoint';
 import type { Target } from '../../engine';
-import { StillpointError } from '../../errors';
+import { abortError } from '../../network-errors';
 import { translate } from './errors';
 import { grantHint, ruleFor } from './rights';
 
 /** What a server answers, as its protocol has it. */
 export type Reply = string | number | null | readonly Reply[];
-
-/** Where to connect to; {@link Endpoint.name} is what its certificate has to be for. */
-export interface Endpoint {
-  /** A host or an address; a path is a Unix socket. */
-  readonly host: string;
-  readonly port: number;
-  readonly name: string;
-}
 
 /** As much of the driver's client as is used here. */
 interface Driver {
@@ -22,11 +15,6 @@ interface Driver {
   sendCommand(args: readonly string[]): Promise<unknown>;
   destroy(): void;
   on(event: 'error' | 'end' | 'terminated', listener: (error?: Error) => void): unknown;
-}
-
-/** The endpoint that the job config names. */
-export function configuredEndpoint({ connection }: Target): Endpoint {
-  return { host: connection.host, port: connection.port, name: connection.host };
 }
 
 /** A connection that belongs to one piece of work from its beginning to its end (safety rule 1). */
@@ -134,10 +122,6 @@ export class Connection {
 
 function ended(): Error {
   return Object.assign(new Error('the connection ended'), { code: 'ECONNRESET' });
-}
-
-function abortError(signal: AbortSignal | undefined): Error {
-  return signal?.reason instanceof Error ? signal.reason : new StillpointError('interrupted', 'interrupted');
 }
 
 function options(target: Target, { host, port, name }: Endpoint): object {

@@ -1,5 +1,6 @@
 /** Translates what the driver, the server and the network throw: by their codes, never by their words. */
 import { type ErrorCode, StillpointError } from '../../errors';
+import { isOfTls, isUnreachable } from '../../network-errors';
 
 /** The first words of the servers' errors, which are their codes, that mean something of their own to a backup. */
 const BY_WORD: Readonly<Record<string, ErrorCode>> = {
@@ -11,20 +12,6 @@ const BY_WORD: Readonly<Record<string, ErrorCode>> = {
   NOPERM: 'privilege-missing',
   WRONGPASS: 'authentication-failed',
 };
-
-/** Codes of Node's network errors that mean that nobody answers. */
-const UNREACHABLE = new Set([
-  'ECONNREFUSED',
-  'ECONNRESET',
-  'EHOSTUNREACH',
-  'ENETUNREACH',
-  'ENOTFOUND',
-  'EAI_AGAIN',
-  'EPIPE',
-  'ETIMEDOUT',
-  'ENOENT',
-  'EACCES',
-]);
 
 const HINTS: Partial<Record<ErrorCode, string>> = {
   'authentication-failed':
@@ -79,13 +66,8 @@ function ourCode(thrown: unknown, phase: Attempt['phase']): ErrorCode {
   if (word !== undefined) return phase === 'connect' ? 'authentication-failed' : 'freeze-failed';
   const code = codeOf(thrown);
   if (isOfTls(code)) return 'tls-failed';
-  if (UNREACHABLE.has(code)) return phase === 'connect' ? 'server-unreachable' : 'session-lost';
+  if (isUnreachable(code)) return phase === 'connect' ? 'server-unreachable' : 'session-lost';
   return phase === 'connect' ? 'server-unreachable' : 'session-lost';
-}
-
-/** Codes of OpenSSL and of Node for a handshake that failed, a certificate that is not trusted. */
-function isOfTls(code: string): boolean {
-  return /^(EPROTO|ERR_(TLS|SSL)|CERT_|UNABLE_TO_|SELF_SIGNED|DEPTH_ZERO)/.test(code);
 }
 
 function codeOf(thrown: unknown): string {

@@ -57,7 +57,7 @@ export async function readServer(connection: Connection, signal: AbortSignal): P
     primary: info.role === 'slave' ? { host: info.master_host ?? '', port: Number(info.master_port) } : undefined,
     clustered: info.cluster_enabled === '1',
     settings: dialect.supported
-      ? { ...(await readSettings(connection, SETTINGS, signal)), config_file: info.config_file ?? '' }
+      ? { ...(await readSettings(connection, SETTINGS, dialect, signal)), config_file: info.config_file ?? '' }
       : {},
     connectionId: client.id ?? '',
   };
@@ -82,9 +82,15 @@ export async function readClusterInfo(connection: Connection, signal?: AbortSign
 export async function readSettings(
   connection: Connection,
   names: readonly string[],
+  { sinceSeven }: Pick<Dialect, 'sinceSeven'>,
   signal?: AbortSignal,
 ): Promise<Readonly<Record<string, string>>> {
-  return fieldsOf(await connection.ask('reading settings of the server', ['CONFIG', 'GET', ...names], signal));
+  const settings: Record<string, string> = {};
+  for (const asked of sinceSeven ? [names] : names.map((name) => [name])) {
+    const reply = await connection.ask('reading settings of the server', ['CONFIG', 'GET', ...asked], signal);
+    Object.assign(settings, fieldsOf(reply));
+  }
+  return settings;
 }
 
 /** Who the server is. Its facts are those that every connection to the same running server reads alike. */

@@ -1,6 +1,6 @@
 /** How a server is copied, and what speaks against a request in itself. Pure. */
 import type { PlanRequest } from '../../engine';
-import { optionProblems } from '../../plan-request';
+import { optionProblems, requestProblem } from '../../plan-request';
 import type { Finding } from '../../ports';
 import type { ServerFacts } from './facts';
 import type { Role } from './sentinel';
@@ -34,11 +34,6 @@ export function modeOf({ options, standstill }: PlanRequest, { settings }: Pick<
   return (options.mode ?? (settings.appendonly === 'yes' ? 'aof' : dump)) as Mode;
 }
 
-/** Whether all volumes are cut at one instant by the storage. */
-export function cutsTogether({ layout, volumes, groupClass }: PlanRequest): boolean {
-  return layout === 'group' || (layout === 'auto' && groupClass && volumes.length > 1);
-}
-
 /** What is wrong with a request in itself, before any server is asked. */
 export function requestProblems(request: PlanRequest): readonly Finding[] {
   return [...optionProblems(request, OPTIONS, 'Redis'), ...volumeProblems(request), ...layoutProblems(request)];
@@ -47,7 +42,7 @@ export function requestProblems(request: PlanRequest): readonly Finding[] {
 /** A server makes append-only files in its folder and moves them into theirs: on another volume it does not start. [tried, 8.0] */
 function* volumeProblems({ volumes }: PlanRequest): Generator<Finding> {
   if (volumes.length === 1 && volumes[0]?.role === 'data') return;
-  yield problem(
+  yield requestProblem(
     'volume-mismatch',
     `the policy has the volumes ${volumes.map(({ name, role }) => `${name} (${role})`).join(', ')}, and a server has its dump and its append-only files on one`,
     'name the volume of dir alone, with the role data',
@@ -56,31 +51,27 @@ function* volumeProblems({ volumes }: PlanRequest): Generator<Finding> {
 
 function* layoutProblems({ layout, atomicStore, groupClass, standstill, options }: PlanRequest): Generator<Finding> {
   if (standstill === true && options.mode === 'rdb') {
-    yield problem(
+    yield requestProblem(
       'config-invalid',
       'mode rdb lets writes go on while the dump is written, and several servers are to be of one instant',
       'take mode rdb-paused, or aof',
     );
   }
   if (!atomicStore) {
-    yield problem(
+    yield requestProblem(
       'driver-unsafe',
       'a running server needs snapshots of one instant, and a copy of a folder takes time',
       'take storage with snapshots',
     );
   }
   if (layout === 'backup-mode') {
-    yield problem('config-invalid', 'Redis has no layout backup-mode', 'take layout auto, atomic or group');
+    yield requestProblem('config-invalid', 'Redis has no layout backup-mode', 'take layout auto, atomic or group');
   }
   if (layout === 'group' && !groupClass) {
-    yield problem(
+    yield requestProblem(
       'config-invalid',
       'layout group needs a class of group snapshots, and the policy names none',
       'set groupClassName, or take layout atomic',
     );
   }
-}
-
-function problem(code: 'config-invalid' | 'volume-mismatch' | 'driver-unsafe', message: string, hint: string): Finding {
-  return { severity: 'error', code, subject: 'policy', message, hint };
 }

@@ -1,7 +1,9 @@
 /** Where the server of a policy is: at its host, or wherever sentinels have it. */
+
+import { configuredEndpoint, type Endpoint } from '../../endpoint';
 import type { Target } from '../../engine';
 import { StillpointError } from '../../errors';
-import { Connection, configuredEndpoint, type Endpoint } from './connection';
+import { Connection } from './connection';
 import { readInfo } from './facts';
 import { roleWanted } from './layout';
 import { askSentinels } from './sentinel';

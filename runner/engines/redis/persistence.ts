@@ -32,12 +32,17 @@ export async function waitUntilIdle(read: () => Promise<Info>, signal: AbortSign
   }
 }
 
+/** How many dumps a server has made. Before 7.0 it counts what it has forked for; of that, nothing else was at work. */
+export function dumpsOf({ rdb_saves: saves, total_forks: forks }: Info): string {
+  return saves ?? forks ?? '';
+}
+
 /** Waits for the dump that was begun when the server had made so many, and says whether it went well. */
 export async function waitForDump(read: () => Promise<Info>, savesBefore: number, signal: AbortSignal): Promise<Info> {
   for (;;) {
     const info = await read();
     if (info.rdb_bgsave_in_progress === '0') {
-      if (info.rdb_last_bgsave_status === 'ok' && Number(info.rdb_saves) > savesBefore) return info;
+      if (info.rdb_last_bgsave_status === 'ok' && Number(dumpsOf(info)) > savesBefore) return info;
       throw new StillpointError(
         'freeze-failed',
         `the dump of the server failed (${info.rdb_last_bgsave_status ?? ''})`,

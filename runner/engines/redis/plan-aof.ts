@@ -6,7 +6,7 @@
 import type { Held } from '../../../src/contract';
 import type { Plan, PlanRequest, PlanResults, PlanStep, StepContext } from '../../engine';
 import { StillpointError } from '../../errors';
-import { cutsTogether } from './layout';
+import { cutsTogether } from '../../plan-request';
 import { letGo } from './let-go';
 import { Pause } from './pause';
 import { waitUntilIdle } from './persistence';

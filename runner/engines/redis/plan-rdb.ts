@@ -6,10 +6,10 @@
 import type { Plan, PlanRequest, PlanResults, PlanStep, StepContext } from '../../engine';
 import { StillpointError } from '../../errors';
 import { changedFacts } from '../../frozen';
-import { cutsTogether } from './layout';
+import { cutsTogether } from '../../plan-request';
 import { letGo } from './let-go';
 import { Pause } from './pause';
-import { waitForDump, waitUntilIdle } from './persistence';
+import { dumpsOf, waitForDump, waitUntilIdle } from './persistence';
 import { type Position, placeInCluster, positionBetween, writesOf } from './position';
 import { catchUp, type Lag } from './replica';
 import type { RedisSession } from './session';
@@ -43,6 +43,7 @@ export class DumpPlan implements Plan {
       { kind: 'act', name: 'wait for other dumps', run: (within) => this.#prepare(within) },
       { kind: 'act', name: 'begin a dump', freezes: paused, run: (within) => this.#begin(within) },
       { kind: 'act', name: 'wait for the dump', run: (within) => this.#finish(within) },
+      ...(session.server.dialect.sinceSeven ? [] : [this.#againStep()]),
       {
         kind: 'cut',
         volumes: request.volumes.map(({ name }) => name),
@@ -56,7 +57,7 @@ export class DumpPlan implements Plan {
     const info = await this.session.info(within);
     return {
       ...(await this.session.observe(within, info)),
-      dumps: info.rdb_saves ?? '',
+      dumps: dumpsOf(info),
       dumpedAt: info.rdb_last_save_time ?? '',
       ...(this.paused ? { ...writesOf(info), ...(await this.#pause.fact(within)) } : {}),
     };
@@ -103,7 +104,7 @@ export class DumpPlan implements Plan {
       this.session.within(within)('beginning a dump', ['BGSAVE']),
       this.session.info(within),
     ]);
-    this.#dumpsBefore = Number(before.rdb_saves);
+    this.#dumpsBefore = Number(dumpsOf(before));
     this.#position = positionBetween(before, after, this.session.server.dialect);
     this.#forkedAt = serverTime(before);
     const changed = changedFacts(writesOf(before), writesOf(after));
@@ -117,6 +118,22 @@ export class DumpPlan implements Plan {
 
   async #finish(within: StepContext): Promise<void> {
     await waitForDump(() => this.session.info(within), this.#dumpsBefore, within.signal);
+  }
+
+  /**
+   * A server that does not sync the name of a new dump may lose it in a crash, and have the one before. Under the pause a second
+   * one is the same, and the sync of its content brings to disk what the file system did before: whichever of the two a cut holds.
+   */
+  #againStep(): PlanStep {
+    return {
+      kind: 'act',
+      name: 'write the dump again',
+      run: async (within) => {
+        const before = await this.session.info(within);
+        await this.session.within(within)('beginning the dump again', ['BGSAVE']);
+        await waitForDump(() => this.session.info(within), Number(dumpsOf(before)), within.signal);
+      },
+    };
   }
 }
 

@@ -1,6 +1,6 @@
 /** A backup of Redis or Valkey as a plan for the executor, by its mode. */
 import type { Plan, PlanRequest } from '../../engine';
-import { StillpointError } from '../../errors';
+import { refuseProblems } from '../../plan-request';
 import { modeOf, requestProblems } from './layout';
 import { AppendOnlyPlan } from './plan-aof';
 import { DumpPlan } from './plan-rdb';
@@ -8,11 +8,7 @@ import type { RedisSession } from './session';
 
 /** Plans a request on a session. Throws what speaks against the request in itself. */
 export function planBackup(session: RedisSession, request: PlanRequest): Plan {
-  const [first] = requestProblems(request);
-  if (first !== undefined) {
-    const code = first.code === 'ok' ? 'internal' : first.code;
-    throw new StillpointError(code, first.message, first.hint === undefined ? {} : { hint: first.hint });
-  }
+  refuseProblems(requestProblems(request));
   const mode = modeOf(request, session.server);
   return mode === 'aof' ? new AppendOnlyPlan(session, request) : new DumpPlan(session, request, mode === 'rdb-paused');
 }

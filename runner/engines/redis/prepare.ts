@@ -1,5 +1,5 @@
 /** Makes restored files fit to start: on its own, and with the data of the record whatever its settings say. */
-import { chown, copyFile, link, mkdir, readdir, rename, rm } from 'node:fs/promises';
+import { chown, copyFile, link, mkdir, open, readdir, rename, rm } from 'node:fs/promises';
 import { basename, isAbsolute, join } from 'node:path';
 import type { BackupRecord } from '../../../src/contract';
 import type { MountedVolume, PreparedFiles } from '../../engine';
@@ -103,9 +103,8 @@ export function configurationFiles(volumes: readonly MountedVolume[], record: Ba
  */
 async function appendOnlyFromDump(data: DataDirectory, record: BackupRecord): Promise<readonly string[]> {
   const { appendonly, appenddirname, appendfilename } = record.settings ?? {};
-  if (isAppendOnly(record) || appendonly !== 'yes' || appenddirname === undefined || appendfilename === undefined) {
-    return [];
-  }
+  if (isAppendOnly(record) || appendonly !== 'yes' || appendfilename === undefined) return [];
+  if (appenddirname === undefined) return await appendOnlyFile(data, join(data.path, appendfilename), record);
   const folder = join(data.path, appenddirname);
   const { base, manifest } = manifestOf(appendfilename);
   await ownFolder(folder, data);
@@ -117,6 +116,16 @@ async function appendOnlyFromDump(data: DataDirectory, record: BackupRecord): Pr
   await linkOrCopy(join(data.path, startFile(record)), join(folder, base), data);
   await writeDurably(join(folder, `${appendfilename}.manifest`), manifest, data);
   return [`made ${appenddirname} of the dump: with appendonly yes the copy would start empty`];
+}
+
+/** Before Redis 7 it is one file, and one that begins with a dump is loaded as what it is. The server writes on in it: no link. */
+async function appendOnlyFile(data: DataDirectory, file: string, record: BackupRecord): Promise<readonly string[]> {
+  await rm(file, { force: true });
+  await copyFile(join(data.path, startFile(record)), file);
+  if (process.getuid?.() !== data.uid) await chown(file, data.uid, data.gid);
+  await using copied = await open(file, 'r+');
+  await copied.sync();
+  return [`made ${basename(file)} of the dump: with appendonly yes the copy would start empty`];
 }
 
 async function ownFolder(path: string, { uid, gid }: Owner): Promise<void> {

@@ -2,9 +2,11 @@
  * Which server sentinels name. Several are asked at once: one that was cut off goes on naming a master that has been replaced,
  * and the epoch of its word is older. Asking apart, pure.
  */
+
+import type { Endpoint } from '../../endpoint';
 import type { Target } from '../../engine';
 import { asStillpointError, StillpointError } from '../../errors';
-import { Connection, type Endpoint } from './connection';
+import { Connection } from './connection';
 import { type Fields, fieldsOf, isList } from './replies';
 
 /** What Redis and Valkey call the two. */

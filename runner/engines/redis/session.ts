@@ -1,10 +1,12 @@
 /** The one session of a backup (safety rule 1). */
+
+import { configuredEndpoint, type Endpoint } from '../../endpoint';
 import type { EngineSession, Plan, PlanRequest, ServerPath, StepContext, Target } from '../../engine';
 import { StillpointError } from '../../errors';
 import type { Finding, Log } from '../../ports';
 import { checkSession } from './checks';
 import { type ClusterMaster, type ClusterView, clusterProblem, slotMap } from './cluster';
-import { Connection, configuredEndpoint, type Endpoint } from './connection';
+import { Connection } from './connection';
 import {
   type Identity,
   identityOf,

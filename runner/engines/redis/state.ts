@@ -48,7 +48,7 @@ async function missingRights({ ask, server }: RedisSession): Promise<readonly st
     return value === undefined ? [] : [name, value];
   });
   const tries: readonly (readonly string[])[] = [
-    ['CONFIG', 'SET', ...same],
+    ['CONFIG', 'SET', ...(server.dialect.sinceSeven ? same : same.slice(0, 2))],
     ['CLIENT', 'PAUSE', 'never', 'WRITE'],
     ['CLIENT', 'LIST', 'ID', server.connectionId],
     ['CLIENT', 'ID'],

@@ -15,13 +15,18 @@ export interface Dialect {
    * Redis 7.2 on (redis/redis#11973).
    */
   readonly syncsOnDemand: boolean;
+  /**
+   * From Redis 7.0 on: the name of a new dump is synced as the dump is, CONFIG GET and SET take several settings, dumps are
+   * counted, and the append-only file is several that are never written to anew. Before, a dump is only safe when it was written twice.
+   */
+  readonly sinceSeven: boolean;
   /** The program of a throw-away server. */
   readonly daemon: string;
   readonly client: string;
 }
 
 /** The versions that are supported, for messages. */
-export const SUPPORTED = 'Redis 7.0 to 8 and Valkey 7.2 to 9';
+export const SUPPORTED = 'Redis 6.2 to 8 and Valkey 7.2 to 9';
 
 /** The dialect of a server by its INFO. */
 export function dialectOf(info: Info): Dialect {
@@ -38,9 +43,10 @@ export function dialectNamed(flavour: Flavour, version: string): Dialect {
     flavour,
     name: valkey ? 'Valkey' : 'Redis',
     version,
-    // Before 7.0 the append-only file is a single one that a rewrite replaces, and the name of a new dump is not synced.
-    supported: valkey ? number >= 702 && number < 1000 : number >= 700 && number < 900,
+    // Before 6.2 there is no pause of writes alone.
+    supported: valkey ? number >= 702 && number < 1000 : number >= 602 && number < 900,
     syncsOnDemand: number >= 702,
+    sinceSeven: number >= 700,
     daemon: valkey ? 'valkey-server' : 'redis-server',
     client: valkey ? 'valkey-cli' : 'redis-cli',
   };

@@ -7,9 +7,10 @@
  * writes do, since it may go to replicas.
  */
 import { setTimeout as delay } from 'node:timers/promises';
+import type { Endpoint } from '../../endpoint';
 import type { Target } from '../../engine';
 import { StillpointError } from '../../errors';
-import { Connection, type Endpoint } from './connection';
+import { Connection } from './connection';
 import { clientOf, textOf } from './replies';
 import type { Ask } from './settings';
 

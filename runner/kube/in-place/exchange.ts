@@ -33,7 +33,7 @@ export async function see(client: KubeClient, operation: Operation, signal: Abor
     holders: holders.map(({ metadata }) => metadata.name),
     ready: pods.items.filter((pod) => isOf(object, pod) && isReady(pod)).length,
     claims: Object.fromEntries(claimNames.map((name, index) => [name, seenClaim(claims[index])])),
-    volumes: Object.fromEntries(volumeNames.map((name, index) => [name, seenVolume(volumes[index])])),
+    volumes: Object.fromEntries(volumeNames.map((name, index) => [name, seenVolume(volumes[index], namespace)])),
   };
 }
 
@@ -150,12 +150,15 @@ function seenClaim(claim: Claim | undefined): SeenClaim | undefined {
   );
 }
 
-function seenVolume(volume: PersistentVolume | undefined): SeenVolume | undefined {
-  const { name, uid } = volume?.spec.claimRef ?? {};
+function seenVolume(volume: PersistentVolume | undefined, namespace: string): SeenVolume | undefined {
+  const { namespace: of, name, uid } = volume?.spec.claimRef ?? {};
   return (
     volume && {
       reclaimPolicy: volume.spec.persistentVolumeReclaimPolicy ?? 'Delete',
-      claim: name === undefined ? undefined : { name, ...(uid === undefined ? {} : { uid }) },
+      claim:
+        name === undefined
+          ? undefined
+          : { name: of === namespace ? name : `${of}/${name}`, ...(uid === undefined ? {} : { uid }) },
     }
   );
 }

@@ -20,12 +20,30 @@ export async function beginJournal(
   record: BackupRecord,
 ): Promise<StoredOperation> {
   const { namespace, workload, id } = operation;
+  let own: StoredOperation;
   try {
-    return storedIn(await client.create(CONFIG_MAPS, journalOf(operation, record)));
+    own = storedIn(await client.create(CONFIG_MAPS, journalOf(operation, record)));
   } catch (thrown) {
-    if (!isAlreadyThere(thrown)) throw thrown;
-    throw new StillpointError('restore-exists', `a restore in place ${id} of ${namespace}/${workload.name} has begun`);
+    if (isAlreadyThere(thrown)) throw hasBegun(operation);
+    throw thrown;
   }
+  // Of two who begin at once, both look after they have written: the elder goes on.
+  const all = await listed(client, namespace, {});
+  const elder = all.find(
+    (other) =>
+      other.operation.workload.name === workload.name && isUnfinished(other.operation) && other.operation.id < id,
+  );
+  if (elder === undefined) return own;
+  await writeJournal(client, own, { ...operation, phase: 'abandoned' });
+  throw hasBegun(elder.operation);
+}
+
+function hasBegun({ id, namespace, workload }: Operation): StillpointError {
+  return new StillpointError(
+    'restore-exists',
+    `restore in place ${id} of ${workload.kind} ${namespace}/${workload.name} has begun meanwhile`,
+    { hint: 'let it come to its end' },
+  );
 }
 
 /** Replaces the operation in it: a compare-and-swap. */

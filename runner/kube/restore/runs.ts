@@ -33,6 +33,7 @@ export async function untilImported(
   const selection = { namespace, fields: { 'metadata.name': name } };
   const look = (seen: VolumeSnapshot): VolumeSnapshot | undefined => {
     const said = seen.status?.error?.message ?? '';
+    if (said.includes(UNKNOWN_HANDLE)) throw unknownHandle(path, made.content);
     // The storage is asked again and again, and may mend; whoever waits is told once of each thing that it says.
     if (said !== '' && !told.has(said)) warn(`${path} is not ready: ${said}`);
     told.add(said);
@@ -52,6 +53,20 @@ export async function untilImported(
     'restore-failed',
     `${path} and VolumeSnapshotContent ${contentName} do not point at each other`,
     { hint: 'somebody else has made or changed one of them meanwhile' },
+  );
+}
+
+/** The CSI sidecar's own words for a handle that the storage lists no snapshot under (external-snapshotter, pkg/snapshotter). */
+const UNKNOWN_HANDLE = 'can not find snapshot for snapshotID';
+
+function unknownHandle(path: string, { spec }: VolumeSnapshotContent): StillpointError {
+  const { driver, source } = spec;
+  return new StillpointError(
+    'restore-failed',
+    `${path} cannot be made: the storage of driver ${driver} has no snapshot ${source.snapshotHandle ?? ''}`,
+    {
+      hint: 'it was deleted there, or is of another storage than the one that this cluster has: restore another backup',
+    },
   );
 }
 

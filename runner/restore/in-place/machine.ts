@@ -16,7 +16,10 @@ export interface SeenClaim {
 /** A PersistentVolume, as it is now. */
 export interface SeenVolume {
   readonly reclaimPolicy: string;
-  /** The claim that it belongs to, or is reserved for (without a uid); undefined when anybody may have it. */
+  /**
+   * The claim that it belongs to, or is reserved for (without a uid); undefined when anybody may have it. In another
+   * namespace: `namespace/name`.
+   */
   readonly claim: { readonly name: string; readonly uid?: string | undefined } | undefined;
 }
 
@@ -59,7 +62,7 @@ const RETAIN = 'Retain';
 
 /** What to do in the phases in which the database is away. */
 export function next(operation: Operation, seen: Seen): Next {
-  const lost = lostVolume(operation, seen);
+  const lost = lostVolume(operation, seen) ?? givenAway(operation, seen);
   if (lost !== undefined) return { kind: 'stop', why: lost };
   return operation.phase === 'up' ? comingUp(operation, seen) : exchanging(operation, seen);
 }
@@ -203,6 +206,18 @@ function isUnderItsClaim(operation: Operation, volume: ExchangedVolume, seen: Se
 function lostVolume(operation: Operation, { volumes }: Seen): string | undefined {
   const name = volumesOf(operation).find((each) => volumes[each] === undefined);
   return name === undefined ? undefined : `persistent volume ${name} is gone`;
+}
+
+/** A volume that somebody has given to a claim of theirs is not taken back: it may be somebody's database by now. */
+function givenAway(operation: Operation, { volumes }: Seen): string | undefined {
+  for (const { claim, kept, present, restored = '' } of operation.volumes) {
+    for (const name of [present, restored]) {
+      const owner = volumes[name]?.claim?.name;
+      if (owner === undefined || [claim, kept.present, kept.restored].includes(owner)) continue;
+      return `persistent volume ${name} belongs to claim ${owner} by now`;
+    }
+  }
+  return undefined;
 }
 
 function volumesOf(operation: Operation): readonly string[] {

@@ -3,7 +3,7 @@
 import { JOB_INDEX, JOB_INDEX_VARIABLE } from '../../../src/contract';
 import type { CheckHandlers } from '../../cli/checks';
 import { doctor } from '../../commands/doctor';
-import { heal } from '../../commands/heal';
+import { heal, notHealed } from '../../commands/heal';
 import { rehearse } from '../../commands/rehearse';
 import { readConfig } from '../../config';
 import { StillpointError } from '../../errors';
@@ -18,9 +18,9 @@ import type { Terminal } from './terminal';
 
 export function checkHandlers(world: World, { print, confirm, colours }: Terminal): CheckHandlers {
   /** Prints findings, the worst first, and fails by the first error among them. */
-  const told = (findings: readonly PolicyFinding[], output: Output): string => {
+  const told = (findings: readonly PolicyFinding[], output: Output, said?: (errors: number) => string): string => {
     print(formatFindings(findings, output, { colours }));
-    failOnErrors(worstFirst(findings));
+    failOnErrors(worstFirst(findings), said);
     return '';
   };
   /** As {@link told}, with the findings packed for whoever watches the pod. */
@@ -28,13 +28,14 @@ export function checkHandlers(world: World, { print, confirm, colours }: Termina
     findings: readonly PolicyFinding[],
     result: string | undefined,
     output: Output,
+    said?: (errors: number) => string,
   ): Promise<string> => {
     await reporting(
       result,
       () => [packFindings(shorterFindings(findings))],
       async () => packFindings(findings),
     );
-    return told(findings, output);
+    return told(findings, output, said);
   };
   /** Whoever writes to the database is held up for a moment: that is said before. */
   const mayRehearse = async (whose: string, yes: boolean | undefined): Promise<void> => {
@@ -79,10 +80,11 @@ export function checkHandlers(world: World, { print, confirm, colours }: Termina
           namespace: theNamespace(options, client),
           command: 'heal',
         } as const;
-        return told(await findingsByJob(client, { ...request, timeoutMs }, world), output);
+        return told(await findingsByJob(client, { ...request, timeoutMs }, world), output, notHealed);
       }
       const context = await backupContext(file, options, world);
-      return await reported(await heal({ ...context, holder: context.run.owner.jobUid }), result, output);
+      const findings = await heal({ ...context, holder: context.run.owner.jobUid });
+      return await reported(findings, result, output, notHealed);
     },
   };
 }

@@ -72,6 +72,8 @@ export interface Unmet {
   readonly longStatement?: string;
   /** {@link TestServer.held} sees what is locked and set, and no sessions. */
   readonly sessions?: string;
+  /** What a throw-away server says of what it cannot compare. */
+  readonly inspection?: RegExp;
 }
 
 /** A running server of a test. */

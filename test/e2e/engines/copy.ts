@@ -11,7 +11,7 @@ import type { TestClient, TestServer } from './adapter';
 
 /** A new ledger at a server, written to until it is disposed of. */
 export async function startLedger(
-  server: Pick<TestServer, 'connect'>,
+  server: Pick<LedgerOptions, 'connect'>,
   options: Pick<LedgerOptions, 'writers' | 'everyMs'> = {},
 ): Promise<LedgerWriter & AsyncDisposable> {
   const client = await server.connect();

@@ -9,6 +9,9 @@ export const ENGINES: readonly EngineAdapter[] = [postgres, mariadb, mysql, redi
 
 const everything = process.env.CONTRACT === 'all';
 
+/** Without flavours that differ from another engine's server in nothing that a runner's death has to do with. */
+export const LEADING_ENGINES: readonly EngineAdapter[] = ENGINES.filter((adapter) => everything || adapter !== valkey);
+
 /**
  * The cases that an engine is put to. `npm run soak` (CONTRACT=all) takes all of them; `npm run e2e` takes those in which
  * code of the engine itself has a part for each engine, and the others, which fail before the engine is asked or without
@@ -22,8 +25,12 @@ export function casesFor(
   return everything || adapter === ENGINES[0] ? all : ofTheEngine;
 }
 
+/** The first mode that holds something. */
+export function holdingMode({ modes }: EngineAdapter): EngineMode {
+  return modes.find(({ freezes }) => freezes !== 'nothing') ?? modes[0];
+}
+
 /** The modes that are tried on storage which misbehaves: the first one that holds something, or all of them. */
-export function storageModesOf({ modes }: EngineAdapter): readonly EngineMode[] {
-  const holding = modes.find(({ freezes }) => freezes !== 'nothing') ?? modes[0];
-  return everything ? modes : [holding];
+export function storageModesOf(adapter: EngineAdapter): readonly EngineMode[] {
+  return everything ? adapter.modes : [holdingMode(adapter)];
 }

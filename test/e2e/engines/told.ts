@@ -14,10 +14,7 @@ export async function expectTold(
   code: string,
   exitCode: number,
 ): Promise<void> {
-  expect({ exitCode: end.pod.exitCode, code: end.error?.code, said: end.error?.message }).toMatchObject({
-    exitCode,
-    code,
-  });
+  expect({ exitCode: end.pod.exitCode, code: end.error?.code }, end.error?.message).toEqual({ exitCode, code });
   expect(end.error?.hint, 'an error says what to do').toMatch(/\w/);
   expect(end.record).toMatchObject({ phase: 'failed', error: { code } });
   expect(end.events.at(-1)).toMatch(new RegExp(`^Warning FailedSnapshot: .*\\(${code}\\)$`));

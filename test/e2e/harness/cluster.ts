@@ -23,6 +23,7 @@ export interface Kind {
 export const KINDS = {
   namespace: { apiVersion: 'v1', kind: 'Namespace' },
   pod: { apiVersion: 'v1', kind: 'Pod' },
+  secret: { apiVersion: 'v1', kind: 'Secret' },
   configMap: { apiVersion: 'v1', kind: 'ConfigMap' },
   claim: { apiVersion: 'v1', kind: 'PersistentVolumeClaim' },
   volume: { apiVersion: 'v1', kind: 'PersistentVolume' },
@@ -112,13 +113,19 @@ export async function patch(kind: Kind, name: string, namespace: string, change:
   }
 }
 
-/** Deletes an object, if it is there; what it owns goes with it. */
-export async function remove(kind: Kind, name: string, namespace = '', graceSeconds?: number): Promise<void> {
+/** Deletes an object, if it is there; what it owns goes with it. `All`: only asks whether that would be let. */
+export async function remove(
+  kind: Kind,
+  name: string,
+  namespace = '',
+  graceSeconds?: number,
+  dryRun?: 'All',
+): Promise<void> {
   try {
     await connected().objects.delete(
       { ...kind, metadata: { name, namespace } },
       undefined,
-      undefined,
+      dryRun,
       graceSeconds,
       undefined,
       'Background',

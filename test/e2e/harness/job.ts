@@ -22,8 +22,11 @@ export interface PodEnd {
   readonly log: readonly LogLine[];
 }
 
-/** Starts a Job of a policy (or of the pruner) by hand. */
-export async function startBackup(policy: Pick<TestPolicy, 'name' | 'namespace'>): Promise<TestJob> {
+/** Starts a Job of a policy (or of the pruner) by hand; `change`: what its spec has otherwise. */
+export async function startBackup(
+  policy: Pick<TestPolicy, 'name' | 'namespace'>,
+  change: object = {},
+): Promise<TestJob> {
   const cronJob = await read(KINDS.cronJob, policy.name, policy.namespace);
   if (cronJob === undefined) throw new Error(`there is no CronJob ${policy.namespace}/${policy.name}`);
   const template = cronJob.spec.jobTemplate;
@@ -38,7 +41,7 @@ export async function startBackup(policy: Pick<TestPolicy, 'name' | 'namespace'>
         { apiVersion: 'batch/v1', kind: 'CronJob', name: policy.name, uid: cronJob.metadata?.uid, controller: true },
       ],
     },
-    spec: template.spec,
+    spec: { ...template.spec, ...change },
   } as Anything);
   return { name: job.metadata?.name ?? '', namespace: policy.namespace, uid: job.metadata?.uid ?? '' };
 }

@@ -1,5 +1,5 @@
 /** What pods write. */
-import { link, mkdtemp, readFile, rm } from 'node:fs/promises';
+import { open, readdir, readFile, readlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { KINDS, read } from './cluster';
 import { eventually } from './wait';
@@ -13,31 +13,62 @@ export interface LogLine {
   readonly [more: string]: unknown;
 }
 
+/** What a pod's container writes, from its first line on. */
+export interface LogFollower extends AsyncDisposable {
+  /** What it has written so far. */
+  lines(): Promise<readonly LogLine[]>;
+}
+
 /**
- * The log of a pod's container from its first line to its last, once it has ended. The nodes of the test cluster share
- * one folder for logs, and each tidies away what it does not know: so the file gets a second name while it is there.
+ * Follows the log of a pod's container. The nodes of the test cluster share one folder for logs, and each tidies away what
+ * it does not know: so the file is opened while it is there, or where it is open still.
  */
-export async function wholeLog(pod: string, namespace: string): Promise<readonly LogLine[]> {
+export async function followLog(pod: string, namespace: string): Promise<LogFollower> {
   const { name, uid } = await eventually(`the container of ${pod} has started`, async () => {
     const found = await read(KINDS.pod, pod, namespace);
     const status = found?.status?.containerStatuses?.[0];
     if (status?.state?.running === undefined && status?.state?.terminated === undefined) return undefined;
     return { name: String(status.name), uid: String(found?.metadata?.uid) };
   });
-  const folder = await mkdtemp(join(KEPT_LOGS, 'stillpoint-e2e-'));
-  try {
-    await link(join(KEPT_LOGS, 'pods', `${namespace}_${pod}_${uid}`, name, '0.log'), join(folder, 'log'));
-    await eventually(`${pod} has ended`, async () => await hasEnded(pod, namespace), { seconds: 300 });
-    return linesOf(withoutPrefixes(await readFile(join(folder, 'log'), 'utf8')));
-  } catch (error) {
-    return [{ message: `the log of ${pod} is gone: ${error}` }];
-  } finally {
-    await rm(folder, { recursive: true });
-  }
+  const path = join('/var/log/pods', `${namespace}_${pod}_${uid}`, name, '0.log');
+  const file = await open(path).catch(async (error: unknown) => {
+    const written = await openElsewhere(path);
+    if (written === undefined) throw error;
+    return await open(written);
+  });
+  return {
+    lines: async () => {
+      const { size } = await file.stat();
+      const { buffer, bytesRead } = await file.read(Buffer.alloc(size + 1), 0, size, 0);
+      return linesOf(withoutPrefixes(buffer.toString('utf8', 0, bytesRead)));
+    },
+    [Symbol.asyncDispose]: () => file.close(),
+  };
 }
 
-/** On the file system of the logs: a second name cannot be anywhere else. */
-const KEPT_LOGS = '/var/log';
+/** The file as the node's container runtime has it, which writes to it also when it has lost its name. */
+async function openElsewhere(path: string): Promise<string | undefined> {
+  for (const process of await readdir('/proc')) {
+    const command = await readFile(`/proc/${process}/comm`, 'utf8').catch(() => '');
+    if (command !== 'containerd\n') continue;
+    for (const descriptor of await readdir(`/proc/${process}/fd`)) {
+      const file = `/proc/${process}/fd/${descriptor}`;
+      if ((await readlink(file).catch(() => '')).startsWith(path)) return file;
+    }
+  }
+  return undefined;
+}
+
+/** The log of a pod's container from its first line to its last, once it has ended. */
+export async function wholeLog(pod: string, namespace: string): Promise<readonly LogLine[]> {
+  try {
+    await using log = await followLog(pod, namespace);
+    await eventually(`${pod} has ended`, async () => await hasEnded(pod, namespace), { seconds: 300 });
+    return await log.lines();
+  } catch (error) {
+    return [{ message: `the log of ${pod} is gone: ${error}` }];
+  }
+}
 
 /** A pod that is deleted has ended too. */
 async function hasEnded(pod: string, namespace: string): Promise<boolean> {

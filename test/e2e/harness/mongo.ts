@@ -222,7 +222,9 @@ async function connectTo(
       ...ledgerOf(client),
       command: (command, database = 'admin') => client.db(database).command({ ...command }),
       newestOperation: async () => {
-        const [last] = await client.db('local').collection('oplog.rs').find().sort({ $natural: -1 }).limit(1).toArray();
+        const local = client.db('local');
+        if ((await local.listCollections({ name: 'oplog.rs' }).toArray()).length === 0) return undefined;
+        const [last] = await local.collection('oplog.rs').find().sort({ $natural: -1 }).limit(1).toArray();
         const { t, i } = (last?.ts ?? {}) as { readonly t?: number; readonly i?: number };
         return last === undefined ? undefined : `${t}:${i}`;
       },

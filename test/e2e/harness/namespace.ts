@@ -33,8 +33,16 @@ export async function removeNamespace(name: string): Promise<void> {
     if (volume.spec.claimRef?.namespace !== name) continue;
     await patch(KINDS.volume, volume.metadata?.name ?? '', '', { spec: { persistentVolumeReclaimPolicy: 'Delete' } });
   }
-  await forgetRights(name);
-  await remove(KINDS.namespace, name);
+  await removeWithRights(name);
+}
+
+/** The API server may hold to a policy for a moment after that is gone: one keeps the namespace of a registry. */
+async function removeWithRights(namespace: string): Promise<void> {
+  await forgetRights(namespace);
+  await eventually(`namespace ${namespace} is let go`, async () => {
+    await remove(KINDS.namespace, namespace);
+    return true;
+  });
 }
 
 /** What policies and a registry have outside of their namespace carries that in its name. */
@@ -73,9 +81,7 @@ export async function removeNamespacesOf(registry: string): Promise<void> {
     if ((metadata?.finalizers ?? []).length === 0) continue;
     await patch(KINDS.configMap, metadata?.name ?? '', registry, { metadata: { finalizers: null } });
   }
-  // The guard of protected records holds the namespace itself.
-  await forgetRights(registry);
-  await remove(KINDS.namespace, registry);
+  await removeWithRights(registry);
   for (const name of [...left, registry]) {
     await eventually(`namespace ${name} is gone`, async () => (await read(KINDS.namespace, name)) === undefined, {
       seconds: 180,

@@ -1,6 +1,6 @@
 /** A Redis or Valkey in a StatefulSet, made as a user would make one: plain manifests of the public images. */
 import { createClient } from 'redis';
-import { type Anything, apply, create, KINDS, list } from './cluster';
+import { type Anything, apply, create, KINDS } from './cluster';
 import { addressOf, isReady } from './pods';
 import {
   DEFAULT_PASSWORD,
@@ -64,56 +64,6 @@ export async function startRedis(options: RedisOptions): Promise<TestRedis> {
     address: () => addressOf(pod, namespace),
     connect: async () => await connectTo(await addressOf(pod, namespace), DEFAULT_PASSWORD, { tls }),
   };
-}
-
-/** A Redis in a Deployment, on a claim that was made for it by hand. */
-export interface DeployedRedis {
-  readonly name: string;
-  readonly namespace: string;
-  readonly credentials: string;
-  readonly claim: string;
-  /** A connection as the administrator, to whichever pod there is. */
-  connect(): Promise<RedisClient>;
-}
-
-/** Starts one with an append-only file, and waits until it accepts connections. */
-export async function deployRedis(options: Pick<RedisOptions, 'namespace' | 'image' | 'name'>): Promise<DeployedRedis> {
-  const { name, namespace, ...rest } = withDefaults({ name: 'cache-db', ...options });
-  const claimName = `${name}-data`;
-  const others = redisObjects({ name, namespace, ...rest }).filter(({ kind }) => kind !== 'StatefulSet');
-  const pod = { ...redisPod({ name, ...rest }), volumes: [{ name: 'data', persistentVolumeClaim: { claimName } }] };
-  await apply([
-    ...others,
-    {
-      ...KINDS.claim,
-      metadata: { name: claimName, namespace, labels: { app: name, team: 'shop' } },
-      spec: { accessModes: ['ReadWriteOnce'], resources: { requests: { storage: '1Gi' } } },
-    } as Anything,
-    {
-      ...KINDS.deployment,
-      metadata: { name, namespace, labels: { app: name } },
-      spec: {
-        replicas: 1,
-        strategy: { type: 'Recreate' },
-        selector: { matchLabels: { app: name } },
-        template: { metadata: { labels: { app: name } }, spec: pod },
-      },
-    } as Anything,
-  ]);
-  const connect = async (): Promise<RedisClient> => {
-    const ready = await eventually(
-      `${name} is ready`,
-      async () => {
-        const pods = await list(KINDS.pod, namespace, `app=${name}`);
-        const answers = await Promise.all(pods.map(({ metadata }) => isReady(metadata?.name ?? '', namespace)));
-        return pods.find(({ metadata }, index) => answers[index] && metadata?.deletionTimestamp === undefined);
-      },
-      { seconds: 120 },
-    );
-    return await connectTo(await addressOf(ready.metadata?.name ?? '', namespace), DEFAULT_PASSWORD);
-  };
-  await (await connect()).end();
-  return { name, namespace, credentials: `${name}-backup`, claim: claimName, connect };
 }
 
 /** A pod with a server on a claim that a restore has made, as a user would start one. */

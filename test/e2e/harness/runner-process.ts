@@ -15,6 +15,9 @@ export interface RunnerProcess {
   kill(): void;
   /** Asks it to stop, as the kubelet does. */
   terminate(): void;
+  /** Halts it where it is, until it is resumed: its connections stay. */
+  halt(): void;
+  resume(): void;
 }
 
 /** Finds the process of a pod's container on its node. */
@@ -34,12 +37,26 @@ export async function runnerProcess(pod: string, namespace: string): Promise<Run
     pid,
     kill: () => void process.kill(pid, 'SIGKILL'),
     terminate: () => void process.kill(pid, 'SIGTERM'),
+    halt: () => void process.kill(pid, 'SIGSTOP'),
+    resume: () => void process.kill(pid, 'SIGCONT'),
   };
 }
 
 /** Takes the runner's pod off the network: not a packet comes through any more, and nobody is told. */
 export async function unplug({ pid }: Pick<RunnerProcess, 'pid'>): Promise<void> {
   await run('nsenter', ['--target', `${pid}`, '--net', 'ip', 'link', 'set', 'eth0', 'down']);
+}
+
+/**
+ * Lets nothing that the runner sends to a port through: it goes on until the next thing that it has to say there, and
+ * waits. Answers with what lets it through again.
+ */
+export async function mute({ pid }: Pick<RunnerProcess, 'pid'>, port: number): Promise<() => Promise<void>> {
+  const rule = ['OUTPUT', '-p', 'tcp', '--dport', `${port}`, '-j', 'DROP'];
+  const change = (how: '-A' | '-D'): Promise<unknown> =>
+    run('nsenter', ['--target', `${pid}`, '--net', 'iptables', '-w', how, ...rule]);
+  await change('-A');
+  return async () => void (await change('-D'));
 }
 
 /** When processes of containers were started: the runtime's own word, since the kubelet's has whole seconds. */

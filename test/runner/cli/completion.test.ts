@@ -39,6 +39,7 @@ describe('completion', () => {
     ['completion z', 'zsh :4'],
     ['completion zsh ', ':4'],
     ['backup --config ', ':0'],
+    ['import ', ':0'],
     ['backup --wait=', ':4'],
     ['list --kubeconfig=', ':0'],
     // One argument, and no more.

@@ -2,7 +2,7 @@
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { buildProgram, type Handlers } from '../../../runner/cli';
 import type { ListCommandOptions } from '../../../runner/cli/records';
-import { ENGINE_NAMES } from '../../../src/contract';
+import { RECORDED_ENGINES } from '../../../src/contract';
 
 afterEach(() => void vi.unstubAllEnvs());
 
@@ -38,6 +38,6 @@ describe('the registry', () => {
 
 test('an engine that there is not is refused, with those that there are', async () => {
   await expect(parsed('list', '--engine', 'oracle')).rejects.toThrow(
-    `Allowed choices are ${ENGINE_NAMES.join(', ')}, group`,
+    `Allowed choices are ${RECORDED_ENGINES.join(', ')}`,
   );
 });

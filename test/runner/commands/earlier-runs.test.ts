@@ -32,7 +32,7 @@ function runOf(id: string, jobUid: string, discard: SnapshotStore['discard']): P
   const source: Partial<MemberSource> = {
     name: '',
     config: { volumes: [] } as unknown as MemberSource['config'],
-    engine: { name: 'postgres' } as MemberSource['engine'],
+    engine: { name: 'postgres', capabilities: { hasServer: true } } as MemberSource['engine'],
     readTarget: () => Promise.reject(new StillpointError('credentials-unreadable', 'there are none')),
   };
   const context: Partial<BackupContext> = {

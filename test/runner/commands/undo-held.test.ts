@@ -5,11 +5,12 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { systemClock } from '../../../runner/clock';
 import { type BackupContext, backup } from '../../../runner/commands/backup';
-import { type HealContext, heal } from '../../../runner/commands/heal';
+import { type HealContext, heal, notHealed } from '../../../runner/commands/heal';
 import { type UndoHeldContext, undoHeld } from '../../../runner/commands/undo-held';
 import type { Engine } from '../../../runner/engine';
 import { StillpointError } from '../../../runner/errors';
 import type { GuardReport } from '../../../runner/ports';
+import { failOnErrors } from '../../../runner/preflight';
 import { DirectoryRegistry } from '../../../runner/registry/directory';
 import { labelsOf } from '../../../runner/registry/record-object';
 import type { BackupRecord, JobConfig, MemberConfig } from '../../../src/contract';
@@ -180,7 +181,7 @@ describe('heal', () => {
       ...contextOf(scene),
       taken: 0,
       holder: 'me',
-      runners: { isGone: async () => scene.gone === true },
+      runners: { isGone: async () => scene.gone === true, haveEnded: async () => scene.gone === true },
       locks: {
         acquire: async () => {
           context.taken++;
@@ -194,6 +195,18 @@ describe('heal', () => {
 
   it('has nothing to do where nothing is held', async () => {
     expect(await heal(healing({}))).toMatchObject([{ severity: 'ok', message: 'nothing is held' }]);
+  });
+
+  it('fails by a sentence of its own: it is no check', async () => {
+    await registry.create(freezing);
+    const undo = new StillpointError('authentication-failed', 'the server refused the password');
+    const findings = await heal(healing({ gone: true, undo }));
+    expect(() => failOnErrors(findings, notHealed)).toThrowError(
+      expect.objectContaining({
+        code: 'authentication-failed',
+        message: 'what one backup may hold is not undone',
+      }),
+    );
   });
 
   it('undoes at once what a runner has held that is gone', async () => {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { ConfigMap } from '../../../runner/kube/objects';
-import { recordData, recordIn, recordObject } from '../../../runner/registry/record-object';
-import { type BackupRecord, FINALIZER, LABELS } from '../../../src/contract';
+import { recordData, recordIn, recordObject, summaryOf } from '../../../runner/registry/record-object';
+import { type BackupRecord, FINALIZER, LABELS, RECORDED_ENGINES } from '../../../src/contract';
 import { record } from '../../support/record';
 
 const object = recordObject(record(), 'stillpoint');
@@ -23,6 +23,14 @@ describe('a record as a ConfigMap', () => {
       finalizers: [FINALIZER],
     });
     expect(recordIn(object)).toEqual(record());
+  });
+
+  it.each(RECORDED_ENGINES)('is summed up by its labels, also one of %s', (engine) => {
+    const { namespace, database, id, phase, trigger } = record();
+    expect(summaryOf(recordObject(record({ engine }), 'stillpoint'))).toEqual({
+      ...{ namespace, database, id, phase, trigger },
+      engine,
+    });
   });
 
   it('may carry labels of others, and in its phase be ahead of its label', () => {

@@ -230,6 +230,15 @@ describe('what only a person can mend', () => {
     });
   });
 
+  it.each(['shop-db-0', 'staging/data-orders-db-0'])('a volume that somebody has given to claim %s', (name) => {
+    const change = (cluster: Cluster): unknown =>
+      cluster.volumes.set('pv-data-old', { reclaimPolicy: 'Retain', claim: { name, uid: 'x' } });
+    expect(stop(change)).toEqual({
+      kind: 'stop',
+      why: `persistent volume pv-data-old belongs to claim ${name} by now`,
+    });
+  });
+
   it('a claim of somebody else’s under one of the names', () => {
     const foreign = { uid: 'x', volume: 'pv-of-somebody', bound: true, deleting: false };
     const change = (cluster: Cluster): unknown => {

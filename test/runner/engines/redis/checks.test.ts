@@ -111,6 +111,19 @@ describe('the checks', () => {
       { server: server({ dialect: dialectNamed('redis', '7.0.15') }) },
       ['error server-version-unsupported'],
     ],
+    ...(['aof', 'rdb'] as const).map((mode): [string, Case, readonly string[]] => [
+      `mode ${mode} of Redis 6.2`,
+      { server: server({ dialect: dialectNamed('redis', '6.2.5') }), options: { mode } },
+      ['error server-version-unsupported'],
+    ]),
+    [
+      'a dump that Redis 6.2 writes twice',
+      {
+        server: server({ dialect: dialectNamed('redis', '6.2.5') }, { appendonly: 'no' }),
+        options: { mode: 'rdb-paused' },
+      },
+      ['ok ok'],
+    ],
     ['files that could not be written', { state: state({ aof_last_write_status: 'err' }) }, ['error server-unsafe']],
     ['writes that wait already', { state: state({}, { paused: true }) }, ['error freeze-left']],
     ['a dump at work', { state: state({ rdb_bgsave_in_progress: '1' }) }, ['warning freeze-timeout', 'ok ok']],
@@ -128,6 +141,18 @@ describe('the checks', () => {
   ])('of the right to %s ask for the rule %s', (args, rule) => {
     expect(ruleFor(args)).toBe(rule);
   });
+});
+
+it.each([
+  ['redis', '6.0.20', false],
+  ['redis', '6.2.0', true],
+  ['redis', '8.4.1', true],
+  ['redis', '9.0.0', false],
+  ['valkey', '7.2.0', true],
+  ['valkey', '9.1.0', true],
+  ['valkey', '10.0.0', false],
+] as const)('%s %s is supported: %s', (flavour, version, supported) => {
+  expect(dialectNamed(flavour, version).supported).toBe(supported);
 });
 
 describe('a request', () => {

@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -67,6 +67,13 @@ describe('preparing the files of a Redis', () => {
       'appendonly.aof.manifest',
       'lost+found',
     ]);
+  });
+
+  it('makes the one append-only file of Redis 6 of the dump, and no link: the server writes on in it', async () => {
+    await writeFile(join(folder, 'appendonly.aof'), 'of the original');
+    await run(recorded({ mode: 'rdb-paused' }, { appendonly: 'yes', appendfilename: 'appendonly.aof' }));
+    expect(await readFile(join(folder, 'appendonly.aof'), 'utf8')).toBe('REDIS0012');
+    expect((await stat(join(folder, 'appendonly.aof'))).nlink).toBe(1);
   });
 
   it('leaves append-only files alone that are the copy', async () => {

@@ -1,0 +1,59 @@
+/** From the checks to a server that is this backup's alone: nothing is held yet, and nobody else will. */
+import type { BackupRecord } from '../../src/contract';
+import type { Plan } from '../engine';
+import { serverOf } from '../member';
+import type { StoredRecord } from '../ports';
+import { type Preflight, refuseOnErrors } from '../preflight';
+import type { BackupContext } from './backup-context';
+import { freezeLeft, planMissing } from './backup-errors';
+import { claimServer, freeServer, type Hold, holdsOthersUp, isOfAHeldServer } from './one-server';
+import { isNotUndone, undoHeldOfOther } from './undo-held';
+
+/** The steps of a backup that may have to be done more than once. */
+export interface ClaimSteps {
+  readonly check: () => Promise<Preflight>;
+  /** Writes down what is going to be held, and made. */
+  readonly announce: (found: Preflight, plan: Plan) => Promise<void>;
+  readonly withdraw: () => Promise<void>;
+}
+
+/** What was checked, and announced. */
+export interface Claimed {
+  readonly found: Preflight;
+  readonly plan: Plan;
+}
+
+/** Checks and announces until no other policy holds a server of this one: after a wait for it, the server is not what was checked. */
+export async function claim(context: BackupContext, record: BackupRecord, steps: ClaimSteps): Promise<Claimed> {
+  for (;;) {
+    const found = await steps.check();
+    let claimed: Claimed | undefined;
+    try {
+      claimed = await claimOnce(context, record, found, steps);
+      if (claimed !== undefined) return claimed;
+    } finally {
+      if (claimed === undefined) await found[Symbol.asyncDispose]();
+    }
+  }
+}
+
+/** Undefined when others had to be waited for. Throws what the checks refuse. */
+async function claimOnce(
+  context: BackupContext,
+  record: BackupRecord,
+  found: Preflight,
+  { announce, withdraw }: ClaimSteps,
+): Promise<Claimed | undefined> {
+  const hold: Hold = { record, servers: found.members.map(serverOf) };
+  const undo = async (left: StoredRecord): Promise<void> => {
+    const result = await undoHeldOfOther(context, found.members, left);
+    if (isNotUndone(result)) throw freezeLeft(result);
+  };
+  if (found.findings.some(isOfAHeldServer) && (await freeServer(context, hold, { undo }))) return undefined;
+  refuseOnErrors(found.findings);
+  const plan = found.plan ?? planMissing();
+  if (!holdsOthersUp(plan)) await announce(found, plan);
+  else if (!(await claimServer(context, hold, { announce: () => announce(found, plan), withdraw, undo })))
+    return undefined;
+  return { found, plan };
+}

@@ -1,0 +1,161 @@
+/** PostgreSQL as one of several servers: every table of every database locked, on real servers. */
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import type { EngineSession, Plan, PlanRequest } from '../../runner/engine';
+import { engine } from '../../runner/engines/postgres';
+import type { PostgresSession } from '../../runner/engines/postgres/session';
+import { TableLocks } from '../../runner/engines/postgres/table-locks';
+import { QuietLog } from '../support/quiet-log';
+import { BACKUP_USER, type PostgresFixture, postgresFixture } from './postgres-fixture';
+
+const never = new AbortController().signal;
+const within = { signal: never, remainingMs: () => 30_000 };
+const REQUEST: PlanRequest = {
+  id: '20260101000000',
+  volumes: [{ name: 'data', role: 'data', claim: 'data', namespace: '' }],
+  layout: 'auto',
+  groupClass: false,
+  atomicStore: true,
+  options: {},
+  standstill: true,
+};
+
+const LOCK_ROLE = { 14: 'pg_write_all_data', 18: 'pg_maintain' } as const;
+
+describe.each([14, 18] as const)('a standstill of PostgreSQL %i', (version) => {
+  let fixture: PostgresFixture;
+  let session: EngineSession;
+  let plan: Plan;
+
+  beforeAll(async () => {
+    fixture = await postgresFixture(version);
+    await fixture.server.query('CREATE TABLE public.first (n int)');
+    await fixture.server.query('CREATE SCHEMA "Shop"');
+    await fixture.server.query('CREATE TABLE "Shop"."Second Table" (n int) PARTITION BY RANGE (n)');
+    await fixture.server.query('CREATE TABLE "Shop".part PARTITION OF "Shop"."Second Table" DEFAULT');
+    await fixture.server.query('CREATE SEQUENCE counter');
+  });
+  beforeEach(async () => {
+    session = await engine.open(fixture.target(), new QuietLog(), never);
+    plan = session.plan(REQUEST);
+  });
+  afterEach(async () => {
+    await plan.thaw(within);
+    await session.close();
+  });
+  afterAll(() => fixture?.remove());
+
+  /** Runs the acts of a plan up to its cut. */
+  async function freeze(of = plan): Promise<void> {
+    for (const step of of.steps) {
+      if (step.kind === 'cut') return;
+      await step.run(within);
+    }
+  }
+
+  /** Writes in a short statement: `written`, or why not. */
+  async function write(sql = 'INSERT INTO public.first VALUES (1)'): Promise<string> {
+    const client = await fixture.server.connect();
+    try {
+      await client.query("SET statement_timeout = '400ms'");
+      await client.query(sql);
+      return 'written';
+    } catch (error) {
+      return (error as { code: string }).code;
+    } finally {
+      await client.end();
+    }
+  }
+
+  const errors = async (): Promise<readonly { readonly message: string; readonly hint?: string | undefined }[]> =>
+    (await session.check(REQUEST)).filter(({ severity }) => severity === 'error');
+
+  it('says which table may not be locked, and what it tells people to grant mends it', async () => {
+    const [schema] = await errors();
+    expect(schema?.message).toBe(
+      `user ${BACKUP_USER.name} may not lock table "Shop"."Second Table" and 2 others of database postgres`,
+    );
+    expect(schema?.hint).toBe(
+      `as a superuser in database postgres: GRANT USAGE ON SCHEMA "Shop" TO "${BACKUP_USER.name}"`,
+    );
+    await fixture.server.query(`GRANT USAGE ON SCHEMA "Shop" TO "${BACKUP_USER.name}"`);
+    const [role] = await errors();
+    expect(role?.hint).toContain(`GRANT ${LOCK_ROLE[version]} TO "${BACKUP_USER.name}"`);
+    await fixture.server.query(`GRANT ${LOCK_ROLE[version]} TO "${BACKUP_USER.name}"`);
+    expect(await errors()).toEqual([]);
+  });
+
+  it('holds every write to every table until it is let go, and says so of the session that holds it', async () => {
+    await freeze();
+    expect(await write()).toBe('57014');
+    expect(await write('DELETE FROM "Shop".part')).toBe('57014');
+    expect(await write('ALTER TABLE public.first ADD COLUMN m int')).toBe('57014');
+    expect(await write('SELECT count(*) FROM public.first')).toBe('written');
+    expect((await plan.observe(within))['locks of postgres']).toMatch(/^process \d+ holds 3 tables in SHARE MODE$/);
+    await plan.thaw(within);
+    expect(await write()).toBe('written');
+    expect(plan.results().position.lsn).toMatch(/^[0-9A-F]+\/[0-9A-F]+$/);
+  });
+
+  it('says what went on that no lock holds', async () => {
+    await freeze();
+    const after = plan.steps.at(-1);
+    await fixture.server.query("SELECT nextval('counter')");
+    if (after?.kind === 'act') await after.run(within);
+    expect(plan.results().warnings).toEqual([expect.stringMatching(/changed something that no lock holds/)]);
+  });
+
+  it('says nothing of the kind where nothing went on', async () => {
+    await freeze();
+    const after = plan.steps.at(-1);
+    if (after?.kind === 'act') await after.run(within);
+    expect(plan.results().warnings).toEqual([]);
+  });
+
+  it('rule 4: gives up where a transaction stays open, with writers held for less than a second at a time', async () => {
+    const open = await fixture.server.connect();
+    await open.query('BEGIN');
+    await open.query('INSERT INTO public.first VALUES (1)');
+    const writes: Promise<unknown>[] = [];
+    let longest = 0;
+    const writer = await fixture.server.connect();
+    const stop = new AbortController();
+    writes.push(
+      (async () => {
+        while (!stop.signal.aborted) {
+          const from = performance.now();
+          await writer.query('INSERT INTO public.first VALUES (2)');
+          longest = Math.max(longest, performance.now() - from);
+        }
+      })(),
+    );
+    await expect(freeze()).rejects.toMatchObject({ code: 'freeze-timeout' });
+    stop.abort();
+    await Promise.all(writes);
+    await writer.end();
+    await open.query('ROLLBACK');
+    await open.end();
+    // A second: what a session waits for before it looks for a deadlock.
+    expect(longest).toBeGreaterThan(300);
+    expect(longest).toBeLessThan(1_500);
+  }, 30_000);
+
+  it('rule 6: notices that its transaction has ended, although its session has not', async () => {
+    const connection = await (session as PostgresSession).openIn('postgres', never);
+    const locks = new TableLocks('postgres', connection, async () => undefined);
+    await locks.take(within);
+    expect(await locks.fact(within)).toMatch(/holds 3 tables/);
+    await connection.rows('ending it', 'ROLLBACK');
+    await expect(locks.fact(within)).rejects.toMatchObject({ code: 'proof-failed' });
+    await locks.release(within);
+  });
+
+  it('rule 6: notices that a session which held locks is gone, and that the locks are', async () => {
+    await freeze();
+    await fixture.server.query(
+      "SELECT pg_terminate_backend(pid, 5000) FROM pg_locks WHERE mode = 'ShareLock' AND locktype = 'relation' LIMIT 1",
+    );
+    await expect.poll(() => session.lost.aborted, { timeout: 5_000 }).toBe(true);
+    await expect(plan.observe(within)).rejects.toMatchObject({ code: 'session-lost' });
+    expect(await write()).toBe('written');
+  });
+});

@@ -1,0 +1,24 @@
+import { expect, it } from 'vitest';
+import { describeRecord } from '../../../runner/output/records';
+import { recordWith } from '../../support/records';
+
+const NOW = new Date('2026-11-21T03:00:00.000Z');
+const TIMES = {
+  started: '2026-11-21T02:00:00.000Z',
+  frozen: '2026-11-21T02:00:01.000Z',
+  firstAsked: '2026-11-21T02:00:01.100Z',
+  thawed: '2026-11-21T02:00:02.000Z',
+};
+
+it('tells when a database stood still', () => {
+  const said = describeRecord(recordWith({ times: TIMES, freezes: 'writes', freezeWindowMs: 1000 }), NOW);
+  expect(said).toMatch(/^ +frozen: +2026-11-21T02:00:01.000Z/m);
+  expect(said).toMatch(/^ +thawed: +2026-11-21T02:00:02.000Z/m);
+});
+
+it('tells of no freeze where nothing stood still', () => {
+  const said = describeRecord(recordWith({ times: TIMES, freezes: 'nothing', freezeWindowMs: 1000 }), NOW);
+  expect(said).toMatch(/^ +firstAsked: +2026-11-21T02:00:01.100Z/m);
+  expect(said).not.toMatch(/frozen:|thawed:/);
+  expect(said).toMatch(/^Held: +nothing/m);
+});
