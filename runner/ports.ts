@@ -233,6 +233,8 @@ export interface Registry {
 /** Who removes what is not kept; asked when a backup has ended. */
 export interface Pruner {
   ask(): Promise<void>;
+  /** What its own pod does when it has pruned: who asks from here on has another one started. */
+  rest(): Promise<void>;
 }
 
 /** A backup that somebody works with, until it is disposed of: neither a prune nor a deletion takes it away meanwhile. */
