@@ -25,7 +25,7 @@ export async function recordOf(policy: TestPolicy, job: TestJob): Promise<Backup
 /** Who works with a backup, by the marks on its record. */
 export async function usersOf({ namespace, database, id }: BackupRecord): Promise<readonly string[]> {
   const object = await read(KINDS.configMap, recordName(namespace, database, id), thisRun.registry);
-  return object === undefined ? [] : usesOf(object as ConfigMap).map(({ what }) => what);
+  return object === undefined ? [] : usesOf(object as unknown as ConfigMap).map(({ what }) => what);
 }
 
 function recordIn(object: Anything): BackupRecord {
