@@ -81,7 +81,7 @@ export class Child {
       return await work(child);
     } finally {
       done.abort(new Error('the work is done'));
-      await child?.#ended.promise;
+      if (child !== undefined) await child.#ended.promise;
       await rm(folder, { recursive: true, force: true });
     }
   }
