@@ -1,6 +1,7 @@
 /** What an engine has to offer. One folder under engines/ implements it; nothing else knows an engine by its name. */
 import type { BackupRecord, Connection, EngineName, Held, JobConfig } from '../src/contract';
 import type { CutRequest, Finding, Log, Volume } from './ports';
+import type { EngineDump } from './tools/tool';
 
 /** The connection with the credentials read from their files. Never logged. */
 export interface Target {
@@ -281,4 +282,6 @@ export interface Engine {
   /** There exactly when a freeze may outlive its session. */
   readonly guard?: EngineGuard;
   readonly restore: EngineRestore;
+  /** The engine's own tools that write and read dumps. Left out where none is known yet. */
+  readonly dump?: EngineDump;
 }

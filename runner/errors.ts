@@ -93,6 +93,12 @@ export const ERRORS = {
   'proof-failed': failed(
     'It could not be shown that the database stood still from before the first cut until after the last.',
   ),
+  'tool-missing': refused("The engine's own tool is not in the image that the job runs in."),
+  'tool-version': refused("The engine's own tool is too old for the server, or of another flavour."),
+  'tool-failed': failed(
+    "The engine's own tool failed, or ended without saying that it was done: nothing of its output is kept.",
+  ),
+  'stream-broken': failed('A stream was not taken to its end, or is not what was written: nothing of it is good.'),
   'thaw-failed': failed('The database could not be let go in the ordinary way.', false),
   'ready-timeout': failed('The snapshots were cut, but did not become ready in time.'),
   'runner-lost': failed('The runner of this backup ended before it was done.'),

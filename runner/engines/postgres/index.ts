@@ -2,6 +2,7 @@
 import type { Engine } from '../../engine';
 import { attach, inPlace } from './attach';
 import { copy } from './copy';
+import { dump } from './dump';
 import { prepare } from './prepare';
 import { openSession } from './session';
 import { inspect, serverCommand } from './throw-away';
@@ -14,4 +15,5 @@ export const engine: Engine = {
   defaultPort: 5432,
   open: openSession,
   restore: { withoutRecord: true, prepare, attach, inPlace, server: serverCommand, inspect, copy },
+  dump,
 };

@@ -1,0 +1,81 @@
+/** pg_dumpall, pg_dump and psql. Pure: what they are told, and how they say that they are done. */
+import type { Target } from '../../engine';
+import type { EngineDump, ToolCommand } from '../../tools/tool';
+
+/** The login and the server, by libpq's own variables: arguments can be read by everybody on the node. */
+function login(target: Target): Pick<ToolCommand, 'env' | 'files' | 'secrets'> {
+  const { connection, username, password, tls } = target;
+  return {
+    env: {
+      PGHOST: connection.host,
+      PGPORT: String(connection.port),
+      PGUSER: username,
+      PGAPPNAME: 'stillpoint',
+      ...(password === undefined ? {} : { PGPASSWORD: password }),
+      ...(tls === undefined ? {} : { PGSSLMODE: tls.mode }),
+    },
+    files: {
+      ...(tls?.ca === undefined ? {} : { 'ca.crt': tls.ca }),
+      ...(tls?.cert === undefined ? {} : { 'client.crt': tls.cert }),
+      ...(tls?.key === undefined ? {} : { 'client.key': tls.key }),
+    },
+    secrets: password === undefined ? [] : [password],
+  };
+}
+
+/** A connection string of nothing but the files: libpq takes the rest from its variables. */
+function connectionString(files: ToolCommand['files'], folder: string, database: string): string {
+  const words = Object.entries({ sslrootcert: 'ca.crt', sslcert: 'client.crt', sslkey: 'client.key' })
+    .filter(([, file]) => Object.hasOwn(files, file))
+    .map(([word, file]) => `${word}='${folder}/${file}'`);
+  // A value in quotes, with quotes and backslashes in it escaped: a database may have any name.
+  return [`dbname='${database.replaceAll(/[\\']/g, '\\$&')}'`, ...words].join(' ');
+}
+
+const majorOf = (version: string): number => Number.parseInt(/\d+/.exec(version)?.[0] ?? '', 10);
+
+export const dump: EngineDump = {
+  versionOf: () => ({ program: 'pg_dumpall', args: ['--version'] }),
+
+  // Both refuse a server of a later major version themselves, but only when they are on their way.
+  unfit(toolSays, server) {
+    const [tool, own] = [majorOf(/\(PostgreSQL\) (\S+)/.exec(toolSays)?.[1] ?? ''), majorOf(server.version)];
+    if (Number.isNaN(tool)) return `"${toolSays.trim()}" is not what PostgreSQL's own tool says of itself`;
+    return tool < own ? `the tool is of PostgreSQL ${tool}, and the server of ${own}` : undefined;
+  },
+
+  dump(target, { database }) {
+    const how = login(target);
+    // No prompt: there is nobody to ask.
+    return database === undefined
+      ? {
+          ...how,
+          program: 'pg_dumpall',
+          args: (folder) => ['--no-password', `--dbname=${connectionString(how.files, folder, 'postgres')}`],
+          closing: '-- PostgreSQL database cluster dump complete',
+        }
+      : {
+          ...how,
+          program: 'pg_dump',
+          args: (folder) => ['--no-password', `--dbname=${connectionString(how.files, folder, database)}`],
+          closing: '-- PostgreSQL database dump complete',
+        };
+  },
+
+  restore(target, { database }) {
+    const how = login(target);
+    return {
+      ...how,
+      program: 'psql',
+      // A dump of one database is read in one transaction; one of a cluster makes databases, which none may hold.
+      args: (folder) => [
+        '--no-psqlrc',
+        '--no-password',
+        '--quiet',
+        '--set=ON_ERROR_STOP=1',
+        ...(database === undefined ? [] : ['--single-transaction']),
+        `--dbname=${connectionString(how.files, folder, database ?? 'postgres')}`,
+      ],
+    };
+  },
+};

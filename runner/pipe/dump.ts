@@ -1,0 +1,85 @@
+/** A tool's output → hash → compression → hash → a sink. A failure anywhere ends all the rest. */
+import { asStillpointError, StillpointError } from '../errors';
+import type { Clock, Log } from '../ports';
+import type { ToolCommand } from '../tools/tool';
+import { Child } from './child';
+import { type Compression, codecOf } from './compression';
+import { logProgress } from './progress';
+import { type Content, Measure, through } from './stages';
+
+/**
+ * Where a content goes, as an object store's `put`: nothing of it counts until the content has ended, and what was taken
+ * is removed again when the content throws or the signal aborts.
+ */
+export type Sink<T> = (content: Content, signal: AbortSignal) => Promise<T>;
+
+export interface PipeOptions {
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  readonly signal: AbortSignal;
+  readonly compression: Compression;
+  /** About how many plain bytes will come. */
+  readonly expectedBytes?: number | undefined;
+  readonly graceMs?: number | undefined;
+}
+
+/** What went through a pipe. */
+export interface Passed {
+  readonly plainBytes: number;
+  readonly plainSha256: string;
+  readonly storedBytes: number;
+  readonly storedSha256: string;
+}
+
+/** Runs a tool and stores what it writes. The sink hears of the content's end only when the tool has ended well. */
+export async function dump<T>(
+  command: ToolCommand,
+  sink: Sink<T>,
+  options: PipeOptions,
+): Promise<Passed & { readonly stored: T }> {
+  const broken = new AbortController();
+  const signal = AbortSignal.any([options.signal, broken.signal]);
+  const [plain, stored] = [new Measure(), new Measure()];
+  let whole = false;
+  return await Child.during(command, { ...options, signal }, async (child) => {
+    using _ = logProgress(options, `dumping by ${command.program}`, () => plain.bytes, options.expectedBytes);
+    async function* output(): AsyncGenerator<Uint8Array, void> {
+      try {
+        for await (const chunk of child.stdout as AsyncIterable<Buffer>) {
+          child.output.add(chunk);
+          yield chunk;
+        }
+      } catch (cut) {
+        // How the tool ended says more than that its output was cut.
+        await child.endedWell();
+        throw cut;
+      }
+      await child.endedWell();
+    }
+    async function* content(): AsyncGenerator<Uint8Array, void> {
+      yield* stored.of(through(plain.of(output()), codecOf(options.compression).compress?.()));
+      whole = true;
+    }
+    // A tool that would ask for something finds nobody there.
+    child.stdin.end();
+    // A sink that waits for its own server hears of it all the same.
+    child.endedWell().catch((error: unknown) => broken.abort(error));
+    try {
+      const result = await sink(content(), signal);
+      signal.throwIfAborted();
+      if (!whole)
+        throw new StillpointError('stream-broken', `the output of ${command.program} was not taken to its end`);
+      return {
+        plainBytes: plain.bytes,
+        plainSha256: plain.sha256(),
+        storedBytes: stored.bytes,
+        storedSha256: stored.sha256(),
+        stored: result,
+      };
+    } catch (thrown) {
+      // The first failure is the cause; what it has ended fails after it.
+      throw signal.aborted ? signal.reason : asStillpointError(thrown);
+    }
+  });
+}

@@ -1,0 +1,60 @@
+import { describe, expect, it } from 'vitest';
+import type { Target } from '../../../../runner/engine';
+import { dump } from '../../../../runner/engines/postgres/dump';
+import { isClosed } from '../../../../runner/tools/tool';
+
+const target: Target = {
+  connection: { host: 'orders-db', port: 5432 } as Target['connection'],
+  username: 'backup',
+  password: 'hunter2',
+  tls: { mode: 'verify-full', ca: 'CA' },
+};
+
+describe('the tools of PostgreSQL', () => {
+  it.each([
+    ['pg_dumpall', dump.dump(target, {}), ['--no-password', "--dbname=dbname='postgres' sslrootcert='/f/ca.crt'"]],
+    [
+      'pg_dump',
+      dump.dump(target, { database: "o'r" }),
+      ['--no-password', "--dbname=dbname='o\\'r' sslrootcert='/f/ca.crt'"],
+    ],
+  ])('%s: the password in the environment, never in the arguments', (program, command, args) => {
+    expect([command.program, command.args('/f')]).toEqual([program, args]);
+    expect(command).toMatchObject({
+      env: { PGHOST: 'orders-db', PGPORT: '5432', PGUSER: 'backup', PGPASSWORD: 'hunter2', PGSSLMODE: 'verify-full' },
+      files: { 'ca.crt': 'CA' },
+      secrets: ['hunter2'],
+    });
+    expect(JSON.stringify(command.args('/f'))).not.toContain('hunter2');
+  });
+
+  it('psql: stops at the first error; one database in one transaction', () => {
+    expect(dump.restore?.(target, {}).args('/f')).toContain('--set=ON_ERROR_STOP=1');
+    expect(dump.restore?.(target, {}).args('/f')).not.toContain('--single-transaction');
+    expect(dump.restore?.(target, { database: 'orders' }).args('/f')).toContain('--single-transaction');
+  });
+
+  it.each<[tool: string, server: string, unfit: string | undefined]>([
+    ['pg_dumpall (PostgreSQL) 17.2 (Debian 17.2-1.pgdg120+1)', '17.6', undefined],
+    ['pg_dumpall (PostgreSQL) 17.2', '15.9', undefined],
+    [
+      'pg_dumpall (PostgreSQL) 15.14 (Debian 15.14-0+deb12u1)',
+      '17.2',
+      'the tool is of PostgreSQL 15, and the server of 17',
+    ],
+    ['busybox', '17.2', '"busybox" is not what PostgreSQL\'s own tool says of itself'],
+  ])('%s for %s', (tool, version, unfit) => {
+    expect(dump.unfit(tool, { version })).toBe(unfit);
+  });
+
+  it.each<[tail: string, closed: boolean]>([
+    ['--\n-- PostgreSQL database cluster dump complete\n--\n\n', true],
+    ['--\n-- PostgreSQL database cluster dump complete\n--\n\n\\unrestrict abc\n', true],
+    ['-- PostgreSQL database cluster dump complete', false],
+    ['1\t-- PostgreSQL database cluster dump complete\n', false],
+    ['-- PostgreSQL database cluster dump complete\n1\tmore\n', false],
+    ['', false],
+  ])('the end %j', (tail, closed) => {
+    expect(isClosed(tail, '-- PostgreSQL database cluster dump complete')).toBe(closed);
+  });
+});
