@@ -22,6 +22,7 @@ const IMAGES = [
   'valkey:8',
   'mongo-standin:8',
   'node:24',
+  'versitygw:1',
 ];
 
 /** Prepares a run; disposed of, all that it had is gone. */
