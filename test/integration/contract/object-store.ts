@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { setImmediate as turn } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { ObjectInfo, ObjectStore, PutOptions } from '../../../runner/storage/object-store';
+import { gathered } from '../../support/gathered';
 import type { SpoiltAnswer, UnreliableProxy } from '../../support/unreliable-proxy';
 
 const MiB = 1024 * 1024;
@@ -62,7 +63,7 @@ export function objectStoreContract(name: string, make: () => Promise<ObjectStor
     const put = (key: string, bytes: number, options: Partial<PutOptions> = {}): ReturnType<ObjectStore['put']> =>
       store.put(key, content(bytes, key), { signal, ...options });
     const listed = async (prefix: string): Promise<readonly (readonly ObjectInfo[])[]> =>
-      await Array.fromAsync(store.list(prefix, { signal }));
+      await gathered(store.list(prefix, { signal }));
     const keys = async (prefix: string): Promise<readonly string[]> =>
       (await listed(prefix)).flat().map(({ key }) => key);
 
@@ -202,7 +203,7 @@ export function objectStoreContract(name: string, make: () => Promise<ObjectStor
       await expect(missing.put('a', content(17 * MiB), { signal })).rejects.toMatchObject(code);
       await expect(missing.get('a', { signal })).rejects.toMatchObject(code);
       await expect(missing.head('a', { signal })).rejects.toMatchObject(code);
-      await expect(Array.fromAsync(missing.list('', { signal }))).rejects.toMatchObject(code);
+      await expect(gathered(missing.list('', { signal }))).rejects.toMatchObject(code);
       await expect(missing.put('a', content(5), { signal })).rejects.toThrow(missing.name);
     });
 
@@ -215,7 +216,7 @@ export function objectStoreContract(name: string, make: () => Promise<ObjectStor
         () => wrong.put('a', content(17 * MiB), { signal }),
         () => wrong.get('a', { signal }),
         () => wrong.head('a', { signal }),
-        () => Array.fromAsync(wrong.list('', { signal })),
+        () => gathered(wrong.list('', { signal })),
         () => wrong.delete(['a'], { signal }),
       ]) {
         const error = await asking().then(
