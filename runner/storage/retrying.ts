@@ -10,7 +10,12 @@ export interface StoreContext {
   readonly random: () => number;
   /** How long one request is tried again. */
   readonly patienceMs: number;
+  /** Where the identity of the workload is told. */
+  readonly environment: Environment;
 }
+
+/** The variables of the process. */
+export type Environment = Readonly<Record<string, string | undefined>>;
 
 const FIRST_PAUSE_MS = 250;
 const LONGEST_PAUSE_MS = 10_000;
@@ -33,9 +38,9 @@ export interface Attempted {
 
 /** Tries a request again. What it throws says whether that can help: {@link StillpointError.retryable}. */
 export class Retrying {
-  readonly #context: StoreContext;
+  readonly #context: Omit<StoreContext, 'environment'>;
 
-  constructor(context: StoreContext) {
+  constructor(context: Omit<StoreContext, 'environment'>) {
     this.#context = context;
   }
 

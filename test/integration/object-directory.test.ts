@@ -12,7 +12,7 @@ objectStoreContract('a folder', async () => {
   const open = (path: string): Promise<ObjectStore> =>
     openStore(
       { kind: 'directory', prefix: 'backups/prod', directory: { path } },
-      { clock: systemClock, random: Math.random },
+      { clock: systemClock, random: Math.random, environment: {} },
     );
   await mkdir(join(folder, 'there'));
   return {

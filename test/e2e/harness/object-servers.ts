@@ -12,7 +12,8 @@ export interface ObjectServer {
   kill(): Promise<void>;
 }
 
-interface ServerPod {
+/** What a server's pod is made of. */
+export interface ServerPod {
   readonly name: string;
   readonly image: string;
   readonly port: number;
@@ -54,6 +55,7 @@ export async function startObjectServer(namespace: string, pod: ServerPod): Prom
       await eventually(
         `${name} is back`,
         async () => (await restartsOf(name, namespace)) > restarts && (await isReady(name, namespace)),
+        { seconds: 120 },
       );
     },
   };
