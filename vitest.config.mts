@@ -10,6 +10,7 @@ export default defineConfig({
     ...(process.env.TEST_REPORT === undefined
       ? {}
       : { reporters: ['default', 'json'], outputFile: { json: process.env.TEST_REPORT } }),
+    globalSetup: ['test/support/own-tmpdir.ts'],
     include: ['test/{contract,src,runner,integration}/**/*.test.ts'],
     testTimeout: 60_000,
     hookTimeout: 120_000,

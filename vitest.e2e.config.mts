@@ -14,7 +14,7 @@ export default defineConfig({
       ? {}
       : { reporters: ['default', 'json'], outputFile: { json: process.env.TEST_REPORT } }),
     include: ['test/e2e/**/*.test.ts'],
-    globalSetup: ['test/e2e/setup.ts'],
+    globalSetup: ['test/support/own-tmpdir.ts', 'test/e2e/setup.ts'],
     maxWorkers: Number(process.env.E2E_WORKERS ?? 3),
     testTimeout: 300_000,
     hookTimeout: 600_000,

@@ -11,7 +11,7 @@ export function orders(app: App): Chart {
     volumes: [BackupVolume.fromClaimName('data-orders-db-0')],
     snapshotClass: SnapshotClass.fromName('stillpoint'),
     schedule: BackupSchedule.daily({ hour: 2 }),
-    retention: { keepDaily: 7, keepWeekly: 4, keepMonthly: 12 },
+    retention: { keepLast: 3, keepDaily: 7, keepWeekly: 4, keepMonthly: 12 },
   });
   return chart;
 }

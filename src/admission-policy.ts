@@ -12,7 +12,6 @@ const API_VERSION = 'admissionregistration.k8s.io/v1';
  */
 export interface AdmissionPolicySpec {
   readonly failurePolicy: 'Fail' | 'Ignore';
-  readonly paramKind?: { readonly apiVersion: string; readonly kind: string };
   readonly matchConstraints: {
     readonly namespaceSelector?: { readonly matchLabels: Readonly<Record<string, string>> };
     readonly resourceRules: readonly {
@@ -46,20 +45,8 @@ export interface Validation {
   readonly reason: 'Forbidden';
 }
 
-/**
- * The objects that a policy is evaluated with, once for each.
- *
- * @internal
- */
-export interface AdmissionParams {
-  readonly namespace: string;
-  readonly selector: { readonly matchLabels: Readonly<Record<string, string>> };
-  readonly parameterNotFoundAction: 'Allow' | 'Deny';
-}
-
 interface AdmissionPolicyBindingSpec {
   readonly policyName: string;
-  readonly paramRef?: AdmissionParams;
   readonly validationActions: readonly 'Deny'[];
 }
 
@@ -73,13 +60,11 @@ export function addAdmissionPolicy(
   id: string,
   metadata: Pick<ApiObjectMetadata, 'labels' | 'annotations'> & { readonly name: string },
   spec: AdmissionPolicySpec,
-  params?: AdmissionParams,
 ): void {
   const wide: ApiObjectMetadata = { ...metadata, namespace: noNamespace() };
   new ApiObject(scope, id, { apiVersion: API_VERSION, kind: 'ValidatingAdmissionPolicy', metadata: wide, spec });
   const binding: AdmissionPolicyBindingSpec = {
     policyName: metadata.name,
-    ...(params === undefined ? {} : { paramRef: params }),
     validationActions: ['Deny'],
   };
   new ApiObject(scope, `${id}Binding`, {

@@ -1,11 +1,12 @@
 /**
- * Keeps the registry's namespace as long as records are in it (safety rule 14): deleted with them, all of them are marked for
- * deletion at once, and the pruner that would act on that goes at the same time. Whoever asks, since admins err, too.
+ * Keeps the registry's namespace until somebody says that it may go (safety rule 14): deleted by mistake, it would have all
+ * records marked for deletion at once, and the pruner that would act on that goes at the same time. Whoever asks, since
+ * admins err, too. Why it is not asked whether records are in it: docs/decisions/0042-the-registry-namespace-is-kept.md.
  */
 import type { ApiObjectMetadata } from 'cdk8s';
 import type { Construct } from 'constructs';
-import { addAdmissionPolicy, literal } from './admission-policy';
-import { COMPONENTS, LABELS } from './contract';
+import { addAdmissionPolicy, labelOf, literal } from './admission-policy';
+import { LABELS } from './contract';
 
 /**
  * Makes the policy and its binding.
@@ -17,18 +18,17 @@ export function guardNamespace(
   registryNamespace: string,
   own: Pick<ApiObjectMetadata, 'labels' | 'annotations'>,
 ): void {
-  const said = [
-    `${literal(`the registry ${registryNamespace} holds records of backups, as `)} + params.metadata.name + `,
-    literal(': the backups would be lost with it. Delete them first (stillpoint list -A, stillpoint delete)'),
-  ].join('');
+  const message = [
+    `namespace ${registryNamespace} holds the records of backups, which would be lost with it.`,
+    'Where there are none left, or they are of no use:',
+    `kubectl label namespace ${registryNamespace} ${LABELS.removable}=true`,
+  ].join(' ');
   addAdmissionPolicy(
     scope,
     'NamespacePolicy',
     { ...own, name: `stillpoint.${registryNamespace}.namespace` },
     {
       failurePolicy: 'Fail',
-      // Asked once for each record, since an expression cannot list any; without one, nobody is asked.
-      paramKind: { apiVersion: 'v1', kind: 'ConfigMap' },
       matchConstraints: {
         resourceRules: [
           {
@@ -40,12 +40,9 @@ export function guardNamespace(
           },
         ],
       },
-      validations: [{ expression: 'false', messageExpression: said, reason: 'Forbidden' }],
-    },
-    {
-      namespace: registryNamespace,
-      selector: { matchLabels: { [LABELS.component]: COMPONENTS.record } },
-      parameterNotFoundAction: 'Allow',
+      validations: [
+        { expression: `${labelOf('oldObject', LABELS.removable)} == ${literal('true')}`, message, reason: 'Forbidden' },
+      ],
     },
   );
 }

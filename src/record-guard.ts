@@ -19,6 +19,8 @@ import { COMPONENTS, FINALIZER, LABELS, type Phase, POLICY_NAME_PATTERN, RECORD_
 
 /** The phase in which a record is the pruner's alone. */
 const DELETING: Phase = 'deleting';
+/** The phase before anything is cut: the record of a rehearsal, which has no backup, goes from here. */
+const FREEZING: Phase = 'freezing';
 /** The phase that a backup of a policy ends in when it is good: nobody but who keeps the registry changes that. */
 const SUCCEEDED: Phase = 'succeeded';
 
@@ -101,7 +103,10 @@ function policySpec(registryNamespace: string): AdmissionPolicySpec {
         `oldObject == null || ${labelOf('oldObject', LABELS.phase)} != ${literal(DELETING)}`,
         'may not change a record that is being deleted',
       ),
-      refuse(`${labelOf('object', LABELS.phase)} != ${literal(DELETING)}`, 'may not have a backup deleted'),
+      refuse(
+        `${labelOf('object', LABELS.phase)} != ${literal(DELETING)} || (oldObject != null && ${labelOf('oldObject', LABELS.phase)} == ${literal(FREEZING)})`,
+        'may not have a backup deleted',
+      ),
       refuse(
         `oldObject == null || ${labelOf('oldObject', LABELS.phase)} != ${literal(SUCCEEDED)} || ${labelOf('object', LABELS.phase)} == ${literal(SUCCEEDED)}`,
         'may not undo that a backup has succeeded',

@@ -61,8 +61,8 @@ export interface RegistryProps extends RunnerPodProps {
   readonly admissionPolicy?: boolean;
 
   /**
-   * Whether the API server refuses to delete the registry's namespace as long as records are in it, by a
-   * ValidatingAdmissionPolicy, whoever asks. For that it keeps the cluster's ConfigMaps in its memory.
+   * Whether the API server refuses to delete the registry's namespace, by a ValidatingAdmissionPolicy, whoever asks, until
+   * somebody has labelled it `stillpoint.dev/removable=true`.
    *
    * @default - as admissionPolicy
    */

@@ -1,4 +1,4 @@
-import type { PolicyConfig } from '../../src/contract';
+import { JOB_DEFAULTS, type PolicyConfig } from '../../src/contract';
 import type { MemberSource } from '../member';
 import type { Inventory } from '../orphans';
 import type {
@@ -46,4 +46,9 @@ export interface BackupContext {
   /** Aborts when the process is told to stop. */
   readonly signal: AbortSignal;
   readonly runnerVersion: string;
+}
+
+/** For how long the database may be held. */
+export function budgetMs({ spec }: BackupContext['config']): number {
+  return (spec.budgetSeconds ?? JOB_DEFAULTS.budgetSeconds) * 1000;
 }

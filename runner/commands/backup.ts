@@ -1,19 +1,10 @@
 /** Takes one backup: the flow of the product, step by step. */
-import {
-  ANNOTATIONS,
-  type BackupRecord,
-  COMPONENTS,
-  type HeldUndone,
-  JOB_DEFAULTS,
-  LABELS,
-  leaseName,
-  MANAGED_BY,
-} from '../../src/contract';
+import { type BackupRecord, type HeldUndone, JOB_DEFAULTS, leaseName } from '../../src/contract';
 import { timeLimit } from '../abort';
 import type { Plan } from '../engine';
 import { asStillpointError, type StillpointError } from '../errors';
 import { changedFacts, type FrozenOutcome, plannedSnapshots, runFrozen } from '../frozen';
-import { engineOfAll, hostOf, lostOf, versionsOf } from '../member';
+import { hostOf, lostOf } from '../member';
 import { factsOf } from '../merge-plans';
 import type { ArmedGuard, EventReason, StoredRecord } from '../ports';
 import { type Preflight, preflight, refuseOnErrors } from '../preflight';
@@ -21,9 +12,10 @@ import { cutRecord, failedRecord, freezingRecord, succeededRecord, undoneRecord 
 import { BackupTurn } from '../slot';
 import { marksOf } from '../snapshot-marks';
 import { coverageFindings, traceServer } from '../trace';
-import type { BackupContext } from './backup-context';
+import { type BackupContext, budgetMs } from './backup-context';
 import { changed, failedInTheMiddle, freezeLeft, notReady } from './backup-errors';
 import { claim } from './claim';
+import { cutRequestOf } from './cut-request';
 import { openRecord } from './open-record';
 import { sweep } from './sweep';
 import { isNotUndone, type NotUndone, undoHeld } from './undo-held';
@@ -164,8 +156,7 @@ class Backup {
   }
 
   async #freezeStep(found: Preflight, plan: Plan, guard: ArmedGuard | undefined): Promise<FrozenOutcome> {
-    const { run, config, sources, store, clock, log, signal, namespace } = this.#context;
-    const { database } = config.spec;
+    const { run, config, store, clock, log, signal } = this.#context;
     const lost = found.members.map(lostOf);
     this.#touched = true;
     return await runFrozen(plan, {
@@ -180,24 +171,7 @@ class Backup {
       log,
       signal: AbortSignal.any([signal, ...lost, ...(guard === undefined ? [] : [guard.lost])]),
       onThawed: () => this.#thawed(plan, guard),
-      request: {
-        id: run.id,
-        database,
-        labels: {
-          [LABELS.managedBy]: MANAGED_BY,
-          [LABELS.component]: COMPONENTS.snapshot,
-          [LABELS.engine]: engineOfAll(sources),
-          [LABELS.database]: database,
-          [LABELS.namespace]: namespace,
-          [LABELS.backup]: run.id,
-        },
-        annotations: {
-          [ANNOTATIONS.jobUid]: run.owner.jobUid,
-          ...(run.owner.pod === undefined ? {} : { [ANNOTATIONS.pod]: run.owner.pod }),
-          [ANNOTATIONS.serverVersion]: versionsOf(found.members),
-          [ANNOTATIONS.layout]: plan.layout,
-        },
-      },
+      request: cutRequestOf(this.#context, found, plan),
     });
   }
 
@@ -306,8 +280,4 @@ class Backup {
   async #update(record: BackupRecord): Promise<void> {
     this.#stored = await this.#context.registry.update(this.#stored, record);
   }
-}
-
-function budgetMs({ spec }: BackupContext['config']): number {
-  return (spec.budgetSeconds ?? JOB_DEFAULTS.budgetSeconds) * 1000;
 }

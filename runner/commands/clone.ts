@@ -6,7 +6,7 @@ import type { Engine, EngineCopy, Inspection, PreparedFiles } from '../engine';
 import { asStillpointError, StillpointError } from '../errors';
 import { findRecord } from '../find-record';
 import { recordPath } from '../output/records';
-import type { RecordFilter, Registry } from '../ports';
+import type { RecordFilter, Registry, Uses } from '../ports';
 import { memberPlans } from '../restore/members';
 import { assertRestorable, assertStartable } from '../restore/restorable';
 import { type RestoreSite, SOCKET_DIRECTORY } from '../restore/site';
@@ -14,6 +14,7 @@ import { type RestoreSite, SOCKET_DIRECTORY } from '../restore/site';
 /** What a clone needs of the world. */
 export interface CloneContext {
   readonly registry: Registry;
+  readonly uses: Pick<Uses, 'begin'>;
   readonly site: RestoreSite;
   readonly clones: CloneSite;
   /** The engine of a record. */
@@ -43,18 +44,24 @@ export interface CloneResult {
 }
 
 /** Clones one backup. Nothing that exists is overwritten (safety rule 12); the same call again goes on where it ended. */
-export async function clone(context: CloneContext, options: CloneOptions): Promise<CloneResult> {
-  const { registry, site, clones, say, signal } = context;
+export async function clone(world: CloneContext, options: CloneOptions): Promise<CloneResult> {
+  const { registry, uses, site, clones, say } = world;
 
   // 1. The record: of a backup that has succeeded.
   const { backup, filter, ...wishes } = options;
-  const { record } = await findRecord(registry, backup, filter);
+  const stored = await findRecord(registry, backup, filter);
+  const { record } = stored;
   assertRestorable(record);
 
   // 2. The plan, and what of the engine it takes.
   const plan = planClone(record, wishes);
-  const copy = await copyStep(context, plan);
+  const copy = await copyStep(world, plan);
   say(`clone ${plan.name}: backup ${recordPath(record)} of ${record.times.started}`);
+
+  // From here on neither a prune nor a deletion takes it away.
+  await using use = await uses.begin(stored, `clone ${plan.name}`);
+  const signal = AbortSignal.any([world.signal, use.lost]);
+  const context: CloneContext = { ...world, signal };
 
   // A Job's first pod may have come as far as this, and ended before what its clone replaces was gone.
   if (plan.series !== undefined && (await clones.stage(plan, signal)) === 'ready') {

@@ -1,5 +1,6 @@
 /** Removes what no retention keeps, and finishes what others have begun to remove. */
 import type { Policy, Verdict } from '../../src/contract';
+import { byDatabase } from '../by-database';
 import { asStillpointError } from '../errors';
 import { recordPath } from '../output/records';
 import type { Clock, Log, Policies, RecordFilter, Registry, Remover, StoredRecord, UseMark, Uses } from '../ports';
@@ -140,18 +141,18 @@ class Prune {
   }
 
   async removeStep(going: readonly StoredRecord[]): Promise<void> {
-    for (const stored of going) {
+    await byDatabase(going, async (stored) => {
       await this.#tried(stored, async () => {
         await removeBackup(this.#context, stored);
         this.#removed.push(pathOf(stored));
       });
-    }
+    });
   }
 
   /** What an attempt that failed has left behind, of backups whose records stay. */
   async leftoversStep(): Promise<void> {
     const { registry, remover } = this.#context;
-    for (const stored of (await registry.list(this.#filter)).filter(hasLeftovers)) {
+    await byDatabase((await registry.list(this.#filter)).filter(hasLeftovers), async (stored) => {
       await this.#tried(stored, async () => {
         if (!(await this.#isUnchanged(stored))) return;
         const failed = stored.record.phase === 'failed';
@@ -159,7 +160,7 @@ class Prune {
         await registry.update(stored, { ...stored.record, leftovers: remaining });
         (remaining.length === 0 ? this.#cleaned : this.#left).push(pathOf(stored));
       });
-    }
+    });
   }
 
   /**

@@ -2,7 +2,7 @@
  * Rehearses the freeze of a backup: the checks, the freeze, the proof and the thaw, and no snapshot in between. It runs
  * through the same executor as a backup, under the same rules: the Lease, the budget, the guard where one is needed.
  */
-import { type BackupRecord, type HeldUndone, JOB_DEFAULTS, leaseName } from '../../src/contract';
+import { type BackupRecord, type HeldUndone, leaseName } from '../../src/contract';
 import type { Plan } from '../engine';
 import { asStillpointError, StillpointError } from '../errors';
 import { type FrozenOutcome, runFrozen } from '../frozen';
@@ -11,7 +11,7 @@ import { recordPath } from '../output/records';
 import type { ArmedGuard, Finding, SnapshotStore, StoredRecord } from '../ports';
 import { type Preflight, preflight, refuseOnErrors } from '../preflight';
 import { freezingRecord, pendingRecord, undoneRecord } from '../record';
-import type { BackupContext } from './backup-context';
+import { type BackupContext, budgetMs } from './backup-context';
 import { planMissing } from './backup-errors';
 import { heldRecords } from './undo-held';
 
@@ -176,8 +176,4 @@ async function told(
 async function lastWindow({ registry, namespace, config }: BackupContext): Promise<number | undefined> {
   const good = await registry.list({ namespace, database: config.spec.database, phases: ['succeeded'] });
   return good[0]?.record.freezeWindowMs;
-}
-
-function budgetMs({ spec }: BackupContext['config']): number {
-  return (spec.budgetSeconds ?? JOB_DEFAULTS.budgetSeconds) * 1000;
 }

@@ -8,7 +8,7 @@ import { asStillpointError, StillpointError } from '../errors';
 import { findRecord } from '../find-record';
 import { describePlan } from '../output/in-place';
 import { recordPath } from '../output/records';
-import type { Finding, RecordFilter, Registry } from '../ports';
+import type { Finding, RecordFilter, Registry, Uses } from '../ports';
 import { isAway, type Operation, type StoredOperation } from '../restore/in-place/operation';
 import {
   type InPlaceWishes,
@@ -26,6 +26,7 @@ import { type ExchangeContext, exchange, undoCommand } from './exchange';
 /** What a restore in place needs of the world. */
 export interface InPlaceContext extends Omit<ExchangeContext, 'locks'> {
   readonly registry: Registry;
+  readonly uses: Pick<Uses, 'begin'>;
   readonly locksOf: (namespace: string) => ExchangeContext['locks'];
   /** Makes the copy. */
   readonly copies: RestoreSite;
@@ -139,10 +140,16 @@ async function goOn(context: InPlaceContext, options: InPlaceOptions, begun: Sto
 
 /** The copy: made beside the database, which goes on; prepared, started on its own, and looked at. */
 async function copyStep(
-  { copies, engineOf, say, signal }: InPlaceContext,
-  { record }: StoredOperation,
+  context: InPlaceContext,
+  { record, operation }: StoredOperation,
   plan: RestorePlan,
 ): Promise<Inspection> {
+  const { registry, uses, copies, engineOf, say } = context;
+  // As long as the copy is being made, neither a prune nor a deletion takes the backup away. A registry that has lost the
+  // record is no reason to stop: what is needed of it is in the journal.
+  const stored = await registry.get(record.namespace, record.database, record.id);
+  await using use = stored && (await uses.begin(stored, `restore in place ${operation.id}`));
+  const signal = use === undefined ? context.signal : AbortSignal.any([context.signal, use.lost]);
   for (const { claim, size, name } of plan.volumes)
     say(`making claim ${claim} (${size}) from volume ${name} of the backup`);
   await copies.makeVolumes(plan, signal);

@@ -14,7 +14,6 @@ export class KubernetesPruner implements Pruner {
     await this.client.scale(DEPLOYMENTS, this.#ref, 1);
   }
 
-  /** What its own pod does when it has pruned: who asks from here on has another one started. */
   async rest(): Promise<void> {
     await this.client.scale(DEPLOYMENTS, this.#ref, 0);
   }

@@ -11,7 +11,7 @@ import { jobOfPod } from '../kube/run';
 import { formatClone, formatClones } from '../output/clone';
 import { formatUndone } from '../output/restore';
 import { finishedByJob } from './jobs';
-import { connect, kubernetesRegistry } from './kubernetes';
+import { connect, kubernetesRegistry, kubernetesUses } from './kubernetes';
 import { namespaceOf, theNamespace } from './namespace';
 import { engineOf, type World } from './world';
 
@@ -58,6 +58,7 @@ async function makeClone(
   const result = await clone(
     {
       registry: kubernetesRegistry(client, options.registry, world),
+      uses: kubernetesUses(client, options.registry, world),
       site: new KubernetesRestoreSite({ client, clock, inspectSeconds, warn }),
       clones,
       engineOf,

@@ -11,7 +11,7 @@ import { failureOfJob, startJob } from '../kube/jobs';
 import { KubernetesRestoreSite } from '../kube/restore-site';
 import { formatInPlace } from '../output/in-place';
 import type { Terminal } from './handlers/terminal';
-import { connect, kubernetesLocks, kubernetesRegistry } from './kubernetes';
+import { connect, kubernetesLocks, kubernetesRegistry, kubernetesUses } from './kubernetes';
 import { namespaceOf, theNamespace } from './namespace';
 import { engineOf, type World } from './world';
 
@@ -80,6 +80,7 @@ async function inPlaceContext(
   });
   const context: InPlaceContext = {
     registry: kubernetesRegistry(client, options.registry, world),
+    uses: kubernetesUses(client, options.registry, world),
     site: new KubernetesInPlaceSite(client, clock),
     copies,
     engineOf,

@@ -50,6 +50,8 @@ export const LABELS = {
   revision: `${DOMAIN}/revision`,
   /** The name of a clone, on all that was made for it besides its volumes: one command finds and removes it. */
   clone: `${DOMAIN}/clone`,
+  /** `true` on the registry's namespace when somebody has said that it may go, with all records that are in it. */
+  removable: `${DOMAIN}/removable`,
   /** The name under which clones replace each other, on a schedule: the newest is the one that is used. */
   cloneSeries: `${DOMAIN}/clone-series`,
 } as const;

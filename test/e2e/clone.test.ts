@@ -14,6 +14,7 @@ import { startMySql } from './harness/mysql';
 import { makeNamespace, type TestNamespace, uniqueName } from './harness/namespace';
 import { applyMySqlPolicy, applyPolicy, applyRedisPolicy, type TestPolicy } from './harness/policy';
 import { SUPERUSER_PASSWORD, startPostgres, type TestPostgres } from './harness/postgres';
+import { usersOf } from './harness/records';
 import { connectRedis, infoOf, startRedis } from './harness/redis';
 import { type Answer, startStillpoint, stillpoint } from './harness/stillpoint';
 import { thisRun } from './harness/this-run';
@@ -353,6 +354,8 @@ describe('a clone in another namespace', () => {
     const running = startStillpoint(...args);
     const write = await Promise.race([held, running.answer]);
     if (!('refuse' in write)) throw new Error(`it ended before its server was made: ${write.stderr}`);
+    // Rule 10: as long as it is at work, nobody removes its backup.
+    expect(await usersOf(record)).toContain('clone phoenix');
     running.kill();
     await running.answer;
     write.refuse();

@@ -12,7 +12,7 @@ import { openGate, type Write } from './harness/gate';
 import { makeNamespace, type TestNamespace, uniqueName } from './harness/namespace';
 import { applyPolicy, applyPolicyOf, type TestPolicy } from './harness/policy';
 import { startPostgres, type TestPostgres } from './harness/postgres';
-import { recordsOf } from './harness/records';
+import { recordsOf, usersOf } from './harness/records';
 import { deployRedis } from './harness/redis-deployment';
 import { type Answer, startStillpoint, stillpoint } from './harness/stillpoint';
 import { thisRun } from './harness/this-run';
@@ -298,6 +298,10 @@ describe('killed', () => {
       const running = startStillpoint(...args);
       const stopped = await Promise.race([held, running.answer]);
       if (!('refuse' in stopped)) throw new Error(`it ended before ${what}: ${stopped.stderr}`);
+      // Rule 10: as long as the copy is being made, nobody removes its backup.
+      if (what === 'the copy is being made') {
+        expect(await usersOf(record)).toContainEqual(expect.stringMatching(/^restore in place \d{14}$/));
+      }
       running.kill();
       await running.answer;
       stopped.refuse();

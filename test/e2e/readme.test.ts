@@ -83,10 +83,10 @@ test('the commands that remove it leave nothing of it behind', async () => {
   const commands = blockWith('sh', 'stillpoint prune')
     .split('\n')
     .filter((line) => line !== '');
-  expect(commands).toHaveLength(4);
+  expect(commands).toHaveLength(5);
   for (const command of commands) {
     expect((await list(KINDS.configMap, 'stillpoint', 'stillpoint.dev/component=record')).length).toBe(
-      command.includes('0000-') ? 0 : 1,
+      /removable|0000-/.test(command) ? 0 : 1,
     );
     await typed(command);
   }

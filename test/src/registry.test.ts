@@ -160,25 +160,23 @@ describe('the guard of the namespace', () => {
   const made = (props: RegistryProps): Manifest[] =>
     synth({ namespaceName: 'records', ...props }).filter(({ metadata }) => metadata.name === NAME);
 
-  it('is asked when that is deleted, once for each record in it, and always says no', () => {
+  it('is asked when that is deleted, and says no until it is labelled', () => {
     const [policy, binding] = made({});
     expect(policy?.spec).toMatchObject({
       failurePolicy: 'Fail',
-      paramKind: { apiVersion: 'v1', kind: 'ConfigMap' },
       matchConstraints: {
         resourceRules: [{ operations: ['DELETE'], resources: ['namespaces'], resourceNames: ['records'] }],
       },
-      validations: [{ expression: 'false', reason: 'Forbidden' }],
+      validations: [
+        {
+          expression: 'oldObject.metadata.?labels[?"stillpoint.dev/removable"].orValue("") == "true"',
+          reason: 'Forbidden',
+        },
+      ],
     });
-    expect(binding?.spec).toEqual({
-      policyName: NAME,
-      paramRef: {
-        namespace: 'records',
-        selector: { matchLabels: { 'stillpoint.dev/component': 'record' } },
-        parameterNotFoundAction: 'Allow',
-      },
-      validationActions: ['Deny'],
-    });
+    // The watch of a parameter's kind may stop for good.
+    expect(policy?.spec).not.toHaveProperty('paramKind');
+    expect(binding?.spec).toEqual({ policyName: NAME, validationActions: ['Deny'] });
   });
 
   it('can be left out, alone or with the others', () => {

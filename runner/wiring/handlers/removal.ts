@@ -4,6 +4,7 @@ import type { GlobalOptions } from '../../cli/options';
 import type { RemovalHandlers } from '../../cli/removal';
 import { type DeleteContext, deleteBackups } from '../../commands/delete';
 import { type PruneContext, planPrune, prune } from '../../commands/prune';
+import { pruneOnDemand } from '../../commands/prune-on-demand';
 import { StillpointError } from '../../errors';
 import { formatPlan } from '../../output/plan';
 import { namespaceOf } from '../namespace';
@@ -32,7 +33,7 @@ export function removalHandlers(world: World, { confirm, print }: Terminal): Rem
       // The registry as a whole, unless a namespace is named: what is to be done does not depend on who is where.
       const filter = { namespace: options.allNamespaces === true ? undefined : options.namespace };
       if (options.dryRun === true) return formatPlan(await planPrune(removal, filter), options.output);
-      if (options.onDemand === true) return await pruneOnDemand(() => prune(removal, filter), options, world);
+      if (options.onDemand === true) return await onDemand(removal, options, world);
       const { removed, cleaned, left } = await prune(removal, filter);
       if (left.length === 0) return `removed ${removed.length}, cleaned ${cleaned.length}\n`;
       throw new StillpointError('delete-incomplete', `of these backups something is still there: ${left.join(', ')}`, {
@@ -42,12 +43,10 @@ export function removalHandlers(world: World, { confirm, print }: Terminal): Rem
   };
 }
 
-/** Prunes, has its own Deployment scaled to none, and waits for the end that this brings. What is left the next prune does. */
-async function pruneOnDemand(work: () => Promise<unknown>, options: GlobalOptions, world: World): Promise<string> {
+/** What the pruner's Deployment runs: it prunes, and waits for the end that its rest brings. */
+async function onDemand(removal: PruneContext, options: GlobalOptions, world: World): Promise<string> {
   const { connect, kubernetesPruner } = await import('../kubernetes');
-  const pruner = kubernetesPruner(await connect(options, world), options.registry);
-  await work();
-  await pruner.rest();
+  await pruneOnDemand(removal, kubernetesPruner(await connect(options, world), options.registry));
   const { signal } = world;
   if (!signal.aborted) await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }));
   return '';

@@ -1,7 +1,9 @@
 /** The registry and the snapshots, as they are in the cluster. */
 import { parse } from 'yaml';
-import { type BackupRecord, COMPONENTS, fits, LABELS, RECORD, validate } from '../../../src/contract';
-import { type Anything, KINDS, list } from './cluster';
+import type { ConfigMap } from '../../../runner/kube/objects';
+import { usesOf } from '../../../runner/registry/use-marks';
+import { type BackupRecord, COMPONENTS, fits, LABELS, RECORD, recordName, validate } from '../../../src/contract';
+import { type Anything, KINDS, list, read } from './cluster';
 import type { TestJob } from './job';
 import type { TestPolicy } from './policy';
 import { thisRun } from './this-run';
@@ -18,6 +20,12 @@ export async function recordOf(policy: TestPolicy, job: TestJob): Promise<Backup
   const found = (await recordsOf(policy)).find(({ owner }) => owner.jobUid === job.uid);
   if (found === undefined) throw new Error(`Job ${job.name} has left no record`);
   return found;
+}
+
+/** Who works with a backup, by the marks on its record. */
+export async function usersOf({ namespace, database, id }: BackupRecord): Promise<readonly string[]> {
+  const object = await read(KINDS.configMap, recordName(namespace, database, id), thisRun.registry);
+  return object === undefined ? [] : usesOf(object as unknown as ConfigMap).map(({ what }) => what);
 }
 
 function recordIn(object: Anything): BackupRecord {

@@ -59,7 +59,7 @@ test('rule 2: a right that is missing is named, with what it is for', async () =
       code: 'permission-missing',
       message: expect.stringMatching(
         new RegExp(
-          `may not create, delete volumesnapshots in namespace ${space.name}: needed to ask for the snapshots`,
+          `may not create, delete, patch volumesnapshots in namespace ${space.name}: needed to ask for the snapshots`,
         ),
       ),
     }),

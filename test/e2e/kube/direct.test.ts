@@ -225,8 +225,13 @@ describe('the account that may make contents', () => {
     const ref = { name: 'theirs', namespace: registry.name, uid: 'theirs' };
     const why = 'may make contents for its own namespace only';
     await expect(rehearse({ spec: { volumeSnapshotRef: ref } })).rejects.toMatchObject(refusal(why));
-    const labels = { [LABELS.namespace]: registry.name };
-    await expect(rehearse({ metadata: { labels } })).rejects.toMatchObject(refusal(why));
+    const labels = {
+      [LABELS.managedBy]: MANAGED_BY,
+      [LABELS.component]: COMPONENTS.snapshot,
+      [LABELS.namespace]: registry.name,
+    };
+    const unsaid = 'may make contents only that say what they are';
+    await expect(rehearse({ metadata: { labels } })).rejects.toMatchObject(refusal(unsaid));
   });
 
   test('rule 14: makes none that deletes', async () => {

@@ -73,6 +73,7 @@ export async function addBackup(
     times: { started: new Date(at).toISOString() },
     plannedSnapshots: store.names(asked),
     cuts,
+    runnerImage: thisRun.image,
     ...more,
   });
   return await registryOf(place).create(record);

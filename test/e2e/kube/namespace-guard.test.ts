@@ -4,12 +4,13 @@ import { Registry } from 'stillpoint';
 import { expect, inject, test } from 'vitest';
 import { systemClock } from '../../../runner/clock';
 import { KubernetesRegistry } from '../../../runner/registry/kubernetes';
-import { apply, KINDS, read, remove } from '../harness/cluster';
+import { LABELS } from '../../../src/contract';
+import { apply, KINDS, patch, read, remove } from '../harness/cluster';
 import { removeNamespace, uniqueName } from '../harness/namespace';
 import { eventually } from '../harness/wait';
 import { connect, cutRequest, keptLog, recordOf } from './fixture';
 
-test('rule 14: a registry with a record in it cannot be deleted, and an empty one can', async () => {
+test('rule 14: a registry cannot be deleted before somebody says that it may', async () => {
   const namespace = uniqueName('e2e-kept');
   const chart = new Chart(Testing.app(), 'registry');
   new Registry(chart, 'registry', {
@@ -29,14 +30,15 @@ test('rule 14: a registry with a record in it cannot be deleted, and an empty on
       () => undefined,
       (error: Error) => error.message,
     );
-    return refused?.includes('holds records of backups');
+    return refused?.includes('holds the records of backups');
   });
   const refused = await remove(KINDS.namespace, namespace).catch((error: Error) => error.message);
   expect(refused).toContain('403');
-  expect(refused).toContain(`the registry ${namespace} holds records of backups, as shop.${stored.record.database}.`);
+  expect(refused).toContain(`kubectl label namespace ${namespace} stillpoint.dev/removable=true`);
   expect(await read(KINDS.namespace, namespace)).toMatchObject({ status: { phase: 'Active' } });
 
   await registry.remove(stored);
+  await patch(KINDS.namespace, namespace, '', { metadata: { labels: { [LABELS.removable]: 'true' } } });
   await eventually('it can be deleted', async () => {
     await remove(KINDS.namespace, namespace);
     return true;

@@ -225,6 +225,18 @@ describe('the account of a policy', () => {
     ).rejects.toMatchObject(refusal('may not change a record that is being deleted'));
   });
 
+  test('cannot have deleted what was cut or has failed; a rehearsal, which cuts nothing, takes its record back', async () => {
+    const registry = registryAs(place.shopAccount, place);
+    for (const phase of ['pending', 'cut', 'failed'] as const) {
+      const stored = await createOwn({ phase });
+      await expect(registry.update(stored, { ...stored.record, phase: 'deleting' })).rejects.toMatchObject(
+        refusal('may not have a backup deleted'),
+      );
+    }
+    const rehearsed = await createOwn({ phase: 'freezing' });
+    await registry.update(rehearsed, { ...rehearsed.record, phase: 'deleting' });
+  });
+
   test('cannot have a backup deleted, undo that it has succeeded, or release it', async () => {
     const registry = registryAs(place.shopAccount, place);
     const stored = await createOwn({ phase: 'succeeded', retention: { protected: true } });

@@ -55,3 +55,21 @@ describe('pruning what a failed backup has left', () => {
     expect((await registry.list({})).map(({ record: { phase } }) => phase)).toEqual(['succeeded']);
   });
 });
+
+it('is not held up by a backup of another database that the storage does not let go', async () => {
+  const stuck = await registry.create(record({ id: '20260101030000', phase: 'deleting' }));
+  await registry.create(record({ database: 'other-db', phase: 'deleting' }));
+  const letGo = Promise.withResolvers<readonly string[]>();
+  const remover: Remover = {
+    async remove({ record: { id } }) {
+      if (id === stuck.record.id) return letGo.promise;
+      letGo.resolve(['volumesnapshot/stuck']);
+      return [];
+    },
+    removeLeftovers: async () => [],
+  };
+  expect(await prune({ ...world, registry, remover })).toMatchObject({
+    removed: [`shop/other-db/${failed.id}`],
+    left: [`shop/orders-db/${stuck.record.id}`],
+  });
+});

@@ -1,0 +1,142 @@
+/** What a record is made of (record.ts). */
+import { ENGINE_NAMES } from './engines';
+import { anything, array, boolean, integer, map, object, oneOf, optional, string, timestamp } from './schema';
+
+export const position = map(
+  string({ minLength: 0 }),
+  "Where the database's log stood, in the engine's own words: PostgreSQL has lsn, timeline, startLsn, stopLsn; MySQL has binlogFile, binlogPosition, gtid, mode, exact; MongoDB has opTime, term, lastWrite, lock, exact, behindSeconds.",
+);
+
+export const cut = object(
+  {
+    volume: string({ description: "The plan's name of the volume." }),
+    claim: optional(string({ description: 'The claim that it was cut of.' })),
+    snapshot: string({ description: 'The VolumeSnapshot, or the folder, that holds it.' }),
+    uid: optional(string({ description: "The snapshot object's UID." })),
+    group: optional(string({ description: 'The VolumeGroupSnapshot that it is a member of.' })),
+    groupUid: optional(string()),
+    content: optional(string({ description: 'The VolumeSnapshotContent.' })),
+    directContent: optional(
+      string({
+        description:
+          'Of a direct cut: the content by which the storage was asked. It names the same snapshot as `content`.',
+      }),
+    ),
+    directUid: optional(string({ description: 'The UID that was made up for it.' })),
+    driver: optional(string()),
+    handle: optional(string({ description: "The storage system's own name of the snapshot." })),
+    cutAt: optional(timestamp("The storage's own clock, never compared with ours.")),
+    seenBy: oneOf(['creationTime', 'readyToUse', 'copy'], 'What told that the cut was made.'),
+    driverKnown: boolean('Whether the table of drivers knows when this one cuts.'),
+    askedAt: timestamp(),
+    seenAt: timestamp(),
+    readyAt: optional(timestamp()),
+    restoreSize: optional(string({ description: 'A Kubernetes quantity: the smallest claim that it restores into.' })),
+  },
+  { open: true },
+);
+
+export const volume = object(
+  {
+    name: string(),
+    role: oneOf(['data', 'log', 'tablespace']),
+    claim: string({ description: 'The PersistentVolumeClaim, or the folder.' }),
+    claimUid: optional(string()),
+    persistentVolume: optional(string()),
+    volumeHandle: optional(string()),
+    driver: optional(string({ description: 'The CSI driver of the volume, where it could be read.' })),
+    storageClass: optional(string()),
+    accessModes: optional(array(string())),
+    capacity: optional(string({ description: 'A Kubernetes quantity.' })),
+    volumeMode: optional(string()),
+    member: optional(string({ description: 'The member whose volume it is, where there are several.' })),
+    mountPath: optional(string({ description: 'Where the server had it mounted.' })),
+    subPath: optional(string()),
+    claimSpec: optional(anything("The claim's spec, as a restore needs it.")),
+    claimLabels: optional(map(string({ minLength: 0 }))),
+  },
+  { open: true },
+);
+
+export const observation = object({ at: timestamp(), facts: map(string({ minLength: 0 })) });
+
+export const proof = object(
+  {
+    holds: boolean(
+      'Whether the session, the server and (where something is frozen) the freeze were the same after the last cut as before the first.',
+    ),
+    statement: string({ description: 'What was proven, in a sentence.' }),
+    session: optional(string({ description: "The session's own identity on the server, such as its process id." })),
+    before: observation,
+    after: observation,
+  },
+  { open: true },
+);
+
+export const held = object(
+  {
+    member: string({ description: 'The server, as the engine names it: host:port.' }),
+    of: optional(string({ description: 'The member of the group whose credentials lead there.' })),
+    host: string({ description: 'The address of the server itself, never that of a Service.' }),
+    port: integer({ minimum: 1, maximum: 65535 }),
+    undo: map(
+      string({ minLength: 0 }),
+      "What puts it back, in the engine's own words: Redis has the settings as they were, MongoDB the number of locks.",
+    ),
+  },
+  { open: true },
+);
+
+export const workload = object(
+  {
+    kind: optional(string()),
+    name: optional(string()),
+    pod: optional(string()),
+    podUid: optional(string({ description: 'Two policies whose records name the same are of one server.' })),
+    image: optional(string()),
+    spec: optional(anything('The spec of the StatefulSet or Deployment.')),
+    podSecurity: optional(anything("The pod's securityContext.")),
+    containerSecurity: optional(anything("The server container's securityContext.")),
+    dataPath: optional(string({ description: "The server's data directory." })),
+    operator: optional(
+      object(
+        { name: string(), kind: optional(string()), object: optional(string()) },
+        { open: true, description: 'The operator that ran the server, and the object that it had made it from.' },
+      ),
+    ),
+  },
+  { open: true, description: 'What a restore needs when the original is gone.' },
+);
+
+export const member = object(
+  {
+    name: string({ description: 'A database of a group by its name there; a server of a cluster by its pod.' }),
+    of: optional(string({ description: 'The member of the group that it is a server of, where that is a cluster.' })),
+    engine: oneOf(ENGINE_NAMES),
+    flavour: optional(string()),
+    serverVersion: optional(string()),
+    serverIdentity: optional(map(string({ minLength: 0 }))),
+    layout: optional(string()),
+    freezes: optional(string()),
+    statement: optional(string({ description: 'What was proven of it, in a sentence.' })),
+    frozen: optional(timestamp()),
+    thawed: optional(timestamp()),
+    freezeWindowMs: optional(
+      integer({ minimum: 0, description: 'From its own freeze taking hold to its own thaw having worked.' }),
+    ),
+    position: optional(position),
+    artifacts: optional(map(string({ minLength: 0 }))),
+    settings: optional(map(string({ minLength: 0 }))),
+    workload: optional(workload),
+  },
+  {
+    open: true,
+    description:
+      'One server of a backup that has several: a database of a group, a master of a cluster. Its facts in the proof carry its name.',
+  },
+);
+
+export const failure = object(
+  { code: string(), message: string(), hint: optional(string()), at: timestamp(), step: optional(string()) },
+  { open: true },
+);
