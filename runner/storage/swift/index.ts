@@ -13,6 +13,7 @@ import { SwiftAccount } from './session';
 import { SEGMENTS, SwiftUpload } from './upload';
 
 const PAGE = '1000';
+const DELETE_AT_ONCE = 8;
 
 /** An object as a listing has it. */
 interface Listed {
@@ -138,14 +139,18 @@ class SwiftStore implements ObjectStore {
   }
 
   async delete(keys: readonly string[], { signal }: CallOptions): Promise<void> {
-    for (const key of keys) {
-      const asked = this.#asked(`delete ${key} from`);
-      const full = fullKey(this.#prefix, key);
-      const uploads = await this.#uploadsOf(full, signal);
-      // The name goes first: what it has no name for any more is nobody's, and half an object would be somebody's.
-      await removeAll(this.#account, asked, this.#container, [full], signal);
-      await this.#removeUploads(asked, uploads, signal);
+    for (let at = 0; at < keys.length; at += DELETE_AT_ONCE) {
+      await Promise.all(keys.slice(at, at + DELETE_AT_ONCE).map((key) => this.#delete(key, signal)));
     }
+  }
+
+  async #delete(key: string, signal: AbortSignal): Promise<void> {
+    const asked = this.#asked(`delete ${key} from`);
+    const full = fullKey(this.#prefix, key);
+    const uploads = await this.#uploadsOf(full, signal);
+    // The name goes first: what it has no name for any more is nobody's, and half an object would be somebody's.
+    await removeAll(this.#account, asked, this.#container, [full], signal);
+    await this.#removeUploads(asked, uploads, signal);
   }
 
   async abandon(prefix: string, { signal }: CallOptions): Promise<number> {

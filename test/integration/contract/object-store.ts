@@ -8,7 +8,9 @@ import type { SpoiltAnswer, UnreliableProxy } from '../../support/unreliable-pro
 
 const MiB = 1024 * 1024;
 /** Of a request in these tests. */
-export const PATIENCE_SECONDS = 12;
+export const PATIENCE_SECONDS = 6;
+/** More are too much for a Swift that has all of itself in one container. */
+const PUT_AT_ONCE = 5;
 
 /** One kind of store, and the server behind it. */
 export interface ObjectStoreFixture {
@@ -189,8 +191,8 @@ export function objectStoreContract(name: string, make: () => Promise<ObjectStor
 
     it('lists by prefix, in pages and in order, and removes as many', async () => {
       const names = Array.from({ length: 1010 }, (_, index) => `pages/${String(index).padStart(4, '0')}`);
-      for (let at = 0; at < names.length; at += 20) {
-        await Promise.all(names.slice(at, at + 20).map((key) => put(key, 1)));
+      for (let at = 0; at < names.length; at += PUT_AT_ONCE) {
+        await Promise.all(names.slice(at, at + PUT_AT_ONCE).map((key) => put(key, 1)));
       }
       await put('pages-of-others', 1);
       const pages = await listed('pages/');
@@ -230,7 +232,7 @@ export function objectStoreContract(name: string, make: () => Promise<ObjectStor
           (thrown: Error) => thrown,
         );
         expect(error).toMatchObject(expected);
-        expect(`${error?.message} ${error?.stack}`).not.toMatch(/wrong-secret|authorization/i);
+        expect(`${error?.message} ${error?.stack}`).not.toMatch(/wrong-secret|authorization:|bearer|signature=/i);
       }
       return undefined;
     });
@@ -241,7 +243,7 @@ export function objectStoreContract(name: string, make: () => Promise<ObjectStor
       it('goes on when the server has answered 503 for a while', async ({ skip }) => {
         const { proxy } = fixture;
         if (proxy === undefined) return skip('has no server');
-        proxy.answer(503, 5);
+        proxy.answer(503, 4);
         const stored = await put('busy.bin', 20 * MiB);
         expect(stored.bytes).toBe(20 * MiB);
         proxy.answer(503, 2);
