@@ -1,6 +1,6 @@
 /** What Azure answers, by its own codes. Pure. */
 import { StillpointError } from '../../errors';
-import { type Asked, answered, type CodeTable, unanswered } from '../failures';
+import { type Asked, answered, type CodeTable, failure, unanswered } from '../failures';
 
 /** https://learn.microsoft.com/rest/api/storageservices/blob-service-error-codes */
 const CODES: CodeTable = {
@@ -34,7 +34,13 @@ export function translate(asked: Asked, thrown: unknown): unknown {
     readonly code?: string;
     readonly details?: { readonly errorCode?: string };
   };
+  // What the SDK's stream throws at a connection that broke; a signal of ours is looked at before.
+  if (thrown.name === 'AbortError') return answeredNothing(asked, thrown);
   if (statusCode === undefined)
     return unanswered(asked, thrown) ?? (code === 'REQUEST_SEND_ERROR' ? answered(asked, { status: 503 }) : thrown);
   return answered(asked, { status: statusCode, code: details?.errorCode ?? code }, CODES);
+}
+
+function answeredNothing(asked: Asked, thrown: unknown): StillpointError {
+  return failure('store-unreachable', asked, `the connection broke to ${asked.what} ${asked.store}`, thrown);
 }
