@@ -160,6 +160,7 @@ export const ERRORS = {
     means: 'The clone could not be made, or its server did not come up.',
   },
   'delete-refused': refused('The backup may not be deleted, or is not ours.'),
+  'position-missing': refused('The server keeps no log that a position could be one in. A warning of doctor.'),
   'retention-missing': refused('Nothing says what is kept of the backups of a policy: all are. A warning of doctor.'),
   'orphan-found': refused(
     'A snapshot or a content is of no backup on record. A warning of doctor: nothing removes it.',

@@ -1,6 +1,7 @@
 /** What can be wrong with a policy, found at synth: each error says what to change. */
 import type { Construct } from 'constructs';
 import type { BackupPolicyProps, DatabaseProps } from './backup-props';
+import { checkDatabaseKinds, checkPolicyKinds } from './check-kinds';
 import { connectionProblem } from './connection';
 import {
   CRON_JOB_NAME_MAX,
@@ -19,6 +20,7 @@ import { DEFAULT_DEADLINE_SECONDS, type PolicyNames } from './job-config';
  * @internal
  */
 export function checkPolicy(construct: Construct, props: BackupPolicyProps, names: PolicyNames): void {
+  checkPolicyKinds(construct, props);
   checkNames(construct, names);
   checkTimes(construct, props);
   checkDirectCut(construct, props);
@@ -37,6 +39,7 @@ export function checkPolicy(construct: Construct, props: BackupPolicyProps, name
  * @internal
  */
 export function checkDatabase(construct: Construct, props: DatabaseProps): void {
+  checkDatabaseKinds(construct, props);
   checkVolumes(construct, props);
   const problem = connectionProblem(props);
   if (problem !== undefined) throw invalid(construct, ...problem);

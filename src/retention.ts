@@ -100,6 +100,7 @@ interface PolicyPlace extends PolicyNames {
  * @internal
  */
 export function addRetention(construct: Construct, props: RetentionProps, place: PolicyPlace): void {
+  checkKeepWithin(construct, props);
   const { name, namespace, database, registryNamespace, timeZone, labels, annotations } = place;
   const policy: Policy = {
     apiVersion: API_VERSION,
@@ -123,6 +124,15 @@ export function addRetention(construct: Construct, props: RetentionProps, place:
   });
 }
 
+function checkKeepWithin(construct: Construct, { keepWithin }: RetentionProps): void {
+  if (keepWithin === undefined || typeof keepWithin.toSeconds === 'function') return;
+  throw invalid(
+    construct,
+    `has the keepWithin ${JSON.stringify(keepWithin)}, which is of another kind`,
+    'take a Duration of cdk8s, as Duration.days(30)',
+  );
+}
+
 function retentionOf({ keepWithin, ...counts }: RetentionProps): Retention {
   return { ...counts, ...(keepWithin === undefined ? {} : { keepWithinSeconds: keepWithin.toSeconds() }) };
 }
@@ -130,7 +140,10 @@ function retentionOf({ keepWithin, ...counts }: RetentionProps): Retention {
 function checkRetention(construct: Construct, policy: Policy, schedule: string): void {
   const problems = validate(POLICY, policy);
   if (problems.length > 0) {
-    const list = problems.map(({ path, message }) => `${path.replace('spec.retention.', '')} ${message}`).join('; ');
+    const list = problems
+      .map(({ path, message }) => `${path.replace('spec.retention.', '')} ${message}`)
+      .join('; ')
+      .replaceAll('keepWithinSeconds', 'keepWithin');
     throw invalid(construct, 'has a retention that cannot be', list);
   }
   const { retention } = policy.spec;

@@ -1,6 +1,14 @@
 /** Running copies beside the original: `clone`. */
 import type { Program } from './family';
-import { examples, type GlobalOptions, type OutputOption, timeout, withGlobals, withOutput } from './options';
+import {
+  examples,
+  type GlobalOptions,
+  nameOption,
+  type OutputOption,
+  timeout,
+  withGlobals,
+  withOutput,
+} from './options';
 
 export interface CloneCommandOptions extends GlobalOptions, OutputOption {
   readonly to?: string;
@@ -35,7 +43,7 @@ export function addCloneCommands({ command, handle }: Program, handlers: CloneHa
     .option('--storage-class <class>', 'the storage class of the claims; as recorded unless given')
     .option('--size <quantity...>', 'the size of the claims, or volume=size for each; as recorded unless given')
     .option('--image <image>', "the runner's image for the Job that prepares the files; as recorded unless given")
-    .option('--undo <name>', 'remove the clone of this name, and nothing else; no backup is named')
+    .addOption(nameOption('--undo <name>', 'remove the clone of this name, and nothing else; no backup is named'))
     .option('--list', 'list the clones that there are')
     .addOption(timeout('30m'))
     .addHelpText(

@@ -55,6 +55,14 @@ export function examples(lines: readonly string[]): string {
   return `\nExamples:\n${lines.map((line) => `  ${line}\n`).join('')}`;
 }
 
+/** An option that takes the name of something: a flag that follows it is none, and the name was forgotten. */
+export function nameOption(flags: string, description: string): Option {
+  return new Option(flags, description).argParser((text: string) => {
+    if (text.startsWith('-')) throw new InvalidArgumentError('The name is missing.');
+    return text;
+  });
+}
+
 /** When: an age, or an instant. */
 export function momentArgument(text: string): Moment {
   const moment = parseMoment(text);

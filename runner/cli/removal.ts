@@ -39,7 +39,10 @@ export function addRemovalCommands({ command, handle }: Program, handlers: Remov
 
   withOutput(
     withGlobals(
-      command('prune', 'Remove backups that no retention keeps, finish deletions, and clean up after failed backups'),
+      command(
+        'prune',
+        'Remove backups that no retention keeps, finish deletions, and clean up after failed backups: of the whole registry, unless -n names a namespace',
+      ),
     ),
   )
     .addOption(new Option('--on-demand', 'rest when it is done: what the pod of the Deployment runs').hideHelp())

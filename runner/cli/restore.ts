@@ -1,6 +1,14 @@
 /** Going back to a backup: `restore`, and what its Job runs. */
 import type { Program } from './family';
-import { examples, type GlobalOptions, type OutputOption, timeout, withGlobals, withOutput } from './options';
+import {
+  examples,
+  type GlobalOptions,
+  nameOption,
+  type OutputOption,
+  timeout,
+  withGlobals,
+  withOutput,
+} from './options';
 
 export interface RestoreCommandOptions extends GlobalOptions, OutputOption {
   readonly claim?: readonly string[];
@@ -60,7 +68,12 @@ export function addRestoreCommands({ command, handle }: Program, handlers: Resto
     .option('--directory <folder>', 'restore a local backup into this new or empty folder')
     .option('--start', 'start a throw-away server on the claims and compare its position with the record')
     .option('--keep', 'leave that server running')
-    .option('--undo <name>', 'remove what the restore of this name has made, and nothing else; no backup is named')
+    .addOption(
+      nameOption(
+        '--undo <name>',
+        'remove what the restore of this name has made, and nothing else; no backup is named',
+      ),
+    )
     .option('--in-place', "put the backup in the database's own place; its present volumes are kept")
     .option('-y, --yes', 'in place: do not ask')
     .option('--dry-run', 'in place: say what would be done, and do nothing')

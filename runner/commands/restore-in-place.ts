@@ -69,6 +69,7 @@ export async function restoreInPlace(context: InPlaceContext, options: InPlaceOp
   const begun = await context.site.unfinished(record.namespace, record.workload?.name ?? '');
   if (begun !== undefined) return await goOn(context, options, assertSame(begun, options.backup, record));
   assertRestorable(record);
+  if (record.members !== undefined) throw severalServers(record);
   assertStartable(record);
 
   // 2. Every check comes before anything is made.
@@ -226,6 +227,14 @@ function assertSame(begun: StoredOperation, name: string, record: BackupRecord):
     {
       hint: `${undoCommand(operation)} puts back what there was${direction === 'undo' ? '' : `; the same command with ${backup} goes on with it`}`,
     },
+  );
+}
+
+function severalServers(record: BackupRecord): StillpointError {
+  return new StillpointError(
+    'backup-not-restorable',
+    `backup ${recordPath(record)} is of several servers, and is not put in place`,
+    { hint: 'restore it beside the original: stillpoint restore, which makes the claims of all of them' },
   );
 }
 

@@ -30,6 +30,8 @@ export async function status(context: StatusContext, options: StatusOptions): Pr
   const states = await statesOf(context, options);
   if (states.length === 0) {
     if (database !== undefined) throw noDatabase(namespace, database);
+    // Monitoring that looks at the wrong place is not told that all is well.
+    if (maxAgeMs !== undefined) throw nothingThere(namespace);
     note(namespace === undefined ? 'No databases found.' : `No databases found in namespace ${namespace}.`);
   }
   print(formatStates(states, output, { ...options, namespaces: namespace === undefined, now }));
@@ -49,6 +51,13 @@ export async function statesOf(
   }
   for (const schedule of (await planned) ?? []) overview.addSchedule(schedule);
   return overview.states();
+}
+
+function nothingThere(namespace: string | undefined): StillpointError {
+  const where = namespace === undefined ? 'any namespace' : `namespace ${namespace}`;
+  return new StillpointError('database-not-found', `there is no policy and no backup of any database in ${where}`, {
+    hint: 'stillpoint status -A shows all databases; --registry names another registry',
+  });
 }
 
 export function noDatabase(namespace: string | undefined, database: string): StillpointError {

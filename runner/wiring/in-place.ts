@@ -33,6 +33,11 @@ export async function inPlaceHandler(
   const { context, namespace: current } = await inPlaceContext(options, { ...world, signal }, terminal);
   const { undo, output, yes = false, image } = options;
   if (undo !== undefined) {
+    if (options.dryRun === true) {
+      throw new StillpointError('usage-invalid', '--dry-run does not go with --undo: nothing was done', {
+        hint: 'without --yes it says what it is going to do, and asks',
+      });
+    }
     return formatInPlace(await undoInPlace(context, { id: undo, namespace: current, yes }), output);
   }
   if (name === undefined) {

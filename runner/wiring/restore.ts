@@ -17,6 +17,7 @@ export async function restoreHandler(
   world: World,
 ): Promise<string> {
   const { clock, signal } = world;
+  refuseInPlaceFlags(options);
   using limit = timeLimit(
     clock,
     options.timeout,
@@ -34,6 +35,20 @@ export async function restoreHandler(
   }
   const filter = { namespace: options.allNamespaces === true ? undefined : context.namespace };
   return formatRestore(await restore(context, { ...wishes(options), backup: name, filter }), options.output);
+}
+
+/** What is said of a restore in place is not left out of another one without a word. */
+function refuseInPlaceFlags({ dryRun, backupFirst, oneMember, despiteControllers }: RestoreCommandOptions): void {
+  const given = [
+    dryRun === true ? '--dry-run' : undefined,
+    backupFirst === undefined ? undefined : `--${backupFirst ? '' : 'no-'}backup-first`,
+    oneMember === true ? '--one-member' : undefined,
+    despiteControllers === true ? '--despite-controllers' : undefined,
+  ].find((flag) => flag !== undefined);
+  if (given === undefined) return;
+  throw new StillpointError('usage-invalid', `${given} goes with --in-place alone`, {
+    hint: 'give --in-place, or leave it out: a restore beside the original makes new claims and touches nothing else',
+  });
 }
 
 function wishes(options: RestoreCommandOptions): Omit<RestoreOptions, 'backup' | 'filter'> {

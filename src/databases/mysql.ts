@@ -1,5 +1,6 @@
 import type { Construct } from 'constructs';
 import type { DatabaseBackupProps, DatabaseProps } from '../backup-props';
+import { checkEnum } from '../check-kinds';
 import { DatabaseBackup } from '../database-backup';
 import { DatabaseMember } from '../group-member';
 import { invalid } from '../invalid';
@@ -64,6 +65,7 @@ export class MySqlBackup extends DatabaseBackup {
   /** @internal */
   protected override _engine(props: MySqlBackupProps): EngineDefinition {
     checkVolumes(this, props.volumes);
+    checkEnum(this, 'mode', props.mode, MySqlMode);
     this.checkSeveralVolumes(props);
     return {
       engine: 'mysql',

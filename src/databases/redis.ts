@@ -1,5 +1,6 @@
 import type { Construct } from 'constructs';
 import type { DatabaseBackupProps, DatabaseProps } from '../backup-props';
+import { checkEnum } from '../check-kinds';
 import { DatabaseBackup } from '../database-backup';
 import { DatabaseMember } from '../group-member';
 import { invalid } from '../invalid';
@@ -84,6 +85,8 @@ export class RedisBackup extends DatabaseBackup {
   /** @internal */
   protected override _engine(props: RedisBackupProps): EngineDefinition {
     checkVolumes(this, props.volumes);
+    checkEnum(this, 'mode', props.mode, RedisMode);
+    checkEnum(this, 'role', props.role, RedisRole);
     if (props.snapshotClass === undefined) {
       throw invalid(
         this,

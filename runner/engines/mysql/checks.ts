@@ -196,6 +196,14 @@ function* durability({ server, request }: CheckInput): Generator<Finding> {
       'set innodb_doublewrite = ON',
     );
   }
+  if (!isOn(settings.log_bin)) {
+    yield warning(
+      'position-missing',
+      'setting log_bin',
+      'the server writes no binary log: a backup has no position, and nothing leads from it to a later moment',
+      'as for a server whose backups are restored as they are; else set log_bin',
+    );
+  }
   if (modeOf(request) === 'global') return;
   for (const name of ['innodb_flush_log_at_trx_commit', ...(isOn(settings.log_bin) ? ['sync_binlog'] : [])]) {
     if (settings[name] === '1') continue;
