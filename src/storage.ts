@@ -28,6 +28,7 @@ const CA_FILE = 'ca.crt';
  * A place for objects: a bucket, a container, or a folder of a volume. It has to be there; nothing is made of it here.
  *
  * @example
+ * const login = Secret.fromSecretName(chart, 'store-login', 'store-login');
  * BackupStorage.s3({ bucket: 'backups', region: 'eu-central-1', prefix: 'prod' });
  * BackupStorage.s3({ bucket: 'backups', endpoint: 'https://minio.storage.svc', credentials: login });
  * BackupStorage.gcs({ bucket: 'backups-of-shop', credentials: login });
