@@ -1,6 +1,7 @@
 /** From the checks to a server that is this backup's alone: nothing is held yet, and nobody else will. */
 import type { BackupRecord } from '../../src/contract';
 import type { Plan } from '../engine';
+import { asStillpointError } from '../errors';
 import { serverOf } from '../member';
 import type { StoredRecord } from '../ports';
 import { type Preflight, refuseOnErrors } from '../preflight';
@@ -24,17 +25,42 @@ export interface Claimed {
 }
 
 /** Checks and announces until no other policy holds a server of this one: after a wait for it, the server is not what was checked. */
-export async function claim(context: BackupContext, record: BackupRecord, steps: ClaimSteps): Promise<Claimed> {
-  for (;;) {
-    const found = await steps.check();
-    let claimed: Claimed | undefined;
-    try {
-      claimed = await claimOnce(context, record, found, steps);
-      if (claimed !== undefined) return claimed;
-    } finally {
-      if (claimed === undefined) await found[Symbol.asyncDispose]();
+export async function claim(context: BackupContext, record: BackupRecord, asked: ClaimSteps): Promise<Claimed> {
+  let announced = false;
+  const steps: ClaimSteps = {
+    check: asked.check,
+    announce: async (found, plan) => {
+      announced = true;
+      await asked.announce(found, plan);
+    },
+    withdraw: async () => {
+      await asked.withdraw();
+      announced = false;
+    },
+  };
+  try {
+    for (;;) {
+      const found = await steps.check();
+      let claimed: Claimed | undefined;
+      try {
+        claimed = await claimOnce(context, record, found, steps);
+        if (claimed !== undefined) return claimed;
+      } finally {
+        if (claimed === undefined) await found[Symbol.asyncDispose]();
+      }
     }
+  } catch (thrown) {
+    if (announced) await withdrawn(context, steps);
+    throw thrown;
   }
+}
+
+/** Nothing was held: others do not wait for a backup that has failed, nor undo anything of it. */
+async function withdrawn({ log }: BackupContext, { withdraw }: ClaimSteps): Promise<void> {
+  await withdraw().catch((thrown: unknown) => {
+    const { code, message } = asStillpointError(thrown);
+    log.warn({ code }, `what was announced could not be taken back: ${message}`);
+  });
 }
 
 /** Undefined when others had to be waited for. Throws what the checks refuse. */

@@ -72,20 +72,25 @@ export function holdsOthersUp({ freezes = 'nothing', held = [] }: Pick<BackupRec
 
 /**
  * Announces a hold, and answers whether no other backup holds the server: then none that comes later begins before this one
- * has ended. Else it has waited for them, with nothing announced any more, and the server is another one than was checked.
+ * has ended. Else it has waited for them, and the server is another one than was checked. The eldest of those that met stays
+ * announced meanwhile: were it not, the others would begin anew while it checks again, and nobody might ever come first.
  * Throws backup-in-progress when the others take too long.
  */
 export async function claimServer(context: OneServerContext, hold: Hold, claim: Claim): Promise<boolean> {
   await claim.announce();
-  let alone = false;
+  // Nothing is held: what is announced without need would keep others away.
+  let stays = false;
   try {
-    alone = isFree(await othersAt(context, hold));
-    if (alone) return true;
+    const alone = isFree(await othersAt(context, hold));
+    if (alone) {
+      stays = true;
+      return true;
+    }
     // Of those that see each other the eldest waits for the others to give way, or to end; it may come while others wait.
-    await looking(context, hold, isDecided(hold));
+    stays = isFree(await looking(context, hold, isDecided(hold)));
+    if (stays) return false;
   } finally {
-    // Nothing is held: what is announced would keep others away.
-    if (!alone) await claim.withdraw();
+    if (!stays) await claim.withdraw();
   }
   await freeServer(context, hold, claim);
   return false;

@@ -172,7 +172,7 @@ describe('a backup that claims its server', () => {
       await registry.update(younger, { ...younger.record, phase: 'cut' });
     });
     await backup.claim(contextOf({ clock }));
-    expect(backup.did).toEqual(['announced', 'withdrew', 'checked anew', 'announced']);
+    expect(backup.did).toEqual(['announced', 'checked anew', 'announced']);
   });
 
   it('gives way to an elder one that comes while it waits for a younger one', async () => {
