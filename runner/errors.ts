@@ -186,6 +186,19 @@ export const ERRORS = {
   'wait-timeout': { exitCode: 8, retryable: true, means: 'What was waited for did not happen in time.' },
   'wait-stopped': { exitCode: 8, retryable: true, means: 'The command stopped waiting; what it waited for goes on.' },
   'wait-impossible': { exitCode: 4, retryable: false, means: 'What was waited for can no longer happen.' },
+  'bucket-not-found': refused('The bucket, container or folder of an object store does not exist.'),
+  'store-denied': refused('The object store knows the credentials, and they may not do what was asked.'),
+  'store-credentials-refused': refused('The object store does not accept the credentials.'),
+  'store-credentials-expired': refused('The credentials of the object store have expired.', true),
+  'store-unreachable': failed('The object store did not answer, or answered that it cannot at present.'),
+  'store-refused': failed('The object store refused a request.', false),
+  'checksum-mismatch': failed(
+    'The object store has other bytes than were sent, or does not confirm which: nothing of them is kept.',
+  ),
+  'object-not-found': { exitCode: 5, retryable: false, means: 'There is no such object in the object store.' },
+  'object-exists': refused('There is an object of this name already; nothing is overwritten.'),
+  'object-locked': refused('The object store keeps the object until its lock ends: it cannot be removed or replaced.'),
+  'object-changed': failed('The object was replaced or removed while it was read.', false),
   internal: { exitCode: 1, retryable: false, means: 'A fault in Stillpoint itself.' },
 } as const satisfies Record<string, ErrorKind>;
 

@@ -27,4 +27,6 @@ export type {
 export { BackupSchedule, Weekday } from './schedule';
 export * from './scheduled-clone';
 export * from './snapshot-class';
+export * from './storage';
+export * from './storage-props';
 export * from './volumes';

@@ -1,4 +1,12 @@
-import { EXPORTED_BACKUP, GROUP_CONFIG, JOB_CONFIG, type JsonSchema, POLICY, RECORD } from '../../src/contract';
+import {
+  EXPORTED_BACKUP,
+  GROUP_CONFIG,
+  JOB_CONFIG,
+  type JsonSchema,
+  POLICY,
+  RECORD,
+  STORE_CONFIG,
+} from '../../src/contract';
 
 /** The formats as JSON Schemas: what the constructs write, the runner reads, and people may check theirs by. */
 export function formats(): ReadonlyMap<string, string> {
@@ -6,6 +14,7 @@ export function formats(): ReadonlyMap<string, string> {
     ['backup-config.schema.json', schemaFile('BackupConfig: the instruction of a backup', JOB_CONFIG.json)],
     ['backup-policy.schema.json', schemaFile('BackupPolicy: what is kept of the backups of a policy', POLICY.json)],
     ['backup-group-config.schema.json', schemaFile('BackupGroupConfig: that of a group', GROUP_CONFIG.json)],
+    ['storage.schema.json', schemaFile('Where objects are kept', STORE_CONFIG.json)],
     ['backup.schema.json', schemaFile('Backup: the record of one', RECORD.json)],
     [
       'exported-backup.schema.json',

@@ -14,5 +14,6 @@ export * from './record';
 export * from './retention';
 export * from './retention-plan';
 export type { Infer, JsonSchema, Schema } from './schema';
+export * from './store-config';
 export * from './validate';
 export * from './version';

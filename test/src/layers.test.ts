@@ -98,6 +98,27 @@ describe('imports', () => {
     expect(importers.filter((from) => !within(from, 'runner/kube'))).toEqual([]);
   });
 
+  it('of an SDK of object storage are in the folder of its kind', () => {
+    const homes = [
+      { of: /^@(aws-sdk|smithy)\//, home: 'runner/storage/s3' },
+      { of: /^@azure\//, home: 'runner/storage/azure' },
+      { of: /^google-auth-library$/, home: 'runner/storage/gcs' },
+    ];
+    for (const { of, home } of homes) {
+      const importers = IMPORTS.filter(({ to }) => of.test(to)).map(({ from }) => from);
+      expect(importers.filter((from) => !within(from, home))).toEqual([]);
+    }
+  });
+
+  it('of a kind of object storage are in the one list, which loads it when it is asked for', () => {
+    const kinds = /^runner\/storage\/(s3|gcs|azure|swift|directory)(\/|$)/;
+    const importers = IMPORTS.filter(({ from, to }) => kinds.test(to) && !kinds.test(from)).map(({ from }) => from);
+    expect([...new Set(importers)]).toEqual(['runner/storage/index.ts']);
+    expect(readFileSync('runner/storage/index.ts', 'utf8')).not.toMatch(
+      /^import .*'\.\/(s3|gcs|azure|swift|directory)/m,
+    );
+  });
+
   it('of a driver are in the folder of its engine', () => {
     const importers = IMPORTS.filter(({ to }) => to === 'pg').map(({ from }) => from);
     expect(importers.filter((from) => !within(from, 'runner/engines/postgres'))).toEqual([]);

@@ -22,6 +22,10 @@ const IMAGES = [
   'valkey:8',
   'mongo-standin:8',
   'node:24',
+  'versitygw:1',
+  'swift:2',
+  'fake-gcs-server:1',
+  'azurite:3',
 ];
 
 /** Prepares a run; disposed of, all that it had is gone. */

@@ -1,0 +1,90 @@
+/**
+ * What Stillpoint asks of a place for objects, whichever it is. Keys are relative to the store's own prefix, with `/`
+ * between their parts. Every failure is a StillpointError; an aborted signal rejects with its reason.
+ */
+
+/** What is known of an upload before it begins. */
+export interface PutOptions {
+  readonly signal: AbortSignal;
+  /** About how many bytes will come, where that is known: parts are sized by it. More may come, or fewer. */
+  readonly expectedBytes?: number | undefined;
+  /** Whether an object that has the key already gives way. Otherwise it stays, and the upload fails with `object-exists`. */
+  readonly replace?: boolean | undefined;
+  readonly contentType?: string | undefined;
+}
+
+/** What a store's own way to count a content together is called. */
+export type ChecksumAlgorithm = 'crc32' | 'crc32c' | 'md5' | 'etag';
+
+/** A checksum that the store itself has confirmed. */
+export interface StoreChecksum {
+  readonly algorithm: ChecksumAlgorithm;
+  /** As the store writes it. */
+  readonly value: string;
+}
+
+/** An object whose every byte the store has confirmed. */
+export interface StoredObject {
+  readonly key: string;
+  /** Where it is, for people and records, as `s3://backups/shop/orders-db/dump.sql.zst`. Never with credentials. */
+  readonly location: string;
+  readonly bytes: number;
+  readonly parts: number;
+  readonly checksum: StoreChecksum;
+}
+
+/** What a store says of an object without reading it. */
+export interface ObjectInfo {
+  readonly key: string;
+  readonly bytes: number;
+  /** Changes when the object is replaced. */
+  readonly version: string;
+  readonly modified: Date;
+}
+
+/** Some bytes of an object: from the first, to before `end`, or all that follow. */
+export interface ByteRange {
+  readonly start: number;
+  readonly end?: number | undefined;
+}
+
+export interface GetOptions {
+  readonly signal: AbortSignal;
+  readonly range?: ByteRange | undefined;
+}
+
+/** How a call ends before its time. */
+export interface CallOptions {
+  readonly signal: AbortSignal;
+}
+
+/** A place for objects: a bucket, a container, a folder. */
+export interface ObjectStore {
+  /** As messages name it: `bucket backups at https://s3.example.com`. */
+  readonly name: string;
+
+  /**
+   * Uploads a content of unknown length in bounded memory: a slow store holds the content back. Nothing is under the key
+   * until everything is there and the store has confirmed its own checksum of it; when the content throws, the signal is
+   * aborted or the store fails, what was uploaded is removed again, as far as the store can be reached.
+   */
+  put(key: string, content: AsyncIterable<Uint8Array>, options: PutOptions): Promise<StoredObject>;
+
+  /**
+   * Reads an object. Throws object-not-found here, not in the stream. A connection that breaks is taken up where it broke,
+   * as long as the object is the same one.
+   */
+  get(key: string, options: GetOptions): Promise<AsyncIterable<Uint8Array>>;
+
+  /** Undefined when there is no such object. */
+  head(key: string, options: CallOptions): Promise<ObjectInfo | undefined>;
+
+  /** The objects whose keys begin with the prefix, a page at a time, in the order of their keys. */
+  list(prefix: string, options: CallOptions): AsyncIterable<readonly ObjectInfo[]>;
+
+  /** Removes objects; one that is not there is no error. */
+  delete(keys: readonly string[], options: CallOptions): Promise<void>;
+
+  /** Removes what uploads that never ended have left under the prefix. Answers how many there were. */
+  abandon(prefix: string, options: CallOptions): Promise<number>;
+}

@@ -1,0 +1,209 @@
+/** S3, and everything that speaks it. */
+import {
+  AbortMultipartUploadCommand,
+  DeleteObjectsCommand,
+  GetObjectCommand,
+  HeadBucketCommand,
+  HeadObjectCommand,
+  ListMultipartUploadsCommand,
+  ListObjectsV2Command,
+  type S3Client,
+} from '@aws-sdk/client-s3';
+import type { StoreConfig } from '../../../src/contract';
+import { StillpointError } from '../../errors';
+import { type Asked, answered, failure } from '../failures';
+import { fullKey, fullPrefix, ownKey } from '../keys';
+import type { CallOptions, GetOptions, ObjectInfo, ObjectStore, PutOptions, StoredObject } from '../object-store';
+import { openResuming } from '../resuming';
+import { Retrying, type StoreContext } from '../retrying';
+import { connect, type S3Settings } from './client';
+import { isNotFound, translate } from './failures';
+import { S3Upload } from './upload';
+
+/** What one DeleteObjects takes. */
+const DELETE_AT_ONCE = 1000;
+
+/** Opens a bucket. Nothing is asked of it yet. */
+export async function openS3(config: StoreConfig, settings: S3Settings, context: StoreContext): Promise<ObjectStore> {
+  const client = await connect(settings, config.credentialsDirectory, context.clock);
+  return new S3Store(client, settings, config.prefix, context);
+}
+
+class S3Store implements ObjectStore {
+  readonly name: string;
+  readonly #client: S3Client;
+  readonly #settings: S3Settings;
+  readonly #prefix: string | undefined;
+  readonly #context: StoreContext;
+  readonly #retrying: Retrying;
+
+  constructor(client: S3Client, settings: S3Settings, prefix: string | undefined, context: StoreContext) {
+    const { bucket, endpoint, region } = settings;
+    this.name = `bucket ${bucket} at ${endpoint ?? `S3${region === undefined ? '' : ` in ${region}`}`}`;
+    this.#client = client;
+    this.#settings = settings;
+    this.#prefix = prefix;
+    this.#context = context;
+    this.#retrying = new Retrying(context);
+  }
+
+  async put(key: string, content: AsyncIterable<Uint8Array>, options: PutOptions): Promise<StoredObject> {
+    const full = fullKey(this.#prefix, key);
+    const upload = new S3Upload(
+      {
+        client: this.#client,
+        settings: this.#settings,
+        retrying: this.#retrying,
+        clock: this.#context.clock,
+        key: full,
+        shown: key,
+        store: this.name,
+      },
+      options,
+    );
+    return { key, location: `s3://${this.#settings.bucket}/${full}`, ...(await upload.run(content)) };
+  }
+
+  async get(key: string, { signal, range }: GetOptions): Promise<AsyncIterable<Uint8Array>> {
+    const asked = this.#asked(`read ${key} from`, true);
+    const place = this.#place(key);
+    return await openResuming({
+      range,
+      signal,
+      retrying: this.#retrying,
+      translate: (error) => translate(asked, error),
+      open: async (from, limited, version) => {
+        const command = new GetObjectCommand({
+          ...place,
+          Range: `bytes=${from.start}-${from.end === undefined ? '' : from.end - 1}`,
+          ...(version === undefined ? {} : { IfMatch: version }),
+        });
+        try {
+          const { Body, ContentLength = 0, ETag = '' } = await this.#client.send(command, { abortSignal: limited });
+          return { body: Body as AsyncIterable<Uint8Array>, bytes: ContentLength, version: ETag };
+        } catch (error) {
+          if (statusOf(error) === 416 && from.start === 0) return await this.#empty(asked, place, limited);
+          const translated = translate(asked, error);
+          if (version === undefined || !(translated instanceof StillpointError)) throw translated;
+          if (translated.code !== 'object-exists' && translated.code !== 'object-not-found') throw translated;
+          throw failure('object-changed', asked, `${key} was replaced or removed while it was read from ${this.name}`);
+        }
+      },
+    });
+  }
+
+  /** Of an object without a byte no range can be had. */
+  async #empty(asked: Asked, place: { Bucket: string; Key: string }, signal: AbortSignal) {
+    const command = new GetObjectCommand(place);
+    const {
+      Body,
+      ContentLength = 0,
+      ETag = '',
+    } = await this.#client.send(command, { abortSignal: signal }).catch((error: unknown) => {
+      throw translate(asked, error);
+    });
+    return { body: Body as AsyncIterable<Uint8Array>, bytes: ContentLength, version: ETag };
+  }
+
+  async head(key: string, { signal }: CallOptions): Promise<ObjectInfo | undefined> {
+    const place = this.#place(key);
+    return await this.#retrying.run({ signal }, async (limited) => {
+      try {
+        const found = await this.#client.send(new HeadObjectCommand(place), { abortSignal: limited });
+        const { ContentLength = 0, ETag = '', LastModified = new Date(0) } = found;
+        return { key, bytes: ContentLength, version: ETag, modified: LastModified };
+      } catch (error) {
+        if (!isNotFound(error)) throw translate(this.#asked(`look for ${key} in`, true), error);
+      }
+      // The answer has no body: it may be the bucket that is not there.
+      const command = new HeadBucketCommand({ Bucket: place.Bucket });
+      await this.#client.send(command, { abortSignal: limited }).catch((error: unknown) => {
+        if (isNotFound(error)) throw answered(this.#asked(`look for ${key} in`), { status: 404 });
+      });
+      return undefined;
+    });
+  }
+
+  async *list(prefix: string, { signal }: CallOptions): AsyncGenerator<readonly ObjectInfo[], void> {
+    const asked = this.#asked('list');
+    let token: string | undefined;
+    do {
+      const command = new ListObjectsV2Command({
+        Bucket: this.#settings.bucket,
+        Prefix: fullPrefix(this.#prefix, prefix),
+        ...(token === undefined ? {} : { ContinuationToken: token }),
+      });
+      const page = await this.#send(asked, signal, (options) => this.#client.send(command, options));
+      const found = (page.Contents ?? []).map(({ Key = '', Size = 0, ETag = '', LastModified = new Date(0) }) => ({
+        key: ownKey(this.#prefix, Key),
+        bytes: Size,
+        version: ETag,
+        modified: LastModified,
+      }));
+      if (found.length > 0) yield found;
+      token = page.IsTruncated === true ? page.NextContinuationToken : undefined;
+    } while (token !== undefined);
+  }
+
+  async delete(keys: readonly string[], { signal }: CallOptions): Promise<void> {
+    const asked = this.#asked(keys.length === 1 ? `delete ${keys[0]} from` : `delete ${keys.length} objects from`);
+    for (let at = 0; at < keys.length; at += DELETE_AT_ONCE) {
+      const Objects = keys.slice(at, at + DELETE_AT_ONCE).map((key) => ({ Key: fullKey(this.#prefix, key) }));
+      const command = new DeleteObjectsCommand({
+        Bucket: this.#settings.bucket,
+        Delete: { Objects, Quiet: true },
+      });
+      const { Errors = [] } = await this.#send(asked, signal, (options) => this.#client.send(command, options));
+      const [refused] = Errors.filter(({ Code }) => Code !== 'NoSuchKey');
+      if (refused === undefined) continue;
+      const error = Object.assign(new Error(refused.Message ?? ''), {
+        name: refused.Code ?? 'unknown',
+        $metadata: { httpStatusCode: 400 },
+      });
+      throw translate(this.#asked(`delete ${ownKey(this.#prefix, refused.Key ?? '')} from`), error);
+    }
+  }
+
+  async abandon(prefix: string, { signal }: CallOptions): Promise<number> {
+    const asked = this.#asked('remove abandoned uploads from');
+    const Bucket = this.#settings.bucket;
+    const Prefix = fullPrefix(this.#prefix, prefix);
+    let removed = 0;
+    for (;;) {
+      const list = new ListMultipartUploadsCommand({ Bucket, Prefix });
+      const { Uploads = [], IsTruncated } = await this.#send(asked, signal, (options) =>
+        this.#client.send(list, options),
+      );
+      for (const { Key, UploadId } of Uploads) {
+        const abort = new AbortMultipartUploadCommand({ Bucket, Key, UploadId });
+        await this.#send(asked, signal, (options) => this.#client.send(abort, options));
+        removed += 1;
+      }
+      if (IsTruncated !== true || Uploads.length === 0) return removed;
+    }
+  }
+
+  async #send<T>(
+    asked: Asked,
+    signal: AbortSignal,
+    send: (options: { readonly abortSignal: AbortSignal }) => Promise<T>,
+  ): Promise<T> {
+    return await this.#retrying.run({ signal }, async (limited) => {
+      return await send({ abortSignal: limited }).catch((error: unknown) => {
+        throw translate(asked, error);
+      });
+    });
+  }
+
+  #place(key: string): { Bucket: string; Key: string } {
+    return { Bucket: this.#settings.bucket, Key: fullKey(this.#prefix, key) };
+  }
+
+  #asked(what: string, ofObject = false): Asked {
+    return { what, store: this.name, ofObject };
+  }
+}
+
+function statusOf(error: unknown): number | undefined {
+  return (error as { readonly $metadata?: { readonly httpStatusCode?: number } }).$metadata?.httpStatusCode;
+}
