@@ -23,9 +23,7 @@ const IMAGES = [
   'mongo-standin:8',
   'node:24',
   'versitygw:1',
-  'swift:2',
-  'fake-gcs-server:1',
-  'azurite:3',
+  ...(process.env.CONTRACT === 'all' ? ['swift:2', 'fake-gcs-server:1', 'azurite:3'] : []),
 ];
 
 /** Prepares a run; disposed of, all that it had is gone. */
