@@ -27,6 +27,4 @@ export type {
 export { BackupSchedule, Weekday } from './schedule';
 export * from './scheduled-clone';
 export * from './snapshot-class';
-export * from './storage';
-export * from './storage-props';
 export * from './volumes';
