@@ -38,15 +38,24 @@ export async function* list(context: ListContext, options: ListOptions): AsyncGe
 function tableOf(
   rows: readonly RecordSummary[] | readonly WideRow[],
   { clock, note }: ListContext,
-  { output, namespace, headers, colours }: ListOptions,
+  options: ListOptions,
 ): readonly string[] {
+  const { output, namespace, headers, colours } = options;
   if (rows.length === 0) {
-    note(namespace === undefined ? 'No backups found.' : `No backups found in namespace ${namespace}.`);
+    note(nothing(options));
     return [];
   }
   if (output === 'name') return rows.map(nameLine);
   const style = { namespaces: namespace === undefined, now: clock.now(), headers, colours };
   return [output === 'wide' ? wideTable(rows as readonly WideRow[], style) : summaryTable(rows, style)];
+}
+
+/** A name that was mistyped, or a filter, is not taken for a namespace that has no backups. */
+function nothing({ namespace, database, selector, engine, phases, since, until }: ListOptions): string {
+  const of = database === undefined ? '' : ` of ${database}`;
+  const where = namespace === undefined ? '' : ` in namespace ${namespace}`;
+  const narrowed = [selector, engine, phases, since, until].some((each) => each !== undefined);
+  return `No backups${of} found${where}${narrowed ? ', as they were asked for' : ''}.`;
 }
 
 async function* recordsInOrder(context: ListContext, options: ListOptions): AsyncGenerator<BackupRecord> {

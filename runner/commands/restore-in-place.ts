@@ -198,7 +198,7 @@ async function saveStep(
   try {
     say('taking a backup of the present state');
     const saved = await saveNow(stored.record);
-    say(`backup ${saved} holds the present state`);
+    say(`backup ${saved} holds the present state: it is the latest from now on`);
     return await site.write(stored, { ...stored.operation, saved });
   } catch (thrown) {
     signal.throwIfAborted();

@@ -207,7 +207,7 @@ export class KubernetesRegistry implements Registry {
 
   #missing(): StillpointError {
     return new StillpointError('registry-not-found', `there is no namespace ${this.#namespace} for the records`, {
-      hint: 'apply the Registry construct once per cluster, or name the namespace that it was applied with',
+      hint: 'apply the Registry construct once per cluster, or name the namespace that it was applied with: --registry, or STILLPOINT_REGISTRY',
     });
   }
 

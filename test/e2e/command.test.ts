@@ -50,7 +50,7 @@ test('list, status and describe show a database with its backups, its policy and
   const ids = [...listed.stdout.matchAll(/\d{14}/g)].map(([id]) => id);
   expect(ids).toEqual([...ids].sort().reverse());
   expect((await ask('list', '--status', 'failed')).stdout).toBe('');
-  expect((await ask('list', 'nobody')).stderr).toContain(`No backups found in namespace ${namespace.name}.`);
+  expect((await ask('list', 'nobody')).stderr).toContain(`No backups of nobody found in namespace ${namespace.name}.`);
   expect((await stillpoint('list', '-A', '-l', `stillpoint.dev/backup=${ids[0]}`, '-o', 'name')).stdout).toBe(
     `${namespace.name}/waited/${ids[0]}\n`,
   );

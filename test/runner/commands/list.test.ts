@@ -127,7 +127,7 @@ describe('list', () => {
     'prints nothing of nothing as %s, and says so on the side where people read',
     async (output, expected) => {
       expect(await listed({ output, database: 'none', namespace: 'shop' })).toBe(expected);
-      expect(notes).toEqual(expected === '' ? ['No backups found in namespace shop.'] : []);
+      expect(notes).toEqual(expected === '' ? ['No backups of none found in namespace shop.'] : []);
     },
   );
 });
