@@ -16,6 +16,25 @@ export function detachedConfiguration(text: string): string | undefined {
   return lines.map((line) => (REACHING_OUT.test(line) ? `# a restored copy is on its own: ${line}` : line)).join('\n');
 }
 
+const INCLUDE = /^\s*include\s+(?:"([^"]+)"|'([^']+)'|(\S+))/i;
+
+/** The files that a configuration file takes in: paths, whose last part may be a pattern from Redis 7 on. */
+export function includedFiles(text: string): readonly string[] {
+  return text.split('\n').flatMap((line) => {
+    const [, ...ways] = INCLUDE.exec(line) ?? [];
+    return ways.filter((path) => path !== undefined);
+  });
+}
+
+/** Whether a file's name fits a pattern of `*` and `?`. */
+export function fitsPattern(name: string, pattern: string): boolean {
+  const source = pattern
+    .replace(/[.+^${}()|[\]\\]/g, '\\$&')
+    .replaceAll('*', '.*')
+    .replaceAll('?', '.');
+  return new RegExp(`^${source}$`).test(name);
+}
+
 /** Files of processes that were at work at the instant of the cut: nothing reads them. */
 export const LEFT_OVER = /^(temp-.+\.(rdb|aof)|temp-.+aof.*)$/;
 

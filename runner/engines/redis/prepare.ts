@@ -1,6 +1,6 @@
 /** Makes restored files fit to start: on its own, and with the data of the record whatever its settings say. */
 import { chown, copyFile, link, mkdir, open, readdir, rename, rm } from 'node:fs/promises';
-import { basename, isAbsolute, join } from 'node:path';
+import { basename, dirname, isAbsolute, join } from 'node:path';
 import type { BackupRecord } from '../../../src/contract';
 import type { MountedVolume, PreparedFiles } from '../../engine';
 import { StillpointError } from '../../errors';
@@ -8,7 +8,7 @@ import type { Log } from '../../ports';
 import { exists, keepOriginal, type Owner, readIfThere, writeDurably } from '../../restore/files';
 import { movedPaths } from '../../restore/moved-paths';
 import { type DataDirectory, findDataDirectory, startFile } from './data-directory';
-import { detachedConfiguration, LEFT_OVER, manifestOf, nodesOfOne } from './detach';
+import { detachedConfiguration, fitsPattern, includedFiles, LEFT_OVER, manifestOf, nodesOfOne } from './detach';
 import { isAppendOnly } from './recorded';
 
 /** Says that the files are prepared, and for which backup. It goes along into backups of the restored server, where it means nothing. */
@@ -80,14 +80,40 @@ async function detachConfiguration(
   record: BackupRecord,
 ): Promise<readonly string[]> {
   const done: string[] = [];
-  for (const path of configurationFiles(volumes, record)) {
-    const detached = detachedConfiguration(await readIfThere(path));
+  const files = new Set(configurationFiles(volumes, record));
+  // What is added in the loop is visited by it.
+  for (const path of files) {
+    const text = await readIfThere(path);
+    for (const included of includedFiles(text)) {
+      for (const each of await includedPaths(included, path, volumes, record)) files.add(each);
+    }
+    const detached = detachedConfiguration(text);
     if (detached === undefined) continue;
     await keepOriginal(path, record.id, data);
     await writeDurably(path, detached, data);
     done.push(`detached: ${basename(path)} makes the copy neither a replica nor a node of a cluster`);
   }
   return done;
+}
+
+/** The files among the data that another one takes in. A path that is not absolute begins where the server was started, or beside that file. */
+async function includedPaths(
+  included: string,
+  from: string,
+  volumes: readonly MountedVolume[],
+  record: BackupRecord,
+): Promise<readonly string[]> {
+  const volume = volumes.find(({ role }) => role === 'data');
+  if (volume === undefined) return [];
+  const places = isAbsolute(included)
+    ? movedPaths(included, volume, record)
+    : [join(dirname(from), included), join(volume.path, included)];
+  const found: string[] = [];
+  for (const place of places) {
+    const names = await readdir(dirname(place)).catch(() => []);
+    found.push(...names.filter((name) => fitsPattern(name, basename(place))).map((name) => join(dirname(place), name)));
+  }
+  return found;
 }
 
 /** Where the server's configuration file may lie among the data. */

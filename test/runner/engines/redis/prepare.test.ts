@@ -105,7 +105,21 @@ describe('preparing the files of a Redis', () => {
     },
   );
 
-  it('takes replication, cluster and included files out of a configuration that lies with the data', async () => {
+  it.each(['include /data/parts/own.conf', 'include "parts/*.conf"', "INCLUDE '/data/parts/ow?.conf'"])(
+    'takes replication out of a file that the configuration takes in: %s',
+    async (line) => {
+      await mkdir(join(folder, 'parts'));
+      await writeFile(join(folder, 'server.conf'), `port 6379\n${line}\n`);
+      await writeFile(join(folder, 'parts', 'own.conf'), 'replicaof primary 6379\nmaxclients 10\n');
+      await writeFile(join(folder, 'parts', 'other.txt'), 'replicaof primary 6379\n');
+      await run({ ...DUMP, settings: { ...DUMP.settings, config_file: '/data/server.conf' } });
+      expect(await readFile(join(folder, 'parts', 'own.conf'), 'utf8')).toMatch(/^# .*replicaof primary 6379\nmax/);
+      expect(await readFile(join(folder, 'parts', 'other.txt'), 'utf8')).toBe('replicaof primary 6379\n');
+      expect(await readFile(join(folder, 'server.conf'), 'utf8')).toBe(`port 6379\n${line}\n`);
+    },
+  );
+
+  it('takes replication and cluster out of a configuration that lies with the data', async () => {
     const lines = [
       'port 6379',
       'replicaof primary 6379',
