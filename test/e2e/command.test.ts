@@ -52,9 +52,18 @@ test('list, status and describe show a database with its backups, its policy and
   expect(ids).toEqual([...ids].sort().reverse());
   expect((await ask('list', '--status', 'failed')).stdout).toBe('');
   expect((await ask('list', 'nobody')).stderr).toContain(`No backups of nobody found in namespace ${namespace.name}.`);
-  expect((await stillpoint('list', '-A', '-l', `stillpoint.dev/backup=${ids[0]}`, '-o', 'name')).stdout).toBe(
-    `${namespace.name}/waited/${ids[0]}\n`,
-  );
+  expect(
+    (
+      await stillpoint(
+        'list',
+        '-A',
+        '-l',
+        `stillpoint.dev/backup=${ids[0]},stillpoint.dev/namespace=${namespace.name}`,
+        '-o',
+        'name',
+      )
+    ).stdout,
+  ).toBe(`${namespace.name}/waited/${ids[0]}\n`);
   const [newest] = JSON.parse((await ask('list', 'waited', '-o', 'json')).stdout);
   expect(newest).toMatchObject({ id: ids[0], phase: 'succeeded', proof: { holds: true } });
 
