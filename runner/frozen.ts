@@ -9,6 +9,7 @@ import type { Cut, Observation, Proof } from '../src/contract';
 import { orAborted, timeLimit } from './abort';
 import type { Plan, PlanResults, PlanStep, StepContext } from './engine';
 import { asStillpointError, StillpointError } from './errors';
+import { plannedSnapshots } from './planned-snapshots';
 import type { Clock, CutRequest, Log, SnapshotStore, Volume } from './ports';
 
 /** How long pre-freeze steps (a checkpoint, waiting for a lock) may take when the engine sets no limit of its own. */
@@ -277,20 +278,6 @@ interface Window extends Disposable {
   readonly remainingMs: () => number;
   readonly openedAt: Date;
   readonly openedMs: number;
-}
-
-/** The names of all snapshots that a plan will ask for. */
-export function plannedSnapshots(
-  plan: Plan,
-  store: SnapshotStore,
-  volumes: readonly Volume[],
-  request: Pick<CutRequest, 'id' | 'database'>,
-): readonly string[] {
-  return plan.steps.flatMap((step) =>
-    step.kind === 'cut'
-      ? store.names({ ...request, volumes: volumes.filter(({ name }) => step.volumes.includes(name)), how: step.how })
-      : [],
-  );
 }
 
 /** What changed between two observations, in words; a fact that is missing in one of them has changed. */

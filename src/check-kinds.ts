@@ -5,6 +5,7 @@
 import type { Construct } from 'constructs';
 import type { BackupPolicyProps, DatabaseProps } from './backup-props';
 import { invalid } from './invalid';
+import type { RetentionProps } from './retention';
 
 /** Whether a value is of the kind, and what to write instead. */
 interface Kind {
@@ -15,8 +16,7 @@ interface Kind {
 const has =
   (member: string, type: 'string' | 'function') =>
   (value: object): boolean =>
-    // biome-ignore lint/suspicious/noExplicitAny: that it is what it says is in question here.
-    typeof (value as any)[member] === type;
+    typeof Reflect.get(value, member) === type;
 
 const DURATION: Kind = {
   is: has('toSeconds', 'function'),
@@ -69,6 +69,17 @@ export function checkDatabaseKinds(construct: Construct, props: DatabaseProps): 
 }
 
 /**
+ * Checks the values of a retention. Throws the first problem.
+ *
+ * @internal
+ */
+export function checkRetentionKinds(construct: Construct, props: RetentionProps): void {
+  checkKinds(construct, props, {
+    keepWithin: { ...DURATION, change: 'take a Duration of cdk8s, as Duration.days(30)' },
+  });
+}
+
+/**
  * Checks that a value is one of an enum. Throws when it is another one.
  *
  * @internal
@@ -83,10 +94,10 @@ function checkKinds(
   construct: Construct,
   props: object,
   kinds: Readonly<Record<string, Kind>>,
-  required: readonly string[],
+  required: readonly string[] = [],
 ): void {
   for (const [prop, { is, change }] of Object.entries(kinds)) {
-    const value: unknown = Object.entries(props).find(([name]) => name === prop)?.[1];
+    const value: unknown = Reflect.get(props, prop);
     if (value === undefined && required.includes(prop)) throw invalid(construct, `has no ${prop}`, change);
     if (value === undefined || (typeof value === 'object' && value !== null && is(value))) continue;
     throw invalid(construct, `has the ${prop} ${JSON.stringify(value)}, which is of another kind`, change);

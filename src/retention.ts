@@ -3,6 +3,7 @@ import type { Duration } from 'cdk8s';
 import { k8s } from 'cdk8s-plus-28';
 import type { Construct } from 'constructs';
 import { stringify } from 'yaml';
+import { checkRetentionKinds } from './check-kinds';
 import {
   API_VERSION,
   COMPONENTS,
@@ -100,7 +101,7 @@ interface PolicyPlace extends PolicyNames {
  * @internal
  */
 export function addRetention(construct: Construct, props: RetentionProps, place: PolicyPlace): void {
-  checkKeepWithin(construct, props);
+  checkRetentionKinds(construct, props);
   const { name, namespace, database, registryNamespace, timeZone, labels, annotations } = place;
   const policy: Policy = {
     apiVersion: API_VERSION,
@@ -122,15 +123,6 @@ export function addRetention(construct: Construct, props: RetentionProps, place:
     },
     data: { [POLICY_KEY]: stringify(policy, { lineWidth: 0 }) },
   });
-}
-
-function checkKeepWithin(construct: Construct, { keepWithin }: RetentionProps): void {
-  if (keepWithin === undefined || typeof keepWithin.toSeconds === 'function') return;
-  throw invalid(
-    construct,
-    `has the keepWithin ${JSON.stringify(keepWithin)}, which is of another kind`,
-    'take a Duration of cdk8s, as Duration.days(30)',
-  );
 }
 
 function retentionOf({ keepWithin, ...counts }: RetentionProps): Retention {

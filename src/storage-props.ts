@@ -110,7 +110,7 @@ export interface S3StorageProps extends RemoteStorageProps {
   /**
    * What an object lock lets through. The bucket has to have object lock.
    *
-   * @default ObjectLockMode.GOVERNANCE with lockFor, else no lock
+   * @default ObjectLockMode.GOVERNANCE with lockDays, else no lock
    */
   readonly lockMode?: ObjectLockMode;
 

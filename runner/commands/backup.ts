@@ -3,9 +3,10 @@ import { type BackupRecord, type HeldUndone, JOB_DEFAULTS, leaseName } from '../
 import { timeLimit } from '../abort';
 import type { Plan } from '../engine';
 import { asStillpointError, type StillpointError } from '../errors';
-import { changedFacts, type FrozenOutcome, plannedSnapshots, runFrozen } from '../frozen';
+import { changedFacts, type FrozenOutcome, runFrozen } from '../frozen';
 import { hostOf, lostOf } from '../member';
 import { factsOf } from '../merge-plans';
+import { plannedSnapshots } from '../planned-snapshots';
 import type { ArmedGuard, EventReason, StoredRecord } from '../ports';
 import { type Preflight, preflight, refuseOnErrors } from '../preflight';
 import { cutRecord, failedRecord, freezingRecord, succeededRecord, undoneRecord } from '../record';

@@ -34,6 +34,7 @@ export async function claim(context: BackupContext, record: BackupRecord, asked:
       await asked.announce(found, plan);
     },
     withdraw: async () => {
+      if (!announced) return;
       await asked.withdraw();
       announced = false;
     },
@@ -50,7 +51,7 @@ export async function claim(context: BackupContext, record: BackupRecord, asked:
       }
     }
   } catch (thrown) {
-    if (announced) await withdrawn(context, steps);
+    await withdrawn(context, steps);
     throw thrown;
   }
 }
@@ -75,7 +76,11 @@ async function claimOnce(
     const result = await undoHeldOfOther(context, found.members, left);
     if (isNotUndone(result)) throw freezeLeft(result);
   };
-  if (found.findings.some(isOfAHeldServer) && (await freeServer(context, hold, { undo }))) return undefined;
+  if (found.findings.some(isOfAHeldServer)) {
+    // Whoever waits here with its hold announced, and another one that waits for it, would wait for each other.
+    await withdraw();
+    if (await freeServer(context, hold, { undo })) return undefined;
+  }
   refuseOnErrors(found.findings);
   const plan = found.plan ?? planMissing();
   if (!holdsOthersUp(plan)) await announce(found, plan);

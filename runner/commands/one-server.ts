@@ -81,11 +81,8 @@ export async function claimServer(context: OneServerContext, hold: Hold, claim: 
   // Nothing is held: what is announced without need would keep others away.
   let stays = false;
   try {
-    const alone = isFree(await othersAt(context, hold));
-    if (alone) {
-      stays = true;
-      return true;
-    }
+    stays = isFree(await othersAt(context, hold));
+    if (stays) return true;
     // Of those that see each other the eldest waits for the others to give way, or to end; it may come while others wait.
     stays = isFree(await looking(context, hold, isDecided(hold)));
     if (stays) return false;

@@ -11,7 +11,7 @@ import {
   type VolumeSnapshotContent,
 } from '../snapshots/objects';
 import type { KubeClient } from './client';
-import type { KubeObject, Resource } from './objects';
+import type { KubeObject, Resource } from './resource';
 
 /** A content that may stand for a cut: what tells whose it is. */
 interface Standing extends KubeObject {

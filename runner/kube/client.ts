@@ -6,8 +6,9 @@ import type { Clock } from '../ports';
 import { type KubeAccess, type KubeAccessRequest, kubeAccess } from './access';
 import { KubeCalls, type Verb, type WatchLine } from './calls';
 import { isConflict, KubeError } from './errors';
-import { apiVersionOf, type KubeObject, PODS, type Resource } from './objects';
+import { PODS } from './objects';
 import { basePath, pathOf, type Selection, selectionPath } from './paths';
+import { apiVersionOf, type KubeObject, type Resource } from './resource';
 
 export type { WatchLine } from './calls';
 export type { Selection } from './paths';

@@ -26,16 +26,8 @@ import {
 import { untilServing } from './clone/ready';
 import { findBooks, undoOne, undoSeries } from './clone/undo';
 import { isAlreadyThere } from './errors';
-import {
-  CONFIG_MAPS,
-  DISRUPTION_BUDGETS,
-  type KubeObject,
-  NETWORK_POLICIES,
-  type Resource,
-  SECRETS,
-  SERVICES,
-  STATEFUL_SETS,
-} from './objects';
+import { CONFIG_MAPS, DISRUPTION_BUDGETS, NETWORK_POLICIES, SECRETS, SERVICES, STATEFUL_SETS } from './objects';
+import type { KubeObject, Resource } from './resource';
 import type { Waiting } from './until';
 
 /** How long a clone may take to go: its server is shut down in the ordinary way. */

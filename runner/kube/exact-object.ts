@@ -1,7 +1,7 @@
 /** Waits, but not for ever, until one object is as wanted. */
 import type { Clock } from '../ports';
 import type { KubeClient } from './client';
-import type { KubeObject, Resource } from './objects';
+import type { KubeObject, Resource } from './resource';
 import { watchObjects } from './watch';
 
 /** One very object: not another one of its name. */

@@ -12,7 +12,8 @@ import { isAlreadyThere, isForbidden, isMissing } from './errors';
 import { type ImportedObjects, importedCut, importedSnapshot } from './import/bound';
 import { contentOf, isImport, snapshotOf } from './import/manifests';
 import { chooseClass } from './import/snapshot-class';
-import { type KubeObject, NAMESPACES, type Resource } from './objects';
+import { NAMESPACES } from './objects';
+import type { KubeObject, Resource } from './resource';
 import { untilGone } from './until';
 
 /** How long objects may take to go once they have been deleted. */

@@ -5,7 +5,7 @@ import { SNAPSHOT_CONTENTS, VOLUME_SNAPSHOTS, type VolumeSnapshotContent } from 
 import { objectPath } from './belongings';
 import type { KubeClient } from './client';
 import { isForbidden } from './errors';
-import type { KubeObject, Resource } from './objects';
+import type { KubeObject, Resource } from './resource';
 
 export class KubernetesInventory implements Inventory {
   constructor(private readonly client: KubeClient) {}

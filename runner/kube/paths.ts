@@ -1,5 +1,5 @@
 /** Where the API keeps objects. */
-import type { KubeObject, Resource } from './objects';
+import type { KubeObject, Resource } from './resource';
 
 /** What to list or watch. */
 export interface Selection {

@@ -4,18 +4,8 @@ import type { Finding, Platform, ServerPlace, Volume } from '../ports';
 import { checkAccess } from './access-check';
 import type { KubeClient } from './client';
 import { isForbidden } from './errors';
-import {
-  DEPLOYMENTS,
-  type KubeObject,
-  NAMESPACES,
-  type OwnerReference,
-  PODS,
-  type Pod,
-  REPLICA_SETS,
-  type Resource,
-  STATEFUL_SETS,
-  type Workload,
-} from './objects';
+import { DEPLOYMENTS, NAMESPACES, PODS, type Pod, REPLICA_SETS, STATEFUL_SETS, type Workload } from './objects';
+import type { KubeObject, OwnerReference, Resource } from './resource';
 import { resolveVolumes } from './volumes';
 import {
   claimsOf,

@@ -16,7 +16,7 @@ import {
 import type { KubeClient } from './client';
 import { isMissing } from './errors';
 import { type ExactObject, type Patience, untilGone, untilObject } from './exact-object';
-import type { KubeObject, Resource } from './objects';
+import type { KubeObject, Resource } from './resource';
 
 /** How long the storage is waited for; what is still there then is left to the next prune. */
 const PATIENCE_MS = 60_000;

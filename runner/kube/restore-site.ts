@@ -9,17 +9,8 @@ import type { Opening, RestoreSite, StartedServer, UndoneRestore } from '../rest
 import { SNAPSHOT_CONTENTS, VOLUME_SNAPSHOTS } from '../snapshots/objects';
 import type { KubeClient } from './client';
 import { isAlreadyThere } from './errors';
-import {
-  CLAIMS,
-  CONFIG_MAPS,
-  type ConfigMap,
-  JOBS,
-  type Job,
-  type KubeObject,
-  PODS,
-  type Pod,
-  type Resource,
-} from './objects';
+import { CLAIMS, CONFIG_MAPS, type ConfigMap, JOBS, type Job, PODS, type Pod } from './objects';
+import type { KubeObject, Resource } from './resource';
 import { checkClasses, checkNames, checkNamespace, rehearse, undoCommand } from './restore/checks';
 import { newJournal, preparedEntry, preparedFiles } from './restore/journal';
 import { isOwn } from './restore/labels';

@@ -1,7 +1,7 @@
 import type { Clock } from '../ports';
 import type { KubeClient, Selection } from './client';
 import { isExpired } from './errors';
-import type { KubeObject, Resource } from './objects';
+import type { KubeObject, Resource } from './resource';
 import { wait } from './wait';
 import { watchObjects } from './watch';
 

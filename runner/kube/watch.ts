@@ -6,7 +6,7 @@ import { StillpointError } from '../errors';
 import type { Clock } from '../ports';
 import type { KubeClient, Selection, WatchLine } from './client';
 import { isExpired, KubeError } from './errors';
-import type { KubeObject, Resource } from './objects';
+import type { KubeObject, Resource } from './resource';
 import { wait } from './wait';
 
 /** What a watch tells. */

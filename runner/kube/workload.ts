@@ -2,16 +2,8 @@
 import type { BackupRecord } from '../../src/contract';
 import { operatorOf } from '../operators';
 import type { Mount, Operator, Probe } from '../ports';
-import type {
-  Container,
-  ContainerProbe,
-  KubeObject,
-  OwnerReference,
-  Pod,
-  PodSpec,
-  VolumeMount,
-  Workload,
-} from './objects';
+import type { Container, ContainerProbe, Pod, PodSpec, VolumeMount, Workload } from './objects';
+import type { KubeObject, OwnerReference } from './resource';
 
 /** The container that the server runs in: the one with the most of the policy's claims, else the first. */
 export function serverContainer(pod: Pod, claims: readonly string[]): Container | undefined {

@@ -17,7 +17,8 @@ import {
   validate,
 } from '../../src/contract';
 import { StillpointError } from '../errors';
-import type { ConfigMap, KubeObject } from '../kube/objects';
+import type { ConfigMap } from '../kube/objects';
+import type { KubeObject } from '../kube/resource';
 import type { RecordSummary } from '../ports';
 import { mayHold } from '../record';
 

@@ -1,7 +1,8 @@
 /** All that can be known of classes, drivers and claims before anything is touched (safety rule 2). */
 import type { KubeClient } from '../kube/client';
 import { isForbidden } from '../kube/errors';
-import { CLAIMS, type KubeObject, type Resource } from '../kube/objects';
+import { CLAIMS } from '../kube/objects';
+import type { KubeObject, Resource } from '../kube/resource';
 import type { Finding, Volume } from '../ports';
 import type { SnapshotContext } from './context';
 import { driverFacts } from './drivers';

@@ -2,7 +2,7 @@
 import { ANNOTATIONS, LABELS, MANAGED_BY } from '../../src/contract';
 import { isForbidden } from '../kube/errors';
 import { type ExactObject, untilGone, untilObject } from '../kube/exact-object';
-import type { KubeObject, Resource } from '../kube/objects';
+import type { KubeObject, Resource } from '../kube/resource';
 import type { SnapshotContext } from './context';
 import { directLeft } from './direct-finding';
 import { apiOfGroups } from './group-api';

@@ -3,7 +3,7 @@
  * cuts themselves is asked of the API; who listens late is told first what is there.
  */
 import type { Selection } from '../kube/client';
-import type { KubeObject, Resource } from '../kube/objects';
+import type { KubeObject, Resource } from '../kube/resource';
 import { watchObjects } from '../kube/watch';
 import type { SnapshotContext } from './context';
 

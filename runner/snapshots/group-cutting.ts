@@ -2,7 +2,7 @@
 import { type Cut, groupSnapshotName } from '../../src/contract';
 import { StillpointError } from '../errors';
 import { isAlreadyThere, isForbidden } from '../kube/errors';
-import type { KubeObject, Resource } from '../kube/objects';
+import type { KubeObject, Resource } from '../kube/resource';
 import { type Watcher, watchObjects } from '../kube/watch';
 import type { CutRequest } from '../ports';
 import type { SnapshotContext } from './context';

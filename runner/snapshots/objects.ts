@@ -1,5 +1,5 @@
 /** The snapshot API's objects: the fields that are read or written here. */
-import type { KubeObject, Resource } from '../kube/objects';
+import type { KubeObject, Resource } from '../kube/resource';
 
 interface StorageError {
   readonly message?: string;

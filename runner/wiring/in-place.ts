@@ -10,6 +10,7 @@ import { KubernetesInPlaceSite } from '../kube/in-place/site';
 import { failureOfJob, startJob } from '../kube/jobs';
 import { KubernetesRestoreSite } from '../kube/restore-site';
 import { formatInPlace } from '../output/in-place';
+import { givenFlag } from './flags';
 import type { Terminal } from './handlers/terminal';
 import { connect, kubernetesLocks, kubernetesRegistry, kubernetesUses } from './kubernetes';
 import { namespaceOf, theNamespace } from './namespace';
@@ -61,10 +62,8 @@ export async function inPlaceHandler(
 /** What is restored in place has its names, its classes and its sizes already. */
 function refuseOthers(options: RestoreCommandOptions): void {
   const { claim, toNamespace, storageClass, size, directory, start, keep } = options;
-  const others = { claim, toNamespace, storageClass, size, directory, start, keep };
-  const [given] = Object.entries(others).find(([, value]) => value !== undefined) ?? [];
-  if (given === undefined) return;
-  const flag = `--${given.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+  const flag = givenFlag({ claim, toNamespace, storageClass, size, directory, start, keep });
+  if (flag === undefined) return;
   throw new StillpointError('usage-invalid', `${flag} does not go with --in-place`, {
     hint: 'in place the claims have their names, sizes and classes already; leave it out, or restore beside',
   });

@@ -7,6 +7,7 @@ import { undoRestore } from '../commands/undo-restore';
 import { StillpointError } from '../errors';
 import { formatRestore, formatUndone } from '../output/restore';
 import type { RestoreSite } from '../restore/site';
+import { givenFlag } from './flags';
 import { theNamespace } from './namespace';
 import { engineOf, type World } from './world';
 
@@ -39,14 +40,9 @@ export async function restoreHandler(
 
 /** What is said of a restore in place is not left out of another one without a word. */
 function refuseInPlaceFlags({ dryRun, backupFirst, oneMember, despiteControllers }: RestoreCommandOptions): void {
-  const given = [
-    dryRun === true ? '--dry-run' : undefined,
-    backupFirst === undefined ? undefined : `--${backupFirst ? '' : 'no-'}backup-first`,
-    oneMember === true ? '--one-member' : undefined,
-    despiteControllers === true ? '--despite-controllers' : undefined,
-  ].find((flag) => flag !== undefined);
-  if (given === undefined) return;
-  throw new StillpointError('usage-invalid', `${given} goes with --in-place alone`, {
+  const flag = givenFlag({ dryRun, backupFirst, oneMember, despiteControllers });
+  if (flag === undefined) return;
+  throw new StillpointError('usage-invalid', `${flag} goes with --in-place alone`, {
     hint: 'give --in-place, or leave it out: a restore beside the original makes new claims and touches nothing else',
   });
 }

@@ -1,6 +1,6 @@
 /** Makes restored files fit to start: on its own, and with the data of the record whatever its settings say. */
 import { chown, copyFile, link, mkdir, open, readdir, rename, rm } from 'node:fs/promises';
-import { basename, dirname, isAbsolute, join } from 'node:path';
+import { basename, dirname, isAbsolute, join, relative } from 'node:path';
 import type { BackupRecord } from '../../../src/contract';
 import type { MountedVolume, PreparedFiles } from '../../engine';
 import { StillpointError } from '../../errors';
@@ -109,7 +109,8 @@ async function includedPaths(
     ? movedPaths(included, volume, record)
     : [join(dirname(from), included), join(volume.path, included)];
   const found: string[] = [];
-  for (const place of places) {
+  // What lies outside of the copy is another server's.
+  for (const place of places.filter((each) => !relative(volume.path, each).startsWith('..'))) {
     const names = await readdir(dirname(place)).catch(() => []);
     found.push(...names.filter((name) => fitsPattern(name, basename(place))).map((name) => join(dirname(place), name)));
   }

@@ -1,6 +1,6 @@
 import { COMPONENTS, LABELS, MANAGED_BY } from '../../../src/contract';
 import type { ClonePlan } from '../../clone/plan';
-import type { KubeObject } from '../objects';
+import type { KubeObject } from '../resource';
 
 /** What selects everything of clones, or of one. */
 export function cloneSelector(name?: string): Readonly<Record<string, string>> {

@@ -1,16 +1,8 @@
 /** What there is of clones, found by their labels alone: so it works after any crash, and touches nothing else. */
 import { cloneNames, LABELS } from '../../../src/contract';
 import type { KubeClient } from '../client';
-import {
-  CONFIG_MAPS,
-  type ConfigMap,
-  type KubeObject,
-  NETWORK_POLICIES,
-  type Resource,
-  SECRETS,
-  SERVICES,
-  STATEFUL_SETS,
-} from '../objects';
+import { CONFIG_MAPS, type ConfigMap, NETWORK_POLICIES, SECRETS, SERVICES, STATEFUL_SETS } from '../objects';
+import type { KubeObject, Resource } from '../resource';
 import { type Found, nameOfFound, remove, undoRestore } from '../restore/undo';
 import type { Waiting } from '../until';
 import { infoOf } from './book';

@@ -4,7 +4,7 @@ import { secretAnnotations } from '../../snapshots/direct-contents';
 import type { VolumeSnapshot, VolumeSnapshotContent } from '../../snapshots/objects';
 import type { ImportPlan, PlannedImport } from '../../travel/plan';
 import type { ImportClass } from '../../travel/site';
-import type { KubeObject } from '../objects';
+import type { KubeObject } from '../resource';
 
 type New<T> = Omit<T, 'apiVersion' | 'kind'>;
 

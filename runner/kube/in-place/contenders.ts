@@ -2,7 +2,8 @@
 import type { Finding } from '../../ports';
 import type { KubeClient } from '../client';
 import { isForbidden } from '../errors';
-import { type KubeObject, type Resource, resource, type Workload } from '../objects';
+import { type Workload } from '../objects';
+import { type KubeObject, type Resource, resource } from '../resource';
 
 /** An autoscaler of any kind: what they scale stands in the same place. */
 export interface Autoscaler extends KubeObject {

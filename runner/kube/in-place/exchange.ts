@@ -5,7 +5,8 @@ import type { Action, Seen, SeenClaim, SeenVolume } from '../../restore/in-place
 import type { ExchangedVolume, Operation } from '../../restore/in-place/operation';
 import type { KubeClient } from '../client';
 import { isAlreadyThere } from '../errors';
-import { CLAIMS, type Claim, type PersistentVolume, PODS, type Resource, VOLUMES, type Workload } from '../objects';
+import { CLAIMS, type Claim, type PersistentVolume, PODS, VOLUMES, type Workload } from '../objects';
+import type { Resource } from '../resource';
 import { claimsOf } from '../workload';
 import { inPlaceLabels } from './journal';
 import { deletesWhenScaled, hasEnded, isOf, isReady, WORKLOAD_KINDS } from './workload';

@@ -5,17 +5,8 @@ import { recordPath } from '../../output/records';
 import type { Finding } from '../../ports';
 import type { Target, TargetVolume } from '../../restore/in-place/site';
 import type { KubeClient } from '../client';
-import {
-  CLAIMS,
-  DEPLOYMENTS,
-  PODS,
-  type Pod,
-  type PodSpec,
-  type Resource,
-  STATEFUL_SETS,
-  VOLUMES,
-  type Workload,
-} from '../objects';
+import { CLAIMS, DEPLOYMENTS, PODS, type Pod, type PodSpec, STATEFUL_SETS, VOLUMES, type Workload } from '../objects';
+import type { Resource } from '../resource';
 import { claimsOf } from '../workload';
 import { findContenders } from './contenders';
 

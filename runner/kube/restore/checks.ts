@@ -11,13 +11,12 @@ import {
   CONFIG_MAPS,
   type ConfigMap,
   JOBS,
-  type KubeObject,
   NAMESPACES,
   PODS,
-  type Resource,
   STORAGE_CLASSES,
   type StorageClass,
 } from '../objects';
+import type { KubeObject, Resource } from '../resource';
 import { differenceFrom, newJournal } from './journal';
 import { isOwn, ownLabels } from './labels';
 import { prepareJob, preparePod } from './pods';

@@ -1,6 +1,6 @@
 import { COMPONENTS, LABELS, MANAGED_BY } from '../../../src/contract';
 import { type RestorePlan, wholeOf } from '../../restore/plan';
-import type { KubeObject } from '../objects';
+import type { KubeObject } from '../resource';
 
 /** What selects all that a restore of one name has made. */
 export function restoreSelector(name: string): Readonly<Record<string, string>> {

@@ -4,17 +4,8 @@ import type { UndoneRestore } from '../../restore/site';
 import { SNAPSHOT_CONTENTS, VOLUME_SNAPSHOTS } from '../../snapshots/objects';
 import type { KubeClient } from '../client';
 import { isForbidden } from '../errors';
-import {
-  CLAIMS,
-  type Claim,
-  CONFIG_MAPS,
-  JOBS,
-  type KubeObject,
-  PODS,
-  type Pod,
-  type Resource,
-  VOLUMES,
-} from '../objects';
+import { CLAIMS, type Claim, CONFIG_MAPS, JOBS, PODS, type Pod, VOLUMES } from '../objects';
+import type { KubeObject, Resource } from '../resource';
 import { untilGone, type Waiting } from '../until';
 import { restoreSelector } from './labels';
 

@@ -1,4 +1,5 @@
 /** Logging in to OpenStack: by Keystone's version 3, by Swift's own version 1, or with a token that somebody else has. */
+import { STORE_KEYS } from '../../../src/contract';
 import { StillpointError } from '../../errors';
 import { readKey, unreadable } from '../credentials';
 import { type Asked, failure } from '../failures';
@@ -13,27 +14,6 @@ export interface SwiftSession {
 
 type Values = Readonly<Record<string, string | undefined>>;
 
-/** By the names that OpenStack's own tools have. */
-const KEYS = [
-  'OS_AUTH_URL',
-  'OS_USERNAME',
-  'OS_PASSWORD',
-  'OS_REGION_NAME',
-  'OS_TENANT_ID',
-  'OS_TENANT_NAME',
-  'OS_USER_DOMAIN_NAME',
-  'OS_PROJECT_ID',
-  'OS_PROJECT_NAME',
-  'OS_PROJECT_DOMAIN_NAME',
-  'OS_APPLICATION_CREDENTIAL_ID',
-  'OS_APPLICATION_CREDENTIAL_SECRET',
-  'OS_STORAGE_URL',
-  'OS_AUTH_TOKEN',
-  'ST_AUTH',
-  'ST_USER',
-  'ST_KEY',
-] as const;
-
 /** Logs in with what the mounted Secret says. */
 export async function logIn(
   http: HttpClient,
@@ -42,7 +22,7 @@ export async function logIn(
   signal: AbortSignal,
 ): Promise<SwiftSession> {
   const values: Values = Object.fromEntries(
-    await Promise.all(KEYS.map(async (key) => [key, await readKey(folder, key)] as const)),
+    await Promise.all(STORE_KEYS.swift.map(async (key) => [key, await readKey(folder, key)] as const)),
   );
   const { OS_AUTH_URL, OS_STORAGE_URL, OS_AUTH_TOKEN, ST_AUTH } = values;
   if (OS_STORAGE_URL !== undefined && OS_AUTH_TOKEN !== undefined) {

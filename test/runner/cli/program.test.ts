@@ -41,3 +41,11 @@ test('an engine that there is not is refused, with those that there are', async 
     `Allowed choices are ${RECORDED_ENGINES.join(', ')}`,
   );
 });
+
+test.each([
+  ['restore', '--undo', '-n', 'shop'],
+  ['restore', '--in-place', '--undo', '--yes'],
+  ['clone', '--undo', '-n', 'shop'],
+])('%s %s before another flag has no name, and is not taken to have that one', async (...words) => {
+  await expect(parsed(...words)).rejects.toThrow(/The name is missing/);
+});

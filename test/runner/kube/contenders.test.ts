@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { type Autoscaler, contendersOf } from '../../../runner/kube/in-place/contenders';
-import type { ObjectMeta, Workload } from '../../../runner/kube/objects';
+import type { Workload } from '../../../runner/kube/objects';
+import type { ObjectMeta } from '../../../runner/kube/resource';
 
 function workload(metadata: Partial<ObjectMeta> = {}): Workload {
   return { metadata: { name: 'orders-db', namespace: 'shop', ...metadata }, spec: { replicas: 1 } };

@@ -1,6 +1,6 @@
 import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { prepare } from '../../../../runner/engines/redis/prepare';
 import type { BackupRecord } from '../../../../src/contract';
@@ -118,6 +118,18 @@ describe('preparing the files of a Redis', () => {
       expect(await readFile(join(folder, 'server.conf'), 'utf8')).toBe(`port 6379\n${line}\n`);
     },
   );
+
+  it('changes no file outside of the copy that its configuration takes in', async () => {
+    const outside = `${folder}-outside.conf`;
+    await writeFile(outside, 'replicaof primary 6379\n');
+    await writeFile(join(folder, 'server.conf'), `include ../${basename(outside)}\n`);
+    try {
+      await run({ ...DUMP, settings: { ...DUMP.settings, config_file: '/data/server.conf' } });
+      expect(await readFile(outside, 'utf8')).toBe('replicaof primary 6379\n');
+    } finally {
+      await rm(outside);
+    }
+  });
 
   it('takes replication and cluster out of a configuration that lies with the data', async () => {
     const lines = [

@@ -1,0 +1,46 @@
+/** No flag of a restore is left out without a word: most of all none that was to keep it from doing something. */
+import { expect, it } from 'vitest';
+import type { RestoreCommandOptions } from '../../../runner/cli/restore';
+import { systemClock } from '../../../runner/clock';
+import type { Terminal } from '../../../runner/wiring/handlers/terminal';
+import { inPlaceHandler } from '../../../runner/wiring/in-place';
+import { restoreHandler } from '../../../runner/wiring/restore';
+import type { World } from '../../../runner/wiring/world';
+import { QuietLog } from '../../support/quiet-log';
+
+// Whatever went on to a cluster would fail for want of one, with another code.
+const world = {
+  clock: systemClock,
+  log: new QuietLog(),
+  signal: new AbortController().signal,
+  env: {},
+} as unknown as World;
+const options = (more: Partial<RestoreCommandOptions>): RestoreCommandOptions => ({
+  registry: 'stillpoint',
+  output: 'table',
+  timeout: 1000,
+  kubeconfig: '/nowhere',
+  ...more,
+});
+
+it.each<[Partial<RestoreCommandOptions>, string]>([
+  [{ dryRun: true }, '--dry-run goes with --in-place alone'],
+  [{ dryRun: true, undo: 'copy' }, '--dry-run goes with --in-place alone'],
+  [{ backupFirst: true }, '--backup-first goes with --in-place alone'],
+  [{ backupFirst: false }, '--no-backup-first goes with --in-place alone'],
+  [{ oneMember: true }, '--one-member goes with --in-place alone'],
+  [{ despiteControllers: true }, '--despite-controllers goes with --in-place alone'],
+])('beside the original refuses %j', async (more, message) => {
+  await expect(restoreHandler('orders-db/latest', options(more), world)).rejects.toMatchObject({
+    code: 'usage-invalid',
+    message,
+  });
+});
+
+it.each<[Partial<RestoreCommandOptions>, string]>([
+  [{ toNamespace: 'staging' }, '--to-namespace does not go with --in-place'],
+  [{ start: true }, '--start does not go with --in-place'],
+])('in place refuses %j', async (more, message) => {
+  const refused = inPlaceHandler('orders-db/latest', options({ ...more, inPlace: true }), world, {} as Terminal);
+  await expect(refused).rejects.toMatchObject({ code: 'usage-invalid', message });
+});
