@@ -1,7 +1,11 @@
 import { App } from 'cdk8s';
 import { accounts } from './accounts';
 import { catalogue } from './catalogue';
+import { messaging } from './messaging';
+import { ocelot } from './ocelot';
+import { ocelotRestore } from './ocelot-restore';
 import { orders } from './orders';
+import { ordersDump } from './orders-dump';
 import { ordersGroup } from './orders-group';
 import { ordersRelease } from './orders-release';
 import { ordersRestore } from './orders-restore';
@@ -25,6 +29,10 @@ for (const chart of [
   sessions,
   shop,
   staging,
+  ocelot,
+  ocelotRestore,
+  ordersDump,
+  messaging,
 ])
   chart(app).addDependency(cluster);
 app.synth();

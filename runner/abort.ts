@@ -38,3 +38,19 @@ export async function orAborted<T>(work: Promise<T>, signal: AbortSignal): Promi
     work.catch(() => undefined);
   }
 }
+
+/** Waits so long; rejects with the signal's reason as soon as that aborts. */
+export function pauseFor(clock: Clock, ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const timer = clock.after(ms, () => {
+      signal.removeEventListener('abort', stop);
+      resolve();
+    });
+    const stop = (): void => {
+      timer.cancel();
+      reject(signal.reason);
+    };
+    if (signal.aborted) stop();
+    else signal.addEventListener('abort', stop, { once: true });
+  });
+}

@@ -2,16 +2,26 @@ import { readFile } from 'node:fs/promises';
 import { parse } from 'yaml';
 import {
   type Connection,
+  DUMP_CONFIG,
+  DUMP_CONFIG_KIND,
+  DUMP_RESTORE_CONFIG,
+  type DumpRestoreConfig,
   fits,
   GROUP_CONFIG,
   GROUP_CONFIG_KIND,
   JOB_CONFIG,
   type MemberConfig,
   type PolicyConfig,
+  type Problem,
+  type Schema,
+  type ServerSelection,
+  STORES,
+  type StoresConfig,
   validate,
 } from '../src/contract';
-import type { Target, TlsMaterial } from './engine';
+import { NO_TARGET, type Target, type TlsMaterial } from './engine';
 import { StillpointError } from './errors';
+import { type Identity, identitiesIn } from './pipe/age-keys';
 
 /** Reads a job config. Throws config-invalid with everything that is wrong with it, not only the first. */
 export async function readConfig(file: string): Promise<PolicyConfig> {
@@ -21,20 +31,52 @@ export async function readConfig(file: string): Promise<PolicyConfig> {
 /** Makes a job config out of YAML. */
 export function parseConfig(text: string, source: string): PolicyConfig {
   const document = parseYaml(text, source);
-  if (fits(JOB_CONFIG, document) || fits(GROUP_CONFIG, document)) return document;
-  const found = isOfGroup(document) ? validate(GROUP_CONFIG, document) : validate(JOB_CONFIG, document);
+  if (fits(JOB_CONFIG, document) || fits(GROUP_CONFIG, document) || fits(DUMP_CONFIG, document)) return document;
+  const kind = typeof document === 'object' ? (document as { kind?: unknown } | null)?.kind : undefined;
+  if (kind === GROUP_CONFIG_KIND) throw misfit(source, validate(GROUP_CONFIG, document));
+  if (kind === DUMP_CONFIG_KIND) throw misfit(source, validate(DUMP_CONFIG, document));
+  throw misfit(source, validate(JOB_CONFIG, document));
+}
+
+/** Reads the instruction of a restore from a dump. */
+export function readRestoreConfig(file: string): Promise<DumpRestoreConfig> {
+  return readOf(DUMP_RESTORE_CONFIG, file);
+}
+
+/** Reads which stores there are to remove dumps from. */
+export function readStores(file: string): Promise<StoresConfig> {
+  return readOf(STORES, file);
+}
+
+/** Reads what opens an encrypted dump, a file as age-keygen writes it; undefined where the instruction names none. */
+export async function readIdentities({
+  identityFile,
+}: Pick<DumpRestoreConfig['spec'], 'identityFile'>): Promise<readonly Identity[] | undefined> {
+  if (identityFile === undefined) return undefined;
+  return await identitiesIn(await readText(identityFile, 'credentials-unreadable', 'identity of age'), identityFile);
+}
+
+async function readOf<T>(schema: Schema<T>, file: string): Promise<T> {
+  const document = parseYaml(await readText(file, 'config-invalid', 'job config'), file);
+  if (fits(schema, document)) return document;
+  throw misfit(file, validate(schema, document));
+}
+
+function misfit(source: string, found: readonly Problem[]): StillpointError {
   const problems = found.map(({ path, message }) => `${path === '' ? 'it' : path} ${message}`);
-  throw new StillpointError('config-invalid', `job config ${source} is not valid: ${problems.join('; ')}`, {
+  return new StillpointError('config-invalid', `job config ${source} is not valid: ${problems.join('; ')}`, {
     hint: 'synthesise it again with a version of the constructs that fits this runner',
   });
 }
 
-function isOfGroup(document: unknown): boolean {
-  return typeof document === 'object' && (document as { kind?: unknown } | null)?.kind === GROUP_CONFIG_KIND;
-}
-
 /** Reads the credentials that a job config names. Their values never leave the {@link Target}. */
-export async function readTarget({ connection, engine, engineOptions }: MemberConfig): Promise<Target> {
+export async function readTarget({
+  connection,
+  engine,
+  engineOptions,
+  servers,
+}: Pick<MemberConfig, 'engine' | 'connection' | 'engineOptions' | 'servers'>): Promise<Target> {
+  if (connection === undefined && servers !== undefined) return { ...targetOfServers(servers), options: engineOptions };
   if (connection === undefined) {
     throw new StillpointError(
       'config-invalid',
@@ -52,6 +94,15 @@ export async function readTarget({ connection, engine, engineOptions }: MemberCo
     tls: tls === undefined ? undefined : await readTls(tls),
     ...(sentinel === undefined ? {} : { sentinel: await readSentinelLogin(sentinel) }),
     options: engineOptions,
+  };
+}
+
+/** What is found by labels when a backup begins has no host yet, and takes no login. */
+function targetOfServers({ port, connectTimeoutSeconds }: ServerSelection): Target {
+  const connection = { ...NO_TARGET.connection, port };
+  return {
+    ...NO_TARGET,
+    connection: connectTimeoutSeconds === undefined ? connection : { ...connection, connectTimeoutSeconds },
   };
 }
 
@@ -80,11 +131,11 @@ async function readTls(tls: NonNullable<Connection['tls']>): Promise<TlsMaterial
 const HINTS = {
   'config-invalid': 'look whether the ConfigMap has this key and is mounted there',
   'credentials-unreadable':
-    'the Secret that the policy names (credentials, or that of the certificates) is missing, or lacks the key (usernameKey, passwordKey, …) or a value for it',
+    'the Secret that the policy names (credentials, or that of the certificates) is missing, or lacks the key (usernameKey, passwordKey, identityKey, …) or a value for it',
 } as const;
 
 /** One newline at the end belongs to the file, not to the secret: editors and `kubectl create --from-file` leave it. */
-async function readSecret(path: string, what: string): Promise<string> {
+export async function readSecret(path: string, what: string): Promise<string> {
   const text = (await readText(path, 'credentials-unreadable', what)).replace(/\r?\n$/, '');
   if (text !== '') return text;
   throw new StillpointError('credentials-unreadable', `the file ${path} with the ${what} is empty`, {

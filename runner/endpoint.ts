@@ -1,5 +1,12 @@
-/** Where the connections of an engine go to. Pure. */
+/** Where the connections of an engine go to, and how long a check of the server may take. */
 import type { Target } from './engine';
+import { StillpointError } from './errors';
+
+/**
+ * Nothing is held while a server is looked at, and nobody waits: a node that starts a hundred Jobs at once may be slow, and that
+ * is no reason to go without the backup. That nobody listens is found out sooner, by each connection's own limit.
+ */
+const LOOK_LIMIT_SECONDS = 60;
 
 /** Where to connect to; {@link Endpoint.name} is what its certificate has to be for. */
 export interface Endpoint {
@@ -12,4 +19,16 @@ export interface Endpoint {
 /** The endpoint that the job config names. */
 export function configuredEndpoint({ connection }: Pick<Target, 'connection'>): Endpoint {
   return { host: connection.host, port: connection.port, name: connection.host };
+}
+
+/** Aborts with server-unreachable when a look at a server takes too long. */
+export function lookLimit(target: Pick<Target, 'connection'>, what: string): AbortSignal {
+  const { host, port } = configuredEndpoint(target);
+  const late = new AbortController();
+  const reason = (): StillpointError =>
+    new StillpointError('server-unreachable', `${what} at ${host}:${port} took more than ${LOOK_LIMIT_SECONDS} s`, {
+      hint: 'see how busy the server is, and the node that this runs on',
+    });
+  setTimeout(() => late.abort(reason()), LOOK_LIMIT_SECONDS * 1000).unref();
+  return late.signal;
 }

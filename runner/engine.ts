@@ -1,26 +1,12 @@
 /** What an engine has to offer. One folder under engines/ implements it; nothing else knows an engine by its name. */
-import type { BackupRecord, Connection, EngineName, Held, JobConfig } from '../src/contract';
+import type { BackupRecord, EngineName, Held, JobConfig } from '../src/contract';
+import type { CopyOfResource, EngineCopy, ResourceOfCopy } from './engine-copy';
 import type { CutRequest, Finding, Log, Volume } from './ports';
+import type { Target } from './target';
 import type { EngineDump } from './tools/tool';
 
-/** The connection with the credentials read from their files. Never logged. */
-export interface Target {
-  readonly connection: Connection;
-  readonly username: string;
-  readonly password: string | undefined;
-  readonly tls: TlsMaterial | undefined;
-  /** The login at sentinels, where they want one. */
-  readonly sentinel?: { readonly username: string; readonly password: string | undefined } | undefined;
-  /** The engine's own settings, for engines that choose their server by them. */
-  readonly options?: Readonly<Record<string, string>> | undefined;
-}
-
-export interface TlsMaterial {
-  readonly mode: NonNullable<Connection['tls']>['mode'];
-  readonly ca?: string | undefined;
-  readonly cert?: string | undefined;
-  readonly key?: string | undefined;
-}
+export type { CopyRequest, CopyServer, EngineCopy, Script } from './engine-copy';
+export { NO_TARGET, type Target, type TlsMaterial } from './target';
 
 /** A path of the server's own, and what lies there. */
 export interface ServerPath {
@@ -41,6 +27,11 @@ export interface Server {
   readonly hostname?: string | undefined;
   readonly version: string;
   readonly flavour?: string | undefined;
+  /**
+   * What names a cluster that has something in common for all of its servers, as a balancer: backups of it wait for each
+   * other, whichever of its servers they hold.
+   */
+  readonly cluster?: string | undefined;
   /** What names the database cluster itself, for the record. */
   readonly identity: Readonly<Record<string, string>>;
   /** Settings that a restore needs or that qualify the guarantee. */
@@ -58,6 +49,8 @@ export interface PlanRequest {
   readonly options: Readonly<Record<string, string>>;
   /** Whether the server is one of several that are cut together: then writes have to stand still until all are. */
   readonly standstill?: boolean | undefined;
+  /** Whether the server is stopped while its volumes are cut: the plan is of what there is to do without it. */
+  readonly offline?: boolean | undefined;
 }
 
 /** A step of a plan: something of the engine's own, or a cut of some volumes. */
@@ -67,6 +60,10 @@ export type PlanStep =
       readonly name: string;
       /** The freeze (or backup mode) begins when the first such step has ended well. */
       readonly freezes?: boolean;
+      /** It may hold something as soon as it begins: its own time counts for the budget. */
+      readonly holdsFromStart?: boolean;
+      /** It changes nothing and may take long: of several members it is over before any of them is held. */
+      readonly waits?: boolean;
       readonly run: (within: StepContext) => Promise<void>;
     }
   | {
@@ -90,6 +87,8 @@ export interface Plan {
   readonly layout: string;
   /** What stands still between freeze and thaw. `nothing`: crash recovery makes the copy consistent. */
   readonly freezes: 'nothing' | 'log-recycling' | 'table-definitions' | 'writes' | 'everything';
+  /** Whether any one instant is as good as any other, and nothing has to stand still for it: a group may cut all at once. */
+  readonly atOneInstant?: boolean;
   /** A sentence on what the plan guarantees and how, for the record's proof. */
   readonly statement: string;
   readonly steps: readonly PlanStep[];
@@ -102,6 +101,10 @@ export interface Plan {
   readonly observe: (within: StepContext) => Promise<Readonly<Record<string, string>>>;
   /** Lets the database go. Called exactly once when any step has run, also after a failure; must not throw when nothing is held. */
   readonly thaw: (within: StepContext) => Promise<void>;
+  /** How long the thaw may take, where that is longer than usual. */
+  readonly thawMs?: number;
+  /** Waits until what was stopped serves again, after the thaw. Of plans that stop something. */
+  readonly back?: (signal: AbortSignal) => Promise<{ readonly downtimeMs: number }>;
   /** What the steps have found out, asked for after the thaw: the position, small files for the restore. */
   readonly results: () => PlanResults;
 }
@@ -150,8 +153,8 @@ export interface EngineGuard {
 
 /** A guard's own connection to one server. */
 export interface GuardSession {
-  /** Whether something of what is to be undone is in force now. */
-  holds(signal: AbortSignal): Promise<boolean>;
+  /** Whether something of what is to be undone is in force now; undefined where nobody can see that from outside. */
+  holds(signal: AbortSignal): Promise<boolean | undefined>;
   /**
    * Puts it back, and nothing that others have set meanwhile; answers in words what was done, with nothing when there was
    * nothing to do. Idempotent.
@@ -180,6 +183,11 @@ export interface EngineRestore {
    * the same either way.
    */
   attach?(volumes: readonly MountedVolume[], record: BackupRecord, log: Log): Promise<PreparedFiles>;
+  /**
+   * The custom resource of a copy: what the record keeps of the original's, for the restored volumes. Pure. Left out where no
+   * control plane is known.
+   */
+  resource?(record: BackupRecord, copy: CopyOfResource): ResourceOfCopy;
   /** What a restore in place cannot keep as it was, or why it is refused. Pure. */
   inPlace?(record: BackupRecord): readonly Finding[];
   /** The command of a throw-away server on prepared volumes: it listens on a Unix socket in the given folder. */
@@ -193,43 +201,6 @@ export interface EngineRestore {
   readonly withoutRecord: boolean;
   /** Servers that last, for clones. Left out: a clone is claims alone. */
   readonly copy?: EngineCopy;
-}
-
-/** A lasting server on prepared files. */
-export interface EngineCopy {
-  /**
-   * The command of the server: as much on its own as the throw-away one, whatever arguments and files the original had
-   * (safety rule 13), but reached by the network, and only by those who log in.
-   */
-  server(record: BackupRecord, prepared: PreparedFiles, about: CopyRequest): CopyServer;
-  /** Runs a person's script on a throw-away server, in the engine's own language; stops at the first error. */
-  run(socketDirectory: string, record: BackupRecord, script: Script, signal: AbortSignal): Promise<void>;
-  /** Makes the files hold that the administrator logs in by this password, where the command of the server does not. */
-  login(socketDirectory: string, record: BackupRecord, password: string, signal: AbortSignal): Promise<void>;
-}
-
-/** What a lasting server is made for. */
-export interface CopyRequest {
-  readonly socketDirectory: string;
-  /** Where {@link CopyServer.files} will lie. */
-  readonly filesDirectory: string;
-  /** Of the administrator: letters and digits. */
-  readonly password: string;
-}
-
-export interface CopyServer {
-  readonly command: readonly string[];
-  readonly port: number;
-  /** Small files that the command reads, by name. They may hold the password. */
-  readonly files: Readonly<Record<string, string>>;
-  /** Who the administrator is; everybody else logs in as at the original, where logins are part of the data. */
-  readonly username: string;
-}
-
-/** What a person has run on a copy before it is opened. */
-export interface Script {
-  readonly name: string;
-  readonly text: string;
 }
 
 export interface MountedVolume {
@@ -271,10 +242,12 @@ export interface Engine {
   readonly capabilities: {
     /** Whether a freeze goes on when its session ends: such an engine needs a guard. */
     readonly freezeOutlivesSession: boolean;
-    /** Whether the server has to be stopped for a backup. */
-    readonly needsOffline: boolean;
+    /** Whether the server may be stopped for a backup: what is left to do works without it. */
+    readonly mayBeOffline: boolean;
     /** Whether there is a server at all: plain volumes have none, and nothing to freeze. */
     readonly hasServer: boolean;
+    /** Whether a server comes up on restored volumes by itself, so that one can be started to look at them. */
+    readonly startsAlone: boolean;
   };
   readonly defaultPort: number;
   /** Opens the one session. Throws server-unreachable, authentication-failed, tls-failed, session-not-direct. */

@@ -47,6 +47,7 @@ export const ERRORS = {
     "A probe of the server's container gives up sooner than the budget: a freeze that long may end in a restart or a failover. A warning.",
   ),
   'claim-not-found': refused('A claim does not exist.'),
+  'resource-not-found': refused('The custom resource that a policy keeps with its backups does not exist.'),
   'claim-not-bound': refused('A claim has no volume yet.', true),
   'class-not-found': refused('A snapshot class or a storage class does not exist.'),
   'class-driver-mismatch': refused('A class is of another driver than the volume or its snapshot.'),
@@ -79,6 +80,11 @@ export const ERRORS = {
     true,
   ),
   'guard-acted': failed('The guard has undone the freeze, or is gone: what was cut after that is no backup.'),
+  'hook-unsuitable': refused(
+    'A hook cannot be run as the policy has it: its pod, its container or its path is not there.',
+  ),
+  'hook-failed': failed('A hook around the freeze failed, or did not end in time.'),
+  'offline-unsuitable': refused('What runs on the volumes cannot be stopped and started again by its replicas.'),
   'freeze-failed': failed('The database could not be frozen.'),
   'freeze-timeout': failed('The freeze did not take hold within its own time limit.'),
   'budget-exceeded': failed(
@@ -94,11 +100,17 @@ export const ERRORS = {
     'It could not be shown that the database stood still from before the first cut until after the last.',
   ),
   'tool-missing': refused("The engine's own tool is not in the image that the job runs in."),
+  'image-unsuitable': refused('The image that the job runs in is of a kind that the runner does not work in.'),
   'tool-version': refused("The engine's own tool is too old for the server, or of another flavour."),
   'tool-failed': failed(
     "The engine's own tool failed, or ended without saying that it was done: nothing of its output is kept.",
   ),
   'stream-broken': failed('A stream was not taken to its end, or is not what was written: nothing of it is good.'),
+  'identity-mismatch': refused('None of the identities that were given opens the encrypted dump.'),
+  'decryption-failed': failed(
+    'An encrypted dump does not authenticate: it was altered, cut short, or is none. Nothing of it is good.',
+    false,
+  ),
   'thaw-failed': failed('The database could not be let go in the ordinary way.', false),
   'ready-timeout': failed('The snapshots were cut, but did not become ready in time.'),
   'runner-lost': failed('The runner of this backup ended before it was done.'),
@@ -126,7 +138,7 @@ export const ERRORS = {
   'restore-differs': { exitCode: 7, retryable: false, means: 'The restored server is not what the record says.' },
   'in-place-unsuitable': refused('The workload or the backup is of a kind that is not restored in place.'),
   'workload-contested': refused(
-    'Something else sets the replicas of the workload: a restore in place would be undone in the middle.',
+    'Something else sets the replicas of the workload: what is stopped would be started in the middle.',
   ),
   'restore-declined': refused('Nobody said yes to what the restore would replace.'),
   'in-place-stopped': {
@@ -136,7 +148,9 @@ export const ERRORS = {
       'A restore in place stopped on its way. Nothing is lost: the same command goes on with it, --undo goes back.',
   },
   'workload-not-found': { exitCode: 5, retryable: false, means: 'The workload of the backup is not there.' },
-  'key-unusable': refused('A key file is missing, or holds no Ed25519 key of the kind that is needed.'),
+  'key-unusable': refused(
+    'A key is missing, or is not of the kind that is needed: Ed25519 for signatures, age for dumps.',
+  ),
   'import-invalid': {
     exitCode: 2,
     retryable: false,
@@ -169,9 +183,10 @@ export const ERRORS = {
   'position-missing': refused('The server keeps no log that a position could be one in. A warning of doctor.'),
   'retention-missing': refused('Nothing says what is kept of the backups of a policy: all are. A warning of doctor.'),
   'orphan-found': refused(
-    'A snapshot or a content is of no backup on record. A warning of doctor: nothing removes it.',
+    'A snapshot, a content or an object in a store is of no backup on record. A warning of doctor: nothing removes it.',
   ),
   'snapshot-missing': refused('A good backup is on record, and its snapshot is gone. A warning of doctor.'),
+  'dump-missing': refused('A good dump is on record, and its object is gone from the store. A warning of doctor.'),
   'protect-refused': refused('Only a backup that has succeeded can be protected.'),
   'backup-in-use': {
     exitCode: 6,

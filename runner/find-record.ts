@@ -31,6 +31,14 @@ export async function findRecord(
   });
 }
 
+/** The one backup that a name means without anything being looked up: undefined where it leaves something open. */
+export function fullName(name: string, filter: RecordFilter): FullName | undefined {
+  const { namespace, database, id } = parseBackupName(name, filter);
+  return namespace === undefined || database === undefined || id === 'latest' ? undefined : { namespace, database, id };
+}
+
+export type FullName = Pick<RecordSummary, 'namespace' | 'database' | 'id'>;
+
 /** Whether a name is one of a backup, and not of a database. */
 export function isBackupName(name: string): boolean {
   return isIdOrLatest(name.split('/').at(-1) ?? '');

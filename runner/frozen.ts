@@ -7,6 +7,7 @@
  */
 import type { Cut, Observation, Proof } from '../src/contract';
 import { orAborted, timeLimit } from './abort';
+import { changedFacts } from './changed-facts';
 import type { Plan, PlanResults, PlanStep, StepContext } from './engine';
 import { asStillpointError, StillpointError } from './errors';
 import { plannedSnapshots } from './planned-snapshots';
@@ -16,7 +17,7 @@ import type { Clock, CutRequest, Log, SnapshotStore, Volume } from './ports';
 const FREEZE_LIMIT_MS = 300_000;
 
 /** How long the thaw may take before it counts as failed. */
-const THAW_LIMIT_MS = 15_000;
+export const THAW_LIMIT_MS = 15_000;
 
 /** What the executor needs besides the plan. */
 export interface FrozenContext {
@@ -35,6 +36,8 @@ export interface FrozenContext {
   readonly log: Log;
   /** Ends everything: SIGTERM, a lost Lease, a lost session, a lost guard. */
   readonly signal: AbortSignal;
+  /** Called right before the first step that holds from its start; whoever watches cannot see it begin. */
+  readonly onHold?: (() => Promise<void>) | undefined;
   /** Called as soon as the thaw has worked, also after a failure. Must not throw. */
   readonly onThawed?: (() => Promise<void>) | undefined;
 }
@@ -75,6 +78,7 @@ class FrozenRun {
   readonly #cuts: Cut[] = [];
   #window: Window | undefined;
   #turned = false;
+  #told = false;
   #prepared: Disposable | undefined;
   #before: Observation | undefined;
   #proof: Proof | undefined;
@@ -121,6 +125,7 @@ class FrozenRun {
   }
 
   async #act(step: Extract<PlanStep, { kind: 'act' }>): Promise<void> {
+    if (step.holdsFromStart === true) await this.#holds();
     if (this.#window !== undefined) {
       await this.#within(this.#window, (within) => step.run(within));
       return;
@@ -132,6 +137,12 @@ class FrozenRun {
     );
     await this.#within(limit, (within) => step.run({ ...within, remainingMs: () => this.#ahead() }));
     if (step.freezes === true) this.#openWindow();
+  }
+
+  async #holds(): Promise<void> {
+    if (!this.#told) await this.#context.onHold?.();
+    this.#told = true;
+    this.#openWindow();
   }
 
   /** What a step before the window may count on: the budget, and as long as its turn has not come the wait for that. */
@@ -178,10 +189,11 @@ class FrozenRun {
   /** Lets the database go. Its time is not taken from the budget: a freeze that ran out of budget must still be undone. */
   async thaw(): Promise<void> {
     const { clock, log } = this.#context;
+    const limitMs = this.#plan.thawMs ?? THAW_LIMIT_MS;
     using limit = timeLimit(
       clock,
-      THAW_LIMIT_MS,
-      () => new StillpointError('thaw-failed', `the thaw did not end within ${THAW_LIMIT_MS / 1000} s`),
+      limitMs,
+      () => new StillpointError('thaw-failed', `the thaw did not end within ${limitMs / 1000} s`),
     );
     await orAborted(this.#plan.thaw({ signal: limit.signal, remainingMs: limit.remainingMs }), limit.signal);
     this.#thawedAt = clock.now();
@@ -278,17 +290,6 @@ interface Window extends Disposable {
   readonly remainingMs: () => number;
   readonly openedAt: Date;
   readonly openedMs: number;
-}
-
-/** What changed between two observations, in words; a fact that is missing in one of them has changed. */
-export function changedFacts(
-  before: Readonly<Record<string, string>>,
-  after: Readonly<Record<string, string>>,
-): readonly string[] {
-  const names = [...new Set([...Object.keys(before), ...Object.keys(after)])];
-  return names
-    .filter((name) => before[name] !== after[name])
-    .map((name) => `${name} went from ${before[name] ?? 'unknown'} to ${after[name] ?? 'unknown'}`);
 }
 
 function stepName(step: PlanStep): string {

@@ -8,6 +8,7 @@ import { orAborted, timeLimit } from './abort';
 import type { EngineGuard, GuardSession, Target } from './engine';
 import { asStillpointError, StillpointError } from './errors';
 import type { Clock, Events, GuardOrder, GuardPost, Log } from './ports';
+import { undoInRounds } from './undo-rounds';
 
 /** How often the server is looked at. */
 const LOOK_MS = 250;
@@ -35,6 +36,8 @@ export interface Reach {
   readonly held: Held;
   readonly guard: EngineGuard;
   readonly target: Target;
+  /** How long undoing it may take on top of what one that answers at once needs. */
+  readonly extraMs?: number;
 }
 
 export interface GuardWatchContext {
@@ -142,7 +145,7 @@ class GuardWatch {
   async #undo(why: string): Promise<void> {
     const { post, clock, log, events } = this.#context;
     try {
-      const done = (await Promise.all(this.#servers.map((server) => server.undo()))).flat();
+      const done = (await undoInRounds(this.#servers, (server) => server.undo())).flat();
       if (this.#undone && done.length === 0) return;
       this.#undone = true;
       this.#done.push(...done);
@@ -172,18 +175,32 @@ class Server {
   #session: GuardSession | undefined;
   /** Another server has its place: what was held has gone with the one that it was held at. */
   #replaced = false;
+  #undone = false;
 
   constructor(reach: Reach, context: GuardWatchContext) {
     this.#reach = reach;
     this.#context = context;
   }
 
+  get held(): Held {
+    return this.#reach.held;
+  }
+
+  /** What nobody can see is held from when the runner says so until it is undone here. */
   async holds(): Promise<boolean> {
-    return (await this.#ask(QUESTION_LIMIT_MS, (session, signal) => session.holds(signal))) ?? false;
+    const unseen = (): boolean => this.#context.post.begun && !this.#undone;
+    const answer = await this.#ask(
+      QUESTION_LIMIT_MS,
+      async (session, signal) => (await session.holds(signal)) ?? unseen(),
+    );
+    return answer ?? false;
   }
 
   async undo(): Promise<readonly string[]> {
-    return (await this.#ask(UNDO_LIMIT_MS, (session, signal) => session.undo(signal))) ?? [];
+    const ms = UNDO_LIMIT_MS + (this.#reach.extraMs ?? 0);
+    const done = (await this.#ask(ms, (session, signal) => session.undo(signal))) ?? [];
+    this.#undone = true;
+    return done;
   }
 
   async close(): Promise<void> {
@@ -205,7 +222,9 @@ class Server {
       return await this.#within(ms, (signal) => question(session, signal));
     } catch (thrown) {
       await this.close();
-      if (asStillpointError(thrown).code !== 'server-changed') throw thrown;
+      // What outlives its server has not gone with it: another one there is no reason to do nothing.
+      const { outlivesServer } = this.#reach.held;
+      if (asStillpointError(thrown).code !== 'server-changed' || outlivesServer === true) throw thrown;
       this.#replaced = true;
       return undefined;
     }

@@ -1,7 +1,58 @@
-/** What a runner's pod said last, by its termination message: the end of its log. Pure. */
+/** What a runner's pod says last, in its termination message. */
+import { stat, writeFile } from 'node:fs/promises';
 import { ERRORS, type ErrorCode, StillpointError } from './errors';
+import { firstThatFits, LIMIT_BYTES, shortened, TERMINATION_LOG } from './restore/outcome';
 
-/** The error that the runner ended with, or the last line of what else there is; undefined when it ended without a word. */
+/** A stream that keeps the last lines that went through it. */
+export class LastLines {
+  #lines: readonly string[] = [];
+
+  constructor(private readonly stream: { write(text: string): unknown }) {}
+
+  /** One line, with its end. */
+  write(line: string): void {
+    this.#lines = lastThatFit([...this.#lines, line], LIMIT_BYTES);
+    this.stream.write(line);
+  }
+
+  get lines(): readonly string[] {
+    return this.#lines;
+  }
+}
+
+function lastThatFit(lines: readonly string[], bytes: number): readonly string[] {
+  let left = bytes;
+  const from = lines.findLastIndex((line) => {
+    left -= Buffer.byteLength(line);
+    return left < 0;
+  });
+  return lines.slice(from + 1);
+}
+
+/**
+ * Writes what came before an error, and the error, where the kubelet reads it when the container has ended. Without that it
+ * takes the end of the log, which may be gone before it looks: whoever waits for the pod would not learn why it failed. What
+ * a command has left there stays.
+ */
+export async function leaveLastWords(
+  error: StillpointError,
+  before: readonly string[],
+  file = TERMINATION_LOG,
+): Promise<void> {
+  const { code, message, hint, exitCode } = error;
+  const last = firstThatFits([
+    { code, message, hint, exitCode },
+    { code, message: shortened(message, 800), exitCode },
+  ]);
+  const text = [...lastThatFit(before, LIMIT_BYTES - Buffer.byteLength(last)), last].join('');
+  try {
+    if ((await stat(file)).size === 0) await writeFile(file, text);
+  } catch {
+    // No container, or one whose kubelet reads the log.
+  }
+}
+
+/** Pure. The error that the runner ended with, or the last line of what else there is; undefined when it ended without a word. */
 export function lastWords(message: string | undefined): StillpointError | string | undefined {
   const lines = (message ?? '').split('\n').filter((line) => line.trim() !== '');
   for (const line of lines.toReversed()) {

@@ -5,16 +5,20 @@
 import { CommanderError } from 'commander';
 import { buildProgram } from './cli';
 import { complete, wordsToComplete } from './cli/completion';
+import { commandFirst } from './cli/words';
 import { systemClock } from './clock';
 import { asStillpointError, type ExitCode, StillpointError } from './errors';
+import { LastLines, leaveLastWords } from './last-words';
 import { createLog, type LogFormat } from './log';
 import { RUNNER_VERSION } from './version';
+import { ask } from './wiring/ask';
 import type { Terminal } from './wiring/handlers/terminal';
 import type { World } from './wiring/world';
 
 /** In a pod the log is read by machines, elsewhere by whoever typed the command. */
 const inPod = process.env.KUBERNETES_SERVICE_HOST !== undefined;
 const logFormat: LogFormat = inPod ? 'json' : 'text';
+const said = new LastLines(process.stderr);
 
 // Whoever reads (head) may have had enough: what is at work, a backup even, is not broken off for that.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
@@ -34,7 +38,7 @@ async function main(): Promise<ExitCode> {
     note: (text) => void process.stderr.write(`${text}\n`),
     // Knows NO_COLOR, FORCE_COLOR and terminals that have none.
     colours: process.stdout.isTTY === true && process.stdout.hasColors(),
-    confirm: ask,
+    confirm: (question) => ask(question, world.signal),
   };
   const handlers = makeHandlers(world, terminal);
   const program = buildProgram(RUNNER_VERSION, handlers, print);
@@ -44,11 +48,11 @@ async function main(): Promise<ExitCode> {
       print(await complete(program, words, handlers));
       return 0;
     }
-    await program.parseAsync(process.argv);
+    await program.parseAsync(commandFirst(process.argv.slice(2)), { from: 'user' });
     return 0;
   } catch (thrown) {
     if (thrown instanceof CommanderError) return thrown.exitCode === 0 ? 0 : 2;
-    return report(asStillpointError(thrown), world);
+    return await report(asStillpointError(thrown), world);
   }
 }
 
@@ -69,32 +73,22 @@ function makeWorld(): World {
   return {
     env: process.env,
     clock: systemClock,
-    log: createLog(logFormat, process.stderr),
+    log: createLog(logFormat, said),
     signal: stop.signal,
     version: RUNNER_VERSION,
   };
 }
 
 /** The sentence, its code and what to do: as lines for people, as a log line for machines. */
-function report(error: StillpointError, { log }: World): ExitCode {
+async function report(error: StillpointError, { log }: World): Promise<ExitCode> {
   const { code, message, hint, exitCode } = error;
   if (logFormat === 'text') {
     process.stderr.write(`error: ${message} (${code})\n${hint === undefined ? '' : `  ${hint}\n`}`);
   } else {
     const stack = code === 'internal' && error.cause instanceof Error ? error.cause.stack : undefined;
+    const before = said.lines;
     log.error({ code, hint, exitCode, stack }, message);
+    await leaveLastWords(error, before);
   }
   return exitCode;
-}
-
-/** Asks on the terminal; where there is none, the answer is no. */
-async function ask(question: string): Promise<boolean> {
-  if (process.stdin.isTTY !== true || process.stderr.isTTY !== true) return false;
-  const { createInterface } = await import('node:readline/promises');
-  const lines = createInterface({ input: process.stdin, output: process.stderr });
-  try {
-    return /^y(es)?$/i.test((await lines.question(`${question} [y/N] `)).trim());
-  } finally {
-    lines.close();
-  }
 }

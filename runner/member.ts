@@ -3,6 +3,7 @@
  * cluster, several. Each of these servers is a *member*: one session, the place that it runs in, the volumes that are its.
  */
 import { type BackupRecord, GROUP, type Held, type MemberConfig } from '../src/contract';
+import { labelsText } from './choose-servers';
 import type { Engine, EngineSession, Plan, PlanRequest, Target } from './engine';
 import { StillpointError } from './errors';
 import { named } from './merge-plans';
@@ -34,8 +35,12 @@ export interface Member {
 /** A label's value has at most so many characters, and a volume's name is one. */
 const VOLUME_NAME_MAX = 63;
 
+type Lost = Pick<Member, 'name' | 'session'> & Partial<Pick<Member, 'request'>>;
+
 /** Aborts when the session of a member is lost; where there are several, with an error that says whose. */
-export function lostOf({ name, session }: Pick<Member, 'name' | 'session'>): AbortSignal {
+export function lostOf({ name, session, request }: Lost): AbortSignal {
+  // Its server is stopped on purpose.
+  if (request?.offline === true) return new AbortController().signal;
   if (name === '') return session.lost;
   const lost = new AbortController();
   const lose = (): void => lost.abort(named(name, session.lost.reason));
@@ -45,8 +50,9 @@ export function lostOf({ name, session }: Pick<Member, 'name' | 'session'>): Abo
 }
 
 /** How people know the server of a member: by the host of its policy. */
-export function hostOf({ connection }: Pick<MemberConfig, 'connection'>): string {
-  return connection?.host ?? 'no host';
+export function hostOf({ connection, servers }: Pick<MemberConfig, 'connection' | 'servers'>): string {
+  if (connection !== undefined) return connection.host;
+  return servers === undefined ? 'no host' : labelsText(servers.matchLabels);
 }
 
 /** The name of a member's volume in the backup: that of the policy where there is one member. Throws config-invalid. */
@@ -75,9 +81,13 @@ export function versionsOf(members: readonly Member[]): string {
     .join(', ');
 }
 
-/** The server of a member, by its pod. */
-export function serverOf({ source, place }: Member): { readonly engine: string; readonly podUid: string } {
-  return { engine: source.engine.name, podUid: place.uid };
+/** The server of a member, by its pod, and by the cluster that it is one of. */
+export function serverOf({ source, place, session }: Member): {
+  readonly engine: string;
+  readonly podUid: string;
+  readonly cluster: string | undefined;
+} {
+  return { engine: source.engine.name, podUid: place.uid, cluster: session.server.cluster };
 }
 
 /** The source that something is held of. What older records hold names none: there is one. */

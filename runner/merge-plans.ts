@@ -76,6 +76,8 @@ class Merged implements MergedPlan {
   readonly statement: string;
   readonly steps: readonly PlanStep[];
   readonly held: NonNullable<Plan['held']>;
+  readonly thawMs?: number;
+  readonly back?: NonNullable<Plan['back']>;
   readonly #members: readonly Held[];
   readonly #clock: Clock;
 
@@ -85,11 +87,16 @@ class Merged implements MergedPlan {
     const plans = members.map(({ plan }) => plan);
     // Not `group`: that is one group snapshot. Each member's own stands with it in the record.
     this.layout = commonOf(plans.map(({ layout }) => layout)) ?? 'mixed';
-    this.freezes = commonOf(plans.map(({ freezes }) => freezes).filter((each) => each !== 'nothing')) ?? 'writes';
-    this.statement = `every member was held from before the first cut until after the last; ${statements(members)}`;
+    const freezes = plans.map((plan) => plan.freezes).filter((each) => each !== 'nothing');
+    this.freezes = freezes.length === 0 ? 'nothing' : (commonOf(freezes) ?? 'writes');
+    this.statement = `${heldText(members, together)}; ${statements(members)}`;
     this.held = members.flatMap(({ of = '', plan: { held = [] } }) =>
       of === '' ? held : held.map((each) => ({ ...each, of })),
     );
+    const limits = plans.flatMap(({ thawMs }) => thawMs ?? []);
+    if (limits.length > 0) this.thawMs = Math.max(...limits);
+    const back = plans.flatMap((plan) => plan.back ?? []);
+    if (back.length > 0) this.back = (signal) => longestOf(back.map((each) => each(signal)));
     this.steps = [
       ...this.#before(),
       ...this.#freezes(),
@@ -210,7 +217,10 @@ function partsOf({ name, plan }: NamedPlan): Parts {
   const acts = plan.steps.slice(0, at).filter((step) => step.kind === 'act');
   const after = plan.steps.slice(at + 1).filter((step) => step.kind === 'act');
   const freezing = acts.findIndex(({ freezes }) => freezes === true);
-  if (freezing < 0) return { before: [], freeze: undefined, under: acts, cut, after };
+  if (freezing < 0) {
+    const waiting = acts.filter(({ waits }) => waits === true);
+    return { before: waiting, freeze: undefined, under: acts.filter((act) => !waiting.includes(act)), cut, after };
+  }
   return { before: acts.slice(0, freezing), freeze: acts[freezing], under: acts.slice(freezing + 1), cut, after };
 }
 
@@ -242,6 +252,20 @@ export function factsOf(name: string, facts: Readonly<Record<string, string>>): 
       fact.startsWith(prefix) ? [[fact.slice(prefix.length), value]] : [],
     ),
   );
+}
+
+/** Who was held; where the storage cuts all at one instant nobody has to be. */
+function heldText(members: readonly NamedPlan[], together: boolean): string {
+  const held = members.filter(({ plan }) => plan.freezes !== 'nothing').map(({ name }) => name);
+  const span = 'from before the first cut until after the last';
+  if (held.length === members.length) return `every member was held ${span}`;
+  const instant = together ? 'all were cut at one instant' : undefined;
+  const some = held.length === 0 ? undefined : `${held.join(', ')} held ${span}`;
+  return [instant, some].filter((each) => each !== undefined).join(', ') || 'no member was held';
+}
+
+async function longestOf(all: readonly Promise<{ readonly downtimeMs: number }>[]): Promise<{ downtimeMs: number }> {
+  return { downtimeMs: Math.max(...(await settled(all)).map(({ downtimeMs }) => downtimeMs)) };
 }
 
 function commonOf<T>(values: readonly T[]): T | undefined {

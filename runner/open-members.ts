@@ -1,17 +1,21 @@
 /** Opens a session with each server of a policy, and finds out where it runs and which volumes are its. */
 import type { MemberConfig } from '../src/contract';
+import { chooseServers } from './choose-servers';
 import { withMounts } from './coverage';
-import type { EngineSession, PlanRequest, Target } from './engine';
+import { type EngineSession, NO_TARGET, type PlanRequest, type Target } from './engine';
 import { StillpointError } from './errors';
 import { type Member, type MemberSource, volumeName } from './member';
-import type { Finding, Log, Platform, ServerPlace, SnapshotStore, Volume } from './ports';
+import { fromOutside } from './outside';
+import type { Clock, Finding, Log, Outside, Platform, ServerPlace, SnapshotStore, Volume } from './ports';
 import { claimsOfPlace, coverageFindings, eachOnce, traceServer } from './trace';
 
 export interface OpenContext {
   readonly config: { readonly spec: { readonly snapshots: { readonly groupClassName?: string | undefined } } };
   readonly sources: readonly MemberSource[];
   readonly platform: Platform;
+  readonly outside?: Outside | undefined;
   readonly store: SnapshotStore;
+  readonly clock: Clock;
   readonly log: Log;
   readonly signal: AbortSignal;
 }
@@ -28,13 +32,6 @@ interface Opened {
   readonly findings: readonly Finding[];
 }
 
-/** Of what has no server. */
-const NO_TARGET: Target = {
-  connection: { host: 'none', port: 1, usernameFile: '' },
-  username: '',
-  password: undefined,
-  tls: undefined,
-};
 const NO_PLACE: ServerPlace = { uid: '', name: 'no server', mounts: [], workload: undefined };
 
 /** A session whose server was traced. */
@@ -72,22 +69,41 @@ async function openSource(
   if (!source.engine.capabilities.hasServer) return [await openVolumes(context, source, sessions, id)];
   const { platform, log, signal } = context;
   const { volumes: selections } = source.config;
-  const target = await source.readTarget();
+  const targets = await targetsOf(platform, source);
   const named = await platform.resolveVolumes(selections.filter(({ podVolume }) => podVolume === undefined));
-  const first = await source.engine.open(target, log, signal);
-  sessions.push(first);
-  const others = (await first.others?.(signal)) ?? [];
-  sessions.push(...others);
-  const several = others.length > 0;
+  const own: { readonly session: EngineSession; readonly group?: string | undefined }[] = [];
+  for (const { target, group } of targets) {
+    const session = await source.engine.open(target, log, signal);
+    sessions.push(session);
+    const others = (await session.others?.(signal)) ?? [];
+    sessions.push(...others);
+    own.push({ session, group }, ...others.map((other) => ({ session: other })));
+  }
+  const several = own.length > 1;
   const traced: Traced[] = [];
-  for (const session of [first, ...others]) traced.push(await trace(context, source, session, several));
+  for (const { session, group } of own) traced.push(await trace(context, source, session, several, group));
   if (several) refuseUnused(named, traced);
   const opened: Opened[] = [];
   for (const one of traced) {
-    const own = several ? named.filter((volume) => mounts(one.place, volume)) : named;
-    opened.push(await openMember(context, one, own, id));
+    const its = several ? named.filter((volume) => mounts(one.place, volume)) : named;
+    opened.push(await openMember(context, one, its, id));
   }
   return opened;
+}
+
+/** What leads to the servers: to the one that the policy names, or to those that are found by the labels of their pods. */
+async function targetsOf(
+  platform: Platform,
+  { config, readTarget }: MemberSource,
+): Promise<readonly { readonly target: Target; readonly group?: string | undefined }[]> {
+  const target = await readTarget();
+  const { servers } = config;
+  if (servers === undefined) return [{ target }];
+  const found = await platform.findServers(servers.matchLabels);
+  return chooseServers(found, servers).map(({ address, labels, group }) => ({
+    target: { ...target, connection: { ...target.connection, host: address }, labels },
+    group,
+  }));
 }
 
 /** Where there is no server, nothing is traced: the claims are those that the policy names. */
@@ -106,15 +122,16 @@ async function openVolumes(
   return await openMember(context, { source, name: source.name, session, place: NO_PLACE }, volumes, id);
 }
 
-/** A server of a cluster is called by its pod, any other one by its name in the policy. */
+/** A server of a cluster is called by its group, else by its pod; any other one by its name in the policy. */
 async function trace(
   { platform }: OpenContext,
   source: MemberSource,
   session: EngineSession,
   several: boolean,
+  group?: string,
 ): Promise<Traced> {
   const place = await traceServer(platform, session, source.config);
-  const name = several ? (place.workload?.pod ?? place.name) : source.name;
+  const name = several ? (group ?? place.workload?.pod ?? place.name) : source.name;
   return { source, name, session, place };
 }
 
@@ -129,13 +146,36 @@ async function openMember(
   const mounted = withMounts(eachOnce([...named, ...found]), place.mounts);
   const volumes = name === '' ? mounted : mounted.map((volume) => ofMember(volume, name));
   const request = planRequest(context, source.config, { id, volumes, standstill: name !== '' });
-  const findings = [
+  const checked = [
     ...(hasServer ? await coverageFindings(session, place, volumes, source.config) : []),
     ...(await session.check(request)),
   ];
-  const plan = findings.some(({ severity }) => severity === 'error') ? undefined : session.plan(request);
+  const own = checked.some(({ severity }) => severity === 'error') ? undefined : session.plan(request);
+  const misplaced = offlineFindings(source, place);
+  const { plan, findings: around } = await fromOutside(own, source, volumes, context);
+  const findings = [...checked, ...misplaced, ...around];
   const told = name === '' ? findings : findings.map((each) => ({ ...each, subject: `${name}: ${each.subject}` }));
   return { member: { name, source, session, place, volumes, request, plan }, findings: told };
+}
+
+/** What is stopped has to be what the session was traced to, and its engine one that can do without. */
+function offlineFindings({ engine, config }: MemberSource, { name, workload }: ServerPlace): readonly Finding[] {
+  const { offline } = config;
+  if (offline === undefined) return [];
+  const unsuitable = (message: string, hint: string): Finding => ({
+    severity: 'error',
+    code: 'offline-unsuitable',
+    subject: `${offline.kind} ${offline.name}`,
+    message,
+    hint,
+  });
+  if (!engine.capabilities.mayBeOffline)
+    return [unsuitable(`${engine.name} is not stopped for its backups`, 'leave offline out')];
+  if (!engine.capabilities.hasServer || (workload?.kind === offline.kind && workload.name === offline.name)) return [];
+  const found = `${workload?.kind ?? 'no workload'} ${workload?.name ?? ''}`.trim();
+  return [
+    unsuitable(`${name} is of ${found}, and the policy has ${offline.kind} ${offline.name} stopped`, `name ${found}`),
+  ];
 }
 
 function ofMember(volume: Volume, member: string): Volume {
@@ -170,7 +210,7 @@ function refuseDoubleNames(members: readonly Member[]): void {
 
 function planRequest(
   { config, store }: OpenContext,
-  { layout, engineOptions }: MemberConfig,
+  { layout, engineOptions, offline }: MemberConfig,
   own: Pick<PlanRequest, 'id' | 'volumes' | 'standstill'>,
 ): PlanRequest {
   return {
@@ -179,5 +219,6 @@ function planRequest(
     groupClass: config.spec.snapshots.groupClassName !== undefined,
     atomicStore: store.atomic,
     options: engineOptions ?? {},
+    offline: offline !== undefined,
   };
 }

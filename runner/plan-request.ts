@@ -32,6 +32,28 @@ export function* optionProblems(
   }
 }
 
+/** What a server has of its own: one directory of its data, and one place of its log at most. */
+export function* dataAndLogProblems(
+  { volumes }: PlanRequest,
+  log: { readonly what: string; readonly roles: string; readonly leads: string },
+): Generator<Finding> {
+  const { data, log: logs } = byRole(volumes);
+  if (data.length !== 1) {
+    yield requestProblem(
+      'volume-mismatch',
+      `the policy has ${data.length} volumes of role data (${data.join(', ')}), and a server has one data directory`,
+      `give one volume the role data, ${log.roles}`,
+    );
+  }
+  if (logs.length > 1) {
+    yield requestProblem(
+      'volume-mismatch',
+      `the policy has ${logs.length} volumes of role log (${logs.join(', ')}), and a server has one ${log.what}`,
+      `give the role log to the volume that ${log.leads}`,
+    );
+  }
+}
+
 /** Whether all volumes are cut at one instant by the storage. */
 export function cutsTogether({
   layout,

@@ -7,7 +7,7 @@ export function plannedSnapshots(
   plan: Plan,
   store: SnapshotStore,
   volumes: readonly Volume[],
-  request: Pick<CutRequest, 'id' | 'database'>,
+  request: Pick<CutRequest, 'id' | 'database' | 'stamp'>,
 ): readonly string[] {
   return plan.steps.flatMap((step) =>
     step.kind === 'cut'

@@ -2,9 +2,9 @@
  * All that can be known before anything is touched (safety rule 2). `backup` stops at the first error in it, `doctor`
  * prints it.
  */
-import { JOB_DEFAULTS, type PolicyConfig } from '../src/contract';
+import { JOB_DEFAULTS, type SnapshotConfig } from '../src/contract';
 import type { Plan } from './engine';
-import { StillpointError } from './errors';
+import { isError } from './findings';
 import type { Member, MemberSource } from './member';
 import { type MergedPlan, mergePlans, standsStill } from './merge-plans';
 import { type OpenContext, openMembers } from './open-members';
@@ -14,7 +14,7 @@ import { probeFindings } from './probes';
 import { eachOnce } from './trace';
 
 export interface PreflightContext extends OpenContext {
-  readonly config: PolicyConfig;
+  readonly config: SnapshotConfig;
   readonly sources: readonly MemberSource[];
   readonly store: SnapshotStore;
   /** Undefined where nobody could undo what outlives the session of this runner. */
@@ -42,7 +42,7 @@ export async function preflight(context: PreflightContext, id: string): Promise<
   const { members, findings: found, close } = await openMembers(context, id);
   try {
     const volumes = eachOnce(members.flatMap((member) => member.volumes));
-    const stands = stillFindings(members);
+    const stands = stillFindings(members, context);
     const planned = planOf(members, [...found, ...stands], context);
     const findings = [
       ...(await access),
@@ -76,10 +76,13 @@ function planOf(
 }
 
 /** Several members are of one instant only when each of them stands still from before the first cut until after the last. */
-function stillFindings(members: readonly Member[]): readonly Finding[] {
+function stillFindings(members: readonly Member[], { config }: PreflightContext): readonly Finding[] {
   if (members.length === 1 && members[0]?.name === '') return [];
+  const together = config.spec.snapshots.groupClassName !== undefined;
   return members.flatMap(({ name, plan, source }): Finding[] => {
     if (plan === undefined || !source.engine.capabilities.hasServer || standsStill(plan)) return [];
+    // Where the storage cuts all members at one instant, nothing of such a one has to stand still.
+    if (together && plan.atOneInstant === true) return [];
     return [
       {
         severity: 'error',
@@ -90,26 +93,6 @@ function stillFindings(members: readonly Member[]): readonly Finding[] {
       },
     ];
   });
-}
-
-/** Throws the first error among findings: the others stand in the log. */
-export function refuseOnErrors(findings: readonly Finding[]): void {
-  const first = findings.find(isError);
-  if (first === undefined) return;
-  const code = first.code === 'ok' ? 'internal' : first.code;
-  throw new StillpointError(code, first.message, first.hint === undefined ? {} : { hint: first.hint });
-}
-
-/** As {@link refuseOnErrors}, where the findings with their hints stand above it already. */
-export function failOnErrors(
-  findings: readonly Finding[],
-  said: (errors: number) => string = (errors) => (errors === 1 ? '1 check failed' : `${errors} checks failed`),
-): void {
-  const errors = findings.filter(isError);
-  const [first] = errors;
-  if (first === undefined) return;
-  const code = first.code === 'ok' ? 'internal' : first.code;
-  throw new StillpointError(code, said(errors.length));
 }
 
 /** Whether somebody can undo what stays in force when the session of a plan ends (safety rule 8). */
@@ -128,7 +111,7 @@ function guardFindings(plan: Plan | undefined, { guards, config }: PreflightCont
 }
 
 /** Whether somebody around a server may not bear what is held there: an operator, a probe. */
-function surroundingFindings({ plan, place }: Member, { spec }: PolicyConfig): readonly Finding[] {
+function surroundingFindings({ plan, place }: Member, { spec }: SnapshotConfig): readonly Finding[] {
   if (plan === undefined) return [];
   const { name, operator, probes = [] } = place;
   return [
@@ -140,8 +123,4 @@ function surroundingFindings({ plan, place }: Member, { spec }: PolicyConfig): r
 function cutsHow(plan: Plan | undefined): CutRequest['how'] {
   const together = plan?.steps.some((step) => step.kind === 'cut' && step.how === 'together') ?? false;
   return together ? 'together' : 'individually';
-}
-
-function isError({ severity }: Finding): boolean {
-  return severity === 'error';
 }

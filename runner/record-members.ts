@@ -40,6 +40,7 @@ export function recordedMembers(members: readonly Member[]): readonly RecordedMe
     flavour: server.flavour,
     serverVersion: known(server.version),
     serverIdentity: server.identity,
+    ...(server.cluster === undefined ? {} : { cluster: server.cluster }),
     settings: server.settings,
     layout: plan?.layout,
     freezes: plan?.freezes,

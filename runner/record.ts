@@ -4,6 +4,7 @@ import {
   type BackupRecord,
   type Failure,
   type HeldUndone,
+  isDump,
   JOB_DEFAULTS,
   mayHold,
   type PolicyConfig,
@@ -11,7 +12,6 @@ import {
 import type { Plan } from './engine';
 import type { StillpointError } from './errors';
 import type { FrozenOutcome } from './frozen';
-import { engineOfAll, type MemberSource } from './member';
 import type { Run } from './ports';
 import type { Preflight } from './preflight';
 import { recordedMembers, sharedFacts, spreadOf, withOutcome } from './record-members';
@@ -29,7 +29,7 @@ export function pendingRecord(
   run: Run,
   now: Date,
   about: {
-    readonly sources: readonly MemberSource[];
+    readonly engine: BackupRecord['engine'];
     readonly namespace: string;
     readonly runnerVersion: string;
     readonly clusterUid: string | undefined;
@@ -41,16 +41,16 @@ export function pendingRecord(
     id: run.id,
     namespace: about.namespace,
     database: config.spec.database,
-    engine: engineOfAll(about.sources),
+    engine: about.engine,
     clusterUid: about.clusterUid,
     policy: config.metadata.name,
     trigger: config.spec.trigger ?? run.trigger,
     ...(config.spec.revision === undefined ? {} : { revision: config.spec.revision }),
-    mode: 'snapshot',
+    mode: isDump(config) ? 'dump' : 'snapshot',
     owner: run.owner,
     phase: 'pending',
     times: { started: now.toISOString() },
-    budgetSeconds: config.spec.budgetSeconds ?? JOB_DEFAULTS.budgetSeconds,
+    budgetSeconds: (isDump(config) ? undefined : config.spec.budgetSeconds) ?? JOB_DEFAULTS.budgetSeconds,
     volumes: [],
     cuts: [],
     runnerVersion: about.runnerVersion,

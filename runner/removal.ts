@@ -26,7 +26,7 @@ export interface Look {
   readonly holder?: string | undefined;
   /** Marks of users that are gone. */
   readonly staleUses?: readonly UseMark[] | undefined;
-  /** The paths of those that are going to be removed together: they count as gone. */
+  /** The paths of those that are going to be removed together, and of those that the storage has lost: they count as gone. */
   readonly going?: ReadonlySet<string> | undefined;
 }
 

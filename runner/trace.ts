@@ -16,7 +16,7 @@ import type { Finding, Platform, ServerPlace, Volume } from './ports';
 export async function traceServer(
   platform: Platform,
   session: EngineSession,
-  config: Pick<MemberConfig, 'connection'>,
+  config: Pick<MemberConfig, 'connection' | 'servers'>,
 ): Promise<ServerPlace> {
   const { address, hostname } = session.server;
   const host = hostOf(config);
@@ -63,10 +63,11 @@ export function claimsOfPlace(
   selections: readonly VolumeSelection[],
   { name, mounts }: ServerPlace,
 ): readonly VolumeSelection[] {
-  return selections.flatMap(({ podVolume, ...selection }) => {
+  return selections.flatMap(({ podVolume, optional = false, ...selection }) => {
     if (podVolume === undefined) return [];
     const claim = mounts.find(({ volume }) => volume === podVolume)?.claim;
     if (claim !== undefined) return [{ ...selection, claim }];
+    if (optional) return [];
     const claims = mounts.flatMap(({ volume, claim: there }) => (there === undefined ? [] : [`${volume} (${there})`]));
     throw new StillpointError('claim-not-found', `${name} mounts no claim as its volume ${podVolume}`, {
       hint: `it mounts ${claims.length === 0 ? 'none at all' : claims.join(', ')}: name one of them`,

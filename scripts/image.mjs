@@ -24,8 +24,9 @@ const HELP = `Builds the runner's image with buildah, podman or docker, and prin
   --base        what the image stands on; default: scratch
   --node-image  an image of Node 24 with npm, to build in and to take Node from; default: docker.io/library/node:24
 
-What was built is kept as an archive in the user's cache folder, and built again only when its inputs change. A test
-cluster on this machine gets it at once. Any other takes it from a registry: with what the last lines name,
+What was built is kept as an archive in the user's cache folder, with the two before it, and built again only when its
+inputs change. In the tool's own storage stays what has a tag for people. A test cluster on this machine gets it at once.
+Any other takes it from a registry: with what the last lines name,
 
   docker load -i ARCHIVE
   docker tag stillpoint:TAG REGISTRY/stillpoint:TAG
@@ -129,7 +130,14 @@ async function buildImage() {
     run(tool, ['push', name, `docker-archive:${archive}.part:${name}`]);
   }
   await rename(`${archive}.part`, archive);
+  if (options.tag === 'content') forgetBuilt(tool);
   await forgetOldArchives();
+}
+
+/** Nobody names an image of a content tag but by what is printed: in the tool's own storage each would stay for ever. */
+function forgetBuilt(tool) {
+  const { status, stderr } = spawnSync(tool, ['rmi', name], { encoding: 'utf8', stdio: ['ignore', 'ignore', 'pipe'] });
+  if (status !== 0) say(`${name} stays in the storage of ${tool}: ${stderr?.trim()}`);
 }
 
 /** Takes the image that the build starts from out of the test cluster: no registry can be asked there. */

@@ -17,7 +17,7 @@ export interface AdmissionPolicySpec {
     readonly resourceRules: readonly {
       readonly apiGroups: readonly string[];
       readonly apiVersions: readonly string[];
-      readonly operations: readonly ('CREATE' | 'UPDATE' | 'DELETE')[];
+      readonly operations: readonly ('CREATE' | 'UPDATE' | 'DELETE' | 'CONNECT')[];
       readonly resources: readonly string[];
       readonly resourceNames?: readonly string[];
     }[];
@@ -110,6 +110,16 @@ export const SERVICE_ACCOUNT: Named = {
   name: 'service-account',
   expression: 'request.userInfo.username.startsWith("system:serviceaccount:")',
 };
+
+/**
+ * Whether the account that asks is none of those that may delete objects of a kind in a namespace: these keep them anyway.
+ *
+ * @internal
+ */
+export const noKeeper = (resource: string, namespace: string): Named => ({
+  name: 'no-keeper',
+  expression: `!authorizer.group("").resource(${literal(resource)}).namespace(${literal(namespace)}).check("delete").allowed()`,
+});
 
 /**
  * The name of the service account that asks.

@@ -1,5 +1,6 @@
 import type { Duration } from 'cdk8s';
 import type { ISecret } from 'cdk8s-plus-28';
+import type { FreezeHook } from './hooks';
 import type { IRegistry } from './registry';
 import type { RetentionProps } from './retention';
 import type { RunnerPodProps } from './runner-pod';
@@ -92,10 +93,26 @@ export interface DatabaseProps extends ConnectionProps {
    * @default - none
    */
   readonly ignoreClaims?: string[];
+
+  /**
+   * What else stands still while the volumes are cut: each takes hold before the database does, and is undone after it, the
+   * last first.
+   *
+   * @default - none
+   */
+  readonly hooks?: FreezeHook[];
 }
 
-/** What every backup policy has, whatever it backs up. */
-export interface BackupPolicyProps extends RunnerPodProps {
+/** What the names of snapshots end with. */
+export enum NameDate {
+  /** The id of the backup: `yyyyMMddHHmmss` in UTC. */
+  ID = 'yyyyMMddHHmmss',
+  /** The day in UTC, as 2026-11-21. Of two backups on one day, the later one has its time in addition. */
+  DAY = 'YYYY-MM-DD',
+}
+
+/** What every policy has, whatever it backs up, and however. */
+export interface PolicyProps extends RunnerPodProps {
   /**
    * The database's name: its backups are listed and restored under it.
    *
@@ -109,34 +126,6 @@ export interface BackupPolicyProps extends RunnerPodProps {
    * @default - `<id of the construct>-backup`
    */
   readonly name?: string;
-
-  /**
-   * The class that the snapshots are made with.
-   *
-   * @default - none: it has to be given, unless there is a group snapshot class
-   */
-  readonly snapshotClass?: ISnapshotClass;
-
-  /**
-   * The class that group snapshots are made with, where the storage can cut several volumes at one instant.
-   *
-   * @default - none: one snapshot a volume
-   */
-  readonly groupSnapshotClass?: IGroupSnapshotClass;
-
-  /**
-   * Whether the runner asks the storage for the snapshots itself, instead of waiting for the snapshot controller, which
-   * makes 5 requests a second for the whole cluster: of several volumes, and of many databases at once, each is then held
-   * for far shorter. What comes of it are ordinary snapshots. Group snapshots stay as they are.
-   *
-   * It takes a right that is not given lightly: to make VolumeSnapshotContents, which are cluster-wide and can name any
-   * volume and any snapshot of a driver. The `Registry` holds the account to its own namespace, but the API server cannot
-   * tell whose volume a content names: whoever has the account's token can read other volumes of the driver.
-   * The class has to be named, and to retain.
-   *
-   * @default false
-   */
-  readonly directCut?: boolean;
 
   /** When backups are taken. */
   readonly schedule: BackupSchedule;
@@ -186,14 +175,6 @@ export interface BackupPolicyProps extends RunnerPodProps {
   readonly failedJobsRetained?: number;
 
   /**
-   * The longest that the database may be held, from the freeze to the thaw. When it runs out the database is let go and
-   * the backup fails.
-   *
-   * @default Duration.seconds(30)
-   */
-  readonly budget?: Duration;
-
-  /**
    * The longest that a whole backup may take, repetitions and the wait for the storage to have it ready included.
    *
    * @default Duration.hours(1)
@@ -214,6 +195,52 @@ export interface BackupPolicyProps extends RunnerPodProps {
    * @default true
    */
   readonly clusterAccess?: boolean;
+}
+
+/** What every policy has that takes snapshots, whatever of. */
+export interface BackupPolicyProps extends PolicyProps {
+  /**
+   * The class that the snapshots are made with.
+   *
+   * @default - none: it has to be given, unless there is a group snapshot class
+   */
+  readonly snapshotClass?: ISnapshotClass;
+
+  /**
+   * The class that group snapshots are made with, where the storage can cut several volumes at one instant.
+   *
+   * @default - none: one snapshot a volume
+   */
+  readonly groupSnapshotClass?: IGroupSnapshotClass;
+
+  /**
+   * Whether the runner asks the storage for the snapshots itself, instead of waiting for the snapshot controller, which
+   * makes 5 requests a second for the whole cluster: of several volumes, and of many databases at once, each is then held
+   * for far shorter. What comes of it are ordinary snapshots. Group snapshots stay as they are.
+   *
+   * It takes a right that is not given lightly: to make VolumeSnapshotContents, which are cluster-wide and can name any
+   * volume and any snapshot of a driver. The `Registry` holds the account to its own namespace, but the API server cannot
+   * tell whose volume a content names: whoever has the account's token can read other volumes of the driver.
+   * The class has to be named, and to retain.
+   *
+   * @default false
+   */
+  readonly directCut?: boolean;
+
+  /**
+   * What the names of the snapshots end with.
+   *
+   * @default NameDate.ID
+   */
+  readonly nameDate?: NameDate;
+
+  /**
+   * The longest that the database may be held, from the freeze to the thaw. When it runs out the database is let go and
+   * the backup fails.
+   *
+   * @default Duration.seconds(30)
+   */
+  readonly budget?: Duration;
 }
 
 /** What every database's backup policy has. */

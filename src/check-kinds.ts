@@ -3,7 +3,7 @@
  * value of another kind would be left out of the manifests, or end in an error that names no prop.
  */
 import type { Construct } from 'constructs';
-import type { BackupPolicyProps, DatabaseProps } from './backup-props';
+import type { BackupPolicyProps, ConnectionProps, DatabaseProps, PolicyProps } from './backup-props';
 import { invalid } from './invalid';
 import type { RetentionProps } from './retention';
 
@@ -28,22 +28,36 @@ const OF_POLICIES: Readonly<Record<string, Kind>> = {
     is: has('expressionFor', 'function'),
     change: 'take a BackupSchedule, as BackupSchedule.daily({ hour: 2 })',
   },
+  registry: { is: has('namespaceName', 'string'), change: "take a Registry, or Registry.fromNamespace('…')" },
+  deadline: DURATION,
+  startingDeadline: DURATION,
+};
+
+const OF_SNAPSHOTS: Readonly<Record<string, Kind>> = {
   snapshotClass: { is: () => true, change: "take SnapshotClass.fromName('…')" },
   groupSnapshotClass: {
     is: has('groupSnapshotClassName', 'string'),
     change: "take GroupSnapshotClass.fromName('…')",
   },
-  registry: { is: has('namespaceName', 'string'), change: "take a Registry, or Registry.fromNamespace('…')" },
   budget: DURATION,
-  deadline: DURATION,
-  startingDeadline: DURATION,
 };
 
-const OF_DATABASES: Readonly<Record<string, Kind>> = {
+const OF_CONNECTIONS: Readonly<Record<string, Kind>> = {
   credentials: {
     is: has('name', 'string'),
     change: "take a Secret of cdk8s-plus-28, as Secret.fromSecretName(chart, 'login', '…')",
   },
+};
+
+const OF_DUMPS: Readonly<Record<string, Kind>> = {
+  storage: {
+    is: has('_toConfig', 'function'),
+    change: "take a BackupStorage, as BackupStorage.s3({ bucket: '…' })",
+  },
+};
+
+const OF_DATABASES: Readonly<Record<string, Kind>> = {
+  ...OF_CONNECTIONS,
   volumes: { is: Array.isArray, change: "take a list, as [BackupVolume.fromClaimName('data-orders-db-0')]" },
 };
 
@@ -52,11 +66,48 @@ const OF_DATABASES: Readonly<Record<string, Kind>> = {
  *
  * @internal
  */
-export function checkPolicyKinds(construct: Construct, props: BackupPolicyProps): void {
+export function checkPolicyKinds(construct: Construct, props: PolicyProps): void {
   checkKinds(construct, props, OF_POLICIES, ['schedule']);
-  const image: unknown = props.image;
+  checkImage(construct, 'image', props.image);
+}
+
+/**
+ * Checks the values of a policy that takes snapshots. Throws the first problem.
+ *
+ * @internal
+ */
+export function checkSnapshotKinds(construct: Construct, props: BackupPolicyProps): void {
+  checkKinds(construct, props, OF_SNAPSHOTS);
+}
+
+/**
+ * Checks the values of whatever takes dumps, or restores them. Throws the first problem.
+ *
+ * @internal
+ */
+export function checkDumpKinds(construct: Construct, props: ConnectionProps & { readonly serverImage: string }): void {
+  checkDumpStorage(construct, props);
+  checkKinds(construct, props, OF_CONNECTIONS, ['credentials']);
+  if (typeof props.serverImage === 'string' && props.serverImage !== '') return;
+  throw invalid(
+    construct,
+    `has the serverImage ${JSON.stringify(props.serverImage)}`,
+    "name the engine's own image, whose tools are run, as 'postgres:17'",
+  );
+}
+
+/**
+ * Checks that there is a store. Throws when there is none.
+ *
+ * @internal
+ */
+export function checkDumpStorage(construct: Construct, props: object): void {
+  checkKinds(construct, props, OF_DUMPS, ['storage']);
+}
+
+function checkImage(construct: Construct, prop: string, image: unknown): void {
   if (image === undefined || (typeof image === 'string' && image !== '')) return;
-  throw invalid(construct, `has the image ${JSON.stringify(image)}`, 'name an image, or leave it out');
+  throw invalid(construct, `has the ${prop} ${JSON.stringify(image)}`, 'name an image, or leave it out');
 }
 
 /**

@@ -1,7 +1,7 @@
 /** What can be wrong with a policy, found at synth: each error says what to change. */
 import type { Construct } from 'constructs';
-import type { BackupPolicyProps, DatabaseProps } from './backup-props';
-import { checkDatabaseKinds, checkPolicyKinds } from './check-kinds';
+import type { BackupPolicyProps, ConnectionProps, DatabaseProps, PolicyProps } from './backup-props';
+import { checkDatabaseKinds, checkPolicyKinds, checkSnapshotKinds } from './check-kinds';
 import { connectionProblem } from './connection';
 import {
   CRON_JOB_NAME_MAX,
@@ -15,13 +15,22 @@ import { invalid } from './invalid';
 import { DEFAULT_DEADLINE_SECONDS, type PolicyNames } from './job-config';
 
 /**
- * Checks what holds for every engine. Throws the first problem.
+ * Checks what holds for every policy. Throws the first problem.
  *
  * @internal
  */
-export function checkPolicy(construct: Construct, props: BackupPolicyProps, names: PolicyNames): void {
+export function checkPolicy(construct: Construct, props: PolicyProps, names: PolicyNames): void {
   checkPolicyKinds(construct, props);
   checkNames(construct, names);
+}
+
+/**
+ * Checks what holds for every policy that takes snapshots. Throws the first problem.
+ *
+ * @internal
+ */
+export function checkSnapshots(construct: Construct, props: BackupPolicyProps): void {
+  checkSnapshotKinds(construct, props);
   checkTimes(construct, props);
   checkDirectCut(construct, props);
   if (props.snapshotClass === undefined && props.groupSnapshotClass === undefined) {
@@ -41,6 +50,15 @@ export function checkPolicy(construct: Construct, props: BackupPolicyProps, name
 export function checkDatabase(construct: Construct, props: DatabaseProps): void {
   checkDatabaseKinds(construct, props);
   checkVolumes(construct, props);
+  checkConnection(construct, props);
+}
+
+/**
+ * Checks how a server is reached. Throws what is wrong with it.
+ *
+ * @internal
+ */
+export function checkConnection(construct: Construct, props: ConnectionProps): void {
   const problem = connectionProblem(props);
   if (problem !== undefined) throw invalid(construct, ...problem);
 }

@@ -2,16 +2,18 @@ import { Duration } from 'cdk8s';
 import { k8s } from 'cdk8s-plus-28';
 import { Construct, type IConstruct } from 'constructs';
 import { grantAccess } from './access';
-import type { BackupPolicyProps, DatabaseBackupProps } from './backup-props';
-import { checkDatabase, checkGuardedName, checkPolicy } from './checks';
+import type { DatabaseBackupProps, PolicyProps } from './backup-props';
+import { checkDatabase, checkGuardedName, checkPolicy, checkSnapshots } from './checks';
+import { guardCommands } from './command-guard';
 import { connectionVolumes } from './connection';
 import {
-  accessRequestOf,
-  backupAccess,
+  accessOf,
   COMPONENTS,
   DEFAULT_REGISTRY_NAMESPACE,
+  isDump,
   LABELS,
   MOUNTS,
+  membersOf,
   type PolicyConfig,
 } from './contract';
 import { GuardedCronJob, runnerJob } from './job';
@@ -51,10 +53,10 @@ export abstract class BackupPolicy extends Construct implements IDatabaseBackup 
   /** The cron expression, with the policy's own minute in it. */
   public readonly scheduleExpression: string;
 
-  private readonly props: BackupPolicyProps;
+  private readonly props: PolicyProps;
   private readonly config: PolicyConfig;
 
-  constructor(scope: Construct, id: string, props: BackupPolicyProps) {
+  constructor(scope: Construct, id: string, props: PolicyProps) {
     super(scope, id);
     this.props = props;
     this.databaseName = props.database ?? id;
@@ -88,14 +90,23 @@ export abstract class BackupPolicy extends Construct implements IDatabaseBackup 
    *
    * @internal
    */
-  protected abstract _policyConfig(props: BackupPolicyProps, names: PolicyNames): PolicyConfig;
+  protected abstract _policyConfig(props: PolicyProps, names: PolicyNames): PolicyConfig;
 
   /**
    * The Secrets that the runner logs in with; called by the constructor too.
    *
    * @internal
    */
-  protected abstract _secrets(props: BackupPolicyProps): readonly MountedVolume[];
+  protected abstract _secrets(props: PolicyProps): readonly MountedVolume[];
+
+  /**
+   * The image in which the runner works, where that is not its own; called by the constructor too.
+   *
+   * @internal
+   */
+  protected _serverImage(_props: PolicyProps): string | undefined {
+    return undefined;
+  }
 
   private get timeZone(): string {
     return this.props.timeZone ?? 'Etc/UTC';
@@ -123,13 +134,17 @@ export abstract class BackupPolicy extends Construct implements IDatabaseBackup 
   }
 
   private grant(): void {
-    grantAccess(this, backupAccess(accessRequestOf(this.config)), {
+    grantAccess(this, accessOf(this.config), {
       accountName: this.policyName,
       accountNamespace: this.namespaceName,
       registryNamespace: this.registryNamespaceName,
       labels: this._labels(),
       annotations: { ...this.props.annotations },
     });
+    const members = isDump(this.config) ? [] : membersOf(this.config);
+    const hooks = members.flatMap((member) => member.config.hooks ?? []);
+    const account = { name: this.policyName, namespace: this.namespaceName };
+    guardCommands(this, hooks, account, { labels: this._labels(), annotations: { ...this.props.annotations } });
   }
 
   /** @internal */
@@ -143,7 +158,7 @@ export abstract class BackupPolicy extends Construct implements IDatabaseBackup 
    * @internal
    */
   public get _guarded(): boolean {
-    return this.config.spec.guarded === true;
+    return !isDump(this.config) && this.config.spec.guarded === true;
   }
 
   /** @internal */
@@ -181,11 +196,13 @@ export abstract class BackupPolicy extends Construct implements IDatabaseBackup 
       volume: { name: 'config', configMap: { name: configName } },
       path: MOUNTS.config,
     };
+    const serverImage = this._serverImage(this.props);
     const template = runnerPod(this.props, {
       args: ['run', '--config', `${MOUNTS.config}/${MOUNTS.configFile}`],
       accountName: this.policyName,
       labels: this._labels(),
       volumes: [config, ...this._secrets(this.props)],
+      ...(serverImage === undefined ? {} : { serverImage }),
       // Terminated pods do not count: of the running ones that carry these labels, there are the runner and its guard.
       ...(this._guarded
         ? { apartFrom: { [LABELS.component]: COMPONENTS.backup, [LABELS.database]: this.databaseName } }
@@ -210,12 +227,14 @@ export abstract class DatabaseBackup extends BackupPolicy {
 
   /** @internal */
   protected override _policyConfig(props: DatabaseBackupProps, names: PolicyNames): PolicyConfig {
+    checkSnapshots(this, props);
     checkDatabase(this, props);
     return jobConfigOf(this, props, this._engine(props), names);
   }
 
   /** @internal */
   protected override _secrets(props: DatabaseBackupProps): readonly MountedVolume[] {
-    return connectionVolumes(props, this._engine(props).sentinel);
+    const hooks = (props.hooks ?? []).flatMap((hook) => hook._secrets());
+    return [...connectionVolumes(props, this._engine(props).sentinel), ...hooks];
   }
 }

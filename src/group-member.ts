@@ -52,7 +52,8 @@ export abstract class DatabaseMember extends GroupMember {
 
   /** @internal */
   public _guarded(): boolean {
-    return this._engine().guarded === true;
+    const { guarded, offline } = this._engine();
+    return guarded === true || offline !== undefined || (this.database.hooks ?? []).length > 0;
   }
 
   /** @internal */
@@ -60,7 +61,7 @@ export abstract class DatabaseMember extends GroupMember {
     checkLabel(group, `member ${this.name}`, this.name);
     checkDatabase(group, this.database);
     this._check(group, policy);
-    const config = databaseOf(this.database, this._engine());
+    const config = databaseOf(group, this.database, this._engine());
     return config.connection === undefined ? config : { ...config, connection: inFolder(config.connection, this.name) };
   }
 
@@ -70,11 +71,12 @@ export abstract class DatabaseMember extends GroupMember {
    * @internal
    */
   public _secrets(): readonly MountedVolume[] {
-    return connectionVolumes(this.database).map((mounted) => ({
+    const own = connectionVolumes(this.database).map((mounted) => ({
       ...mounted,
       volume: { ...mounted.volume, name: `${mounted.volume.name}-${this.name}` },
       path: `${mounted.path}/${this.name}`,
     }));
+    return [...own, ...(this.database.hooks ?? []).flatMap((hook) => hook._secrets())];
   }
 }
 

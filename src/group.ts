@@ -1,5 +1,6 @@
 import type { Construct } from 'constructs';
 import type { BackupPolicyProps } from './backup-props';
+import { checkSnapshots } from './checks';
 import type { GroupConfig, PolicyConfig } from './contract';
 import { BackupPolicy } from './database-backup';
 import type { GroupMember } from './group-member';
@@ -52,6 +53,7 @@ export class BackupGroup extends BackupPolicy {
 
   /** @internal */
   protected override _policyConfig(props: BackupGroupProps, names: PolicyNames): PolicyConfig {
+    checkSnapshots(this, props);
     const { members } = props;
     if (members.length === 0) {
       throw invalid(this, 'has no members', "name them, as members: [new PostgresMember('orders', { … }), …]");
@@ -64,6 +66,9 @@ export class BackupGroup extends BackupPolicy {
       name: member.name,
       ...member._config(this, props),
     }));
+    const hooks = configs.flatMap((config) => config.hooks ?? []).map(({ name }) => name);
+    const double = hooks.find((name, index) => hooks.indexOf(name) !== index);
+    if (double !== undefined) throw invalid(this, `has two hooks named "${double}"`, 'give each a name of its own');
     return groupConfigOf(
       this,
       props,

@@ -3,14 +3,31 @@
 export * from './backup-job';
 export * from './backup-props';
 export * from './database-backup';
+export * from './database-dump';
 export * from './databases/mongodb';
+export * from './databases/mongodb-dump';
 export * from './databases/mysql';
+export * from './databases/mysql-dump';
+export * from './databases/neo4j';
+export * from './databases/nuodb';
 export * from './databases/postgres';
+export * from './databases/postgres-dump';
 export * from './databases/redis';
+export * from './databases/redis-dump';
 export * from './databases/redis-sentinel';
 export * from './databases/volume';
+export * from './dump-props';
+export * from './dump-restore';
 export * from './group';
 export { DatabaseMember, GroupMember } from './group-member';
+export type {
+  CommandHookProps,
+  FileSystemHookProps,
+  FreezeHookProps,
+  HttpHookProps,
+  PodHookProps,
+} from './hooks';
+export { FreezeHook, HookPod } from './hooks';
 export * from './import-account';
 export * from './in-place-access';
 export * from './pre-deployment';
@@ -27,4 +44,7 @@ export type {
 export { BackupSchedule, Weekday } from './schedule';
 export * from './scheduled-clone';
 export * from './snapshot-class';
+export * from './stopped-workload';
+export * from './storage';
+export * from './storage-props';
 export * from './volumes';

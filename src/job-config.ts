@@ -16,10 +16,11 @@ import {
   type MemberConfig,
   type PolicyConfig,
   type Problem,
+  type StoppedWorkload,
   validate,
 } from './contract';
+import { hooksOf } from './hooks';
 import { invalid } from './invalid';
-import type { BackupVolume } from './volumes';
 
 /**
  * What one engine adds to a policy.
@@ -35,6 +36,8 @@ export interface EngineDefinition {
   readonly options: Readonly<Record<string, string>>;
   /** Who says which server is meant, where the host alone does not. */
   readonly sentinel?: SentinelProps;
+  /** What is stopped while the volumes are cut. */
+  readonly offline?: StoppedWorkload;
   /** Whether something of a backup outlives its session, so that its Job needs a guard. */
   readonly guarded?: boolean;
 }
@@ -67,11 +70,12 @@ export function jobConfigOf(
   engine: EngineDefinition,
   names: PolicyNames,
 ): JobConfig {
+  const member = databaseOf(construct, props, engine);
   const config: JobConfig = {
     apiVersion: API_VERSION,
     kind: JOB_CONFIG_KIND,
     metadata: { name: names.name, namespace: names.namespace },
-    spec: inOrder(databaseOf(props, engine), policyOf(props, engine.guarded === true, names)),
+    spec: inOrder(member, policyOf(props, isGuarded(engine, member), names)),
   };
   refuseProblems(construct, validate(JOB_CONFIG, config));
   return config;
@@ -84,18 +88,39 @@ export function jobConfigOf(
  */
 export function volumeConfigOf(
   construct: Construct,
-  props: BackupPolicyProps & { readonly volumes: readonly BackupVolume[] },
-  engine: EngineName,
+  props: BackupPolicyProps,
+  member: MemberConfig,
+  names: PolicyNames,
+): JobConfig {
+  return memberConfigOf(construct, props, member, isGuarded({}, member), names);
+}
+
+/**
+ * The same of a database whose servers are found by labels, and held by what runs beside them: nobody logs in.
+ *
+ * @internal
+ */
+export function serversConfigOf(
+  construct: Construct,
+  props: BackupPolicyProps,
+  member: MemberConfig,
+  names: PolicyNames,
+): JobConfig {
+  return memberConfigOf(construct, props, member, true, names);
+}
+
+function memberConfigOf(
+  construct: Construct,
+  props: BackupPolicyProps,
+  member: MemberConfig,
+  guarded: boolean,
   names: PolicyNames,
 ): JobConfig {
   const config: JobConfig = {
     apiVersion: API_VERSION,
     kind: JOB_CONFIG_KIND,
     metadata: { name: names.name, namespace: names.namespace },
-    spec: inOrder(
-      { engine, volumes: props.volumes.map((volume) => volume._toConfig()) },
-      policyOf(props, false, names),
-    ),
+    spec: inOrder(member, policyOf(props, guarded, names)),
   };
   refuseProblems(construct, validate(JOB_CONFIG, config));
   return config;
@@ -128,7 +153,7 @@ export function groupConfigOf(
  *
  * @internal
  */
-export function databaseOf(props: DatabaseProps, engine: EngineDefinition): MemberConfig {
+export function databaseOf(construct: Construct, props: DatabaseProps, engine: EngineDefinition): MemberConfig {
   return {
     engine: engine.engine,
     connection: connectionOf(props, engine),
@@ -136,7 +161,14 @@ export function databaseOf(props: DatabaseProps, engine: EngineDefinition): Memb
     ...(props.ignoreClaims === undefined ? {} : { ignoreClaims: props.ignoreClaims }),
     layout: engine.layout,
     ...(Object.keys(engine.options).length === 0 ? {} : { engineOptions: engine.options }),
+    ...(engine.offline === undefined ? {} : { offline: engine.offline }),
+    ...hooksOf(construct, props.hooks, engine.offline),
   };
+}
+
+/** What is held from outside outlives every session. */
+function isGuarded({ guarded }: Pick<EngineDefinition, 'guarded'>, { hooks, offline }: MemberConfig): boolean {
+  return guarded === true || hooks !== undefined || offline !== undefined;
 }
 
 /** As people read it: what it is, and what it is called, come first. */
@@ -163,6 +195,7 @@ function policyOf(
         ? {}
         : { groupClassName: props.groupSnapshotClass.groupSnapshotClassName }),
       ...(props.directCut === true ? { direct: true } : {}),
+      ...(props.nameDate === undefined ? {} : { nameDate: props.nameDate }),
       ...slotsOf(props),
     },
     budgetSeconds,
@@ -175,7 +208,12 @@ function policyOf(
   };
 }
 
-function refuseProblems(construct: Construct, problems: readonly Problem[]): void {
+/**
+ * Refuses a config that the runner would refuse.
+ *
+ * @internal
+ */
+export function refuseProblems(construct: Construct, problems: readonly Problem[]): void {
   if (problems.length === 0) return;
   const list = problems.map(({ path, message }) => `${path} ${message}`).join('; ');
   throw invalid(construct, 'would have a job config that the runner refuses', list);

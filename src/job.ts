@@ -18,9 +18,16 @@ const EXIT_CODE_USAGE = 2;
 /**
  * The spec of a Job of the runner.
  *
+ * @param final exit codes that no repetition mends either
+ *
  * @internal
  */
-export function runnerJob(template: k8s.PodTemplateSpec, deadline: Duration, guarded = false): k8s.JobSpec {
+export function runnerJob(
+  template: k8s.PodTemplateSpec,
+  deadline: Duration,
+  guarded = false,
+  final: readonly number[] = [],
+): k8s.JobSpec {
   return {
     activeDeadlineSeconds: deadline.toSeconds(),
     ...(guarded
@@ -39,7 +46,7 @@ export function runnerJob(template: k8s.PodTemplateSpec, deadline: Duration, gua
         { action: 'Ignore', onPodConditions: [{ type: 'DisruptionTarget', status: 'True' }] },
         {
           action: 'FailJob',
-          onExitCodes: { containerName: RUNNER_CONTAINER, operator: 'In', values: [EXIT_CODE_USAGE] },
+          onExitCodes: { containerName: RUNNER_CONTAINER, operator: 'In', values: [EXIT_CODE_USAGE, ...final] },
           onPodConditions: [],
         },
       ],

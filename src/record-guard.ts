@@ -11,6 +11,7 @@ import {
   addAdmissionPolicy,
   labelOf,
   literal,
+  noKeeper,
   OWN_NAMESPACE,
   refuse,
   SERVICE_ACCOUNT,
@@ -75,10 +76,7 @@ function policySpec(registryNamespace: string): AdmissionPolicySpec {
       { name: 'record', expression: `${before(isRecord)} || ${before(isPolicy)}` },
       SERVICE_ACCOUNT,
       // Who may delete records anyway keeps the registry: the pruner, the controllers of the cluster, its admins.
-      {
-        name: 'no-keeper',
-        expression: `!authorizer.group("").resource("configmaps").namespace(${literal(registryNamespace)}).check("delete").allowed()`,
-      },
+      noKeeper('configmaps', registryNamespace),
     ],
     variables: [OWN_NAMESPACE],
     validations: [

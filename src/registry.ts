@@ -1,16 +1,21 @@
 import { Duration } from 'cdk8s';
 import { k8s } from 'cdk8s-plus-28';
 import { Construct } from 'constructs';
+import { stringify } from 'yaml';
 import { grantAccess } from './access';
 import { checkLabel } from './checks';
 import { guardContents } from './content-guard';
 import {
+  API_VERSION,
   COMPONENTS,
   DEFAULT_REGISTRY_NAMESPACE,
   DEFAULT_SLOTS,
   LABELS,
+  MOUNTS,
   PRUNER_NAME,
   prunerAccess,
+  STORES_KIND,
+  type StoresConfig,
   slotNames,
 } from './contract';
 import { runnerJob } from './job';
@@ -18,8 +23,10 @@ import { guardNamespace } from './namespace-guard';
 import { labelsOf, noNamespace, takeName, templateMetadata } from './objects';
 import { guardProtected } from './protection-guard';
 import { guardRecords } from './record-guard';
-import { type RunnerPodProps, runnerPod } from './runner-pod';
+import { type MountedVolume, type RunnerPodProps, runnerPod } from './runner-pod';
 import { BackupSchedule } from './schedule';
+import { guardSecrets } from './secret-guard';
+import type { BackupStorage } from './storage';
 
 /** Where the records of backups are kept. */
 export interface IRegistry {
@@ -77,7 +84,19 @@ export interface RegistryProps extends RunnerPodProps {
    * @default 1
    */
   readonly snapshotSlots?: number;
+
+  /**
+   * The stores that policies put dumps into: the pruner removes them from there. The Secrets with the credentials have to be in
+   * the registry's namespace; only these need the right to delete. A claim of a `BackupStorage.volume` has to be there too,
+   * under the same name. Of a store that is not named here nothing is removed: its backups stay listed as `deleting`.
+   *
+   * @default - none
+   */
+  readonly storages?: BackupStorage[];
 }
+
+/** The key of the ConfigMap that names the stores. */
+const STORES_FILE = 'stores.yaml';
 
 /** Removing what many backups left takes a while, and the next run goes on with the rest. */
 const PRUNE_DEADLINE = Duration.hours(1);
@@ -145,14 +164,19 @@ export class Registry extends Construct implements IRegistry {
     if (props.admissionPolicy ?? true) {
       guardRecords(this, this.namespaceName, { labels, annotations });
       guardProtected(this, this.namespaceName, { labels, annotations });
+      guardSecrets(this, this.namespaceName, { labels, annotations });
       guardContents(this, this.namespaceName, { labels, annotations });
     }
     if (props.keepNamespace ?? props.admissionPolicy ?? true) {
       guardNamespace(this, this.namespaceName, { labels, annotations });
     }
-    const args = ['prune', '--registry', this.namespaceName];
-    this.addPrunerOnDemand(props, args);
-    const template = runnerPod(props, { args, accountName: PRUNER_NAME, labels });
+    const volumes = this.addStores(props, labels);
+    const args = [
+      ...['prune', '--registry', this.namespaceName],
+      ...(volumes.length === 0 ? [] : ['--stores', `${MOUNTS.config}/${STORES_FILE}`]),
+    ];
+    this.addPrunerOnDemand(props, args, volumes);
+    const template = runnerPod(props, { args, accountName: PRUNER_NAME, labels, volumes });
     new k8s.KubeCronJob(this, 'Pruner', {
       metadata: { name: PRUNER_NAME, namespace: this.namespaceName, labels, annotations },
       spec: {
@@ -167,13 +191,26 @@ export class Registry extends Construct implements IRegistry {
     });
   }
 
+  /** Which stores there are, each at a place of its own in the pruner's pod. */
+  private addStores({ storages = [], annotations }: RegistryProps, labels: Record<string, string>): MountedVolume[] {
+    if (storages.length === 0) return [];
+    const stores = storages.map((storage, index) => storage._toConfig(`-${index}`));
+    const document: StoresConfig = { apiVersion: API_VERSION, kind: STORES_KIND, spec: { stores } };
+    const metadata = { name: PRUNER_NAME, namespace: this.namespaceName, labels, annotations: { ...annotations } };
+    new k8s.KubeConfigMap(this, 'Stores', { metadata, data: { [STORES_FILE]: stringify(document, { lineWidth: 0 }) } });
+    return [
+      { volume: { name: 'config', configMap: { name: PRUNER_NAME } }, path: MOUNTS.config },
+      ...storages.flatMap((storage, index) => storage._volumes(`-${index}`)),
+    ];
+  }
+
   /**
    * Prunes when it is scaled to one, which a backup's account may do and nothing else, and then scales itself to none. How many
    * there are is nothing that Git says: the first time it is one.
    */
-  private addPrunerOnDemand(props: RegistryProps, args: readonly string[]): void {
+  private addPrunerOnDemand(props: RegistryProps, args: readonly string[], volumes: readonly MountedVolume[]): void {
     const labels = labelsOf(COMPONENTS.prunerOnDemand, props.labels);
-    const pod = runnerPod(props, { args: [...args, '--on-demand'], accountName: PRUNER_NAME, labels });
+    const pod = runnerPod(props, { args: [...args, '--on-demand'], accountName: PRUNER_NAME, labels, volumes });
     new k8s.KubeDeployment(this, 'PrunerOnDemand', {
       metadata: { name: PRUNER_NAME, namespace: this.namespaceName, labels, annotations: { ...props.annotations } },
       spec: {

@@ -19,12 +19,20 @@ import { invalid } from './invalid';
 import { runnerJob } from './job';
 import { labelsOf, namespaceOf, takeName } from './objects';
 import type { IRegistry } from './registry';
-import { type MountedVolume, type RunnerPodProps, type RunnerSecurity, runnerPod, sizeQuantity } from './runner-pod';
+import { sizeQuantity } from './resources';
+import { type MountedVolume, type RunnerPodProps, type RunnerSecurity, runnerPod } from './runner-pod';
 
 /** One volume of a backup, and the claim that is made of it. */
 export interface RestoreVolume {
   /** The volume's name in the backup, as `data`; `stillpoint describe` shows it. */
   readonly name: string;
+
+  /**
+   * The name of its snapshot, where the policy names them by the day.
+   *
+   * @default - `<database>-<name of the volume>-<backup>`
+   */
+  readonly snapshotName?: string;
 
   /**
    * Where the server that will start on the claim has it mounted. Links between and within volumes (as from the data
@@ -257,7 +265,7 @@ export class RestoreClaim extends Construct {
         dataSourceRef: {
           apiGroup: 'snapshot.storage.k8s.io',
           kind: 'VolumeSnapshot',
-          name: snapshotName(this.props.database, name, this.props.backup),
+          name: volume.snapshotName ?? snapshotName(this.props.database, name, this.props.backup),
         },
       },
     });

@@ -1,7 +1,8 @@
-import { Size } from 'cdk8s';
-import { type ContainerResources, Cpu, type ImagePullPolicy, type ISecret, k8s } from 'cdk8s-plus-28';
+import { type ContainerResources, type ImagePullPolicy, type ISecret, k8s } from 'cdk8s-plus-28';
+import { INSTALL_CONTAINER } from './contract';
 import { DEFAULT_IMAGE } from './image';
 import { templateMetadata } from './objects';
+import { DEFAULT_RESOURCES, given, resourceRequirements, TOOL_RESOURCES } from './resources';
 
 /** How a pod of the runner is made: the same for backups, the pruner and the preparation of restored claims. */
 export interface RunnerPodProps {
@@ -29,7 +30,7 @@ export interface RunnerPodProps {
   /**
    * What the runner asks of its node, and may use of it.
    *
-   * @default - requests 50 millicores and 64 MiB; limited to 256 MiB, and not in CPU: a throttled runner thaws late
+   * @default - requests 50 millicores and 64 MiB; limited to 256 MiB, and not in CPU: a throttled runner thaws late. Where an engine's tool runs beside it, 100 millicores and 128 MiB, limited to 512 MiB
    */
   readonly resources?: ContainerResources;
 
@@ -82,6 +83,8 @@ export interface RunnerPod {
   readonly security?: RunnerSecurity;
   /** Pods with these labels are on other nodes, where there is another node. */
   readonly apartFrom?: Readonly<Record<string, string>>;
+  /** The image that the runner works in for the tools that are there; its own where there is none. */
+  readonly serverImage?: string;
 }
 
 /** @internal */
@@ -119,6 +122,31 @@ const TERMINATION_GRACE_SECONDS = 150;
 export const SECRET_FILE_MODE = 0o440;
 
 /**
+ * Where the runner lies in its own image, and at the same path in any other that it is brought into: there V8 finds what it
+ * has compiled already.
+ */
+const APP = '/app';
+
+/** Where the runner's image finds the volume that it copies itself to. */
+const INSTALL_PATH = '/install';
+
+/** As the entrypoint of the runner's image: with a loader and libraries of its own, whatever the image has. */
+const COMMAND = [
+  `${APP}/lib/ld.so`,
+  '--library-path',
+  `${APP}/lib`,
+  `${APP}/bin/node`,
+  '--max-semi-space-size=1',
+  `${APP}/stillpoint.mjs`,
+];
+
+/** The variables that the runner's image sets, and another does not. */
+const VARIABLES = [
+  { name: 'NODE_COMPILE_CACHE', value: `${APP}/cache` },
+  { name: 'HOME', value: '/tmp' },
+];
+
+/**
  * The template of a runner's pod, within the Pod Security Standard `restricted` unless capabilities are asked for.
  *
  * @internal
@@ -143,31 +171,59 @@ export function runnerPod(props: RunnerPodProps, pod: RunnerPod): k8s.PodTemplat
         props.imagePullSecrets?.map(({ name }) => ({ name })),
       ),
       securityContext: podSecurity(security),
+      ...(pod.serverImage === undefined ? {} : { initContainers: [install(props, security)] }),
       containers: [container(props, pod, security)],
-      volumes: (pod.volumes ?? []).map(({ volume }) => volume),
+      volumes: volumesOf(pod).map(({ volume }) => volume),
     },
   };
+}
+
+/** Brings the runner into a volume: Node with its libraries, and the program. */
+function install(props: RunnerPodProps, security: RunnerSecurity): k8s.Container {
+  return {
+    ...ownImage(props),
+    name: INSTALL_CONTAINER,
+    args: ['install', INSTALL_PATH],
+    resources: resourceRequirements(props.resources ?? DEFAULT_RESOURCES),
+    securityContext: containerSecurity(security),
+    volumeMounts: [{ name: RUNNER_VOLUME, mountPath: INSTALL_PATH }],
+    terminationMessagePolicy: 'FallbackToLogsOnError',
+  };
+}
+
+const RUNNER_VOLUME = 'runner';
+
+function volumesOf({ volumes = [], serverImage }: RunnerPod): readonly MountedVolume[] {
+  if (serverImage === undefined) return volumes;
+  return [
+    { volume: { name: RUNNER_VOLUME, emptyDir: {} }, path: APP },
+    // Small files for a tool alone, as certificates: never on a disk.
+    { volume: { name: 'tmp', emptyDir: { medium: 'Memory' } }, path: '/tmp', writable: true },
+    ...volumes,
+  ];
+}
+
+function ownImage({ image, imagePullPolicy }: RunnerPodProps): Pick<k8s.Container, 'image' | 'imagePullPolicy'> {
+  return { image: image ?? DEFAULT_IMAGE, imagePullPolicy: imagePullPolicy ?? 'IfNotPresent' };
 }
 
 function container(props: RunnerPodProps, pod: RunnerPod, security: RunnerSecurity): k8s.Container {
   return {
     name: RUNNER_CONTAINER,
-    image: props.image ?? DEFAULT_IMAGE,
-    imagePullPolicy: props.imagePullPolicy ?? 'IfNotPresent',
+    ...(pod.serverImage === undefined
+      ? ownImage(props)
+      : { image: pod.serverImage, imagePullPolicy: props.imagePullPolicy ?? 'IfNotPresent', command: [...COMMAND] }),
     args: [...pod.args],
-    // Names, no secrets: by its own pod the runner finds the Job that it works for.
-    env: [fieldVariable('POD_NAME', 'metadata.name'), fieldVariable('POD_NAMESPACE', 'metadata.namespace')],
-    resources: resourceRequirements(props.resources ?? DEFAULT_RESOURCES),
-    securityContext: {
-      allowPrivilegeEscalation: false,
-      privileged: false,
-      readOnlyRootFilesystem: true,
-      capabilities: {
-        drop: ['ALL'],
-        ...(security.capabilities === undefined ? {} : { add: [...security.capabilities] }),
-      },
-    },
-    volumeMounts: (pod.volumes ?? []).map(({ volume, path, subPath, writable }) => ({
+    env: [
+      // Names, no secrets: by its own pod the runner finds the Job that it works for.
+      ...[fieldVariable('POD_NAME', 'metadata.name'), fieldVariable('POD_NAMESPACE', 'metadata.namespace')],
+      ...(pod.serverImage === undefined ? [] : VARIABLES),
+    ],
+    resources: resourceRequirements(
+      props.resources ?? (pod.serverImage === undefined ? DEFAULT_RESOURCES : TOOL_RESOURCES),
+    ),
+    securityContext: containerSecurity(security),
+    volumeMounts: volumesOf(pod).map(({ volume, path, subPath, writable }) => ({
       name: volume.name,
       mountPath: path,
       ...given('subPath', subPath),
@@ -175,6 +231,15 @@ function container(props: RunnerPodProps, pod: RunnerPod, security: RunnerSecuri
     })),
     // The error's sentence and hint are the last that the log says: `kubectl describe pod` shows them.
     terminationMessagePolicy: 'FallbackToLogsOnError',
+  };
+}
+
+function containerSecurity({ capabilities }: RunnerSecurity): k8s.SecurityContext {
+  return {
+    allowPrivilegeEscalation: false,
+    privileged: false,
+    readOnlyRootFilesystem: true,
+    capabilities: { drop: ['ALL'], ...(capabilities === undefined ? {} : { add: [...capabilities] }) },
   };
 }
 
@@ -196,44 +261,4 @@ function podSecurity({ user, group, fsGroup }: RunnerSecurity): k8s.PodSecurityC
 
 function fieldVariable(name: string, fieldPath: string): k8s.EnvVar {
   return { name, valueFrom: { fieldRef: { fieldPath } } };
-}
-
-const DEFAULT_RESOURCES: ContainerResources = {
-  cpu: { request: Cpu.millis(50) },
-  memory: { request: Size.mebibytes(64), limit: Size.mebibytes(256) },
-};
-
-function resourceRequirements({ cpu, memory, ephemeralStorage }: ContainerResources): k8s.ResourceRequirements {
-  const of = (which: 'request' | 'limit'): { [key: string]: k8s.Quantity } => ({
-    ...given('cpu', quantity(cpu?.[which]?.amount)),
-    ...given('memory', quantity(memory?.[which] && sizeQuantity(memory[which]))),
-    ...given('ephemeral-storage', quantity(ephemeralStorage?.[which] && sizeQuantity(ephemeralStorage[which]))),
-  });
-  return { requests: of('request'), limits: of('limit') };
-}
-
-/**
- * A size as a Kubernetes quantity.
- *
- * @internal
- */
-export function sizeQuantity(size: Size): string {
-  const kibibytes = size.toKibibytes();
-  const units = ['Ki', 'Mi', 'Gi', 'Ti'];
-  let amount = kibibytes;
-  let unit = 0;
-  while (amount % 1024 === 0 && unit < units.length - 1) {
-    amount /= 1024;
-    unit += 1;
-  }
-  return `${amount}${units[unit]}`;
-}
-
-function quantity(text: string | undefined): k8s.Quantity | undefined {
-  return text === undefined ? undefined : k8s.Quantity.fromString(text);
-}
-
-/** A property, or nothing where it has no value: `undefined` is no value under exactOptionalPropertyTypes. */
-function given<K extends string, V>(name: K, value: V | undefined): { [name in K]?: V } {
-  return value === undefined ? {} : ({ [name]: value } as { [name in K]: V });
 }

@@ -99,9 +99,8 @@ export class BackupStorage {
       path: STORE_VOLUME_MOUNT,
       writable: true,
     };
-    return new BackupStorage(props, { kind: 'directory', directory: { path: STORE_VOLUME_MOUNT } }, undefined, [
-      volume,
-    ]);
+    const directory = { path: STORE_VOLUME_MOUNT, volume: props.claimName };
+    return new BackupStorage(props, { kind: 'directory', directory }, undefined, [volume]);
   }
 
   private readonly config: StoreConfig;
@@ -125,9 +124,20 @@ export class BackupStorage {
     check(this.config);
   }
 
-  /** @internal */
-  public _toConfig(): StoreConfig {
-    return this.config;
+  /**
+   * What the runner is told of the store.
+   *
+   * @param at what the places end with where it is mounted, in a pod that has several stores
+   * @internal
+   */
+  public _toConfig(at = ''): StoreConfig {
+    const { credentialsDirectory, s3, directory } = this.config;
+    return {
+      ...this.config,
+      ...given({ credentialsDirectory: credentialsDirectory && `${credentialsDirectory}${at}` }),
+      ...(s3?.caFile === undefined ? {} : { s3: { ...s3, caFile: `${STORE_CA_MOUNT}${at}/${CA_FILE}` } }),
+      ...(directory === undefined ? {} : { directory: { ...directory, path: `${directory.path}${at}` } }),
+    };
   }
 
   /**
@@ -135,8 +145,12 @@ export class BackupStorage {
    *
    * @internal
    */
-  public _volumes(): readonly MountedVolume[] {
-    return this.volumes;
+  public _volumes(at = ''): readonly MountedVolume[] {
+    return this.volumes.map(({ volume, path, ...more }) => ({
+      ...more,
+      volume: { ...volume, name: `${volume.name}${at}` },
+      path: `${path}${at}`,
+    }));
   }
 }
 

@@ -15,12 +15,18 @@ export interface BackupCommandOptions extends GlobalOptions, OutputOption {
 export interface BackupHandlers {
   run(options: ConfigOption): Promise<string>;
   backup(policy: string | undefined, options: BackupCommandOptions): Promise<string>;
+  install(folder: string): Promise<string>;
 }
 
 export function addBackupCommands({ command, handle }: Program, handlers: BackupHandlers): void {
   withGlobals(command('run', "Take the backup of a Job, or guard it: what the CronJob's pods run"))
     .requiredOption('--config <file>', 'the job config')
+    .addHelpText('after', examples(['stillpoint run --config /etc/stillpoint/backup.yaml']))
     .action(handle((options: ConfigOption) => handlers.run(options)));
+
+  command('install <folder>', 'Copy the runner into a volume: how it comes into the image of an engine', {
+    hidden: true,
+  }).action(handle((folder: string) => handlers.install(folder)));
 
   withOutput(
     withGlobals(

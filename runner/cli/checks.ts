@@ -30,7 +30,8 @@ export function addCheckCommands({ command, handle }: Program, handlers: CheckHa
     .addHelpText(
       'after',
       `\nThe checks run in a Job of the policy's own, with its account, network and credentials; it is removed again.
-Without a policy they run for all of the namespace, or everywhere with -A. Findings come the worst first, each with its
+Without a policy they run for all of the namespace, or everywhere with -A. Of imported backups the storage is asked from here
+whether it still has them, which takes the rights of an import. Findings come the worst first, each with its
 remedy; warnings end with 0, errors with the exit code of the first of them.\n${examples([
         'stillpoint doctor orders-db -n shop',
         'stillpoint doctor orders-db -n shop --rehearse',

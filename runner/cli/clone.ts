@@ -48,7 +48,8 @@ export function addCloneCommands({ command, handle }: Program, handlers: CloneHa
     .addOption(timeout('30m'))
     .addHelpText(
       'after',
-      `\n<policy>/now takes a backup first, and clones that.\n${examples([
+      `\n<policy>/now takes a backup first, and clones that. -n is the namespace of the database, as everywhere; where the clone
+goes is said by --to-namespace.\n${examples([
         'stillpoint clone orders-db/latest -n shop --to orders-copy --workload',
         'stillpoint clone orders-db/now -n shop --to staging --to-namespace staging --workload --scripts masking --replace',
         'stillpoint clone --list -A',

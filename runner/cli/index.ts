@@ -31,7 +31,7 @@ export function buildProgram(version: string, handlers: Handlers, print: (text: 
     .description('Application-consistent backups for databases on Kubernetes.')
     .version(version)
     .showHelpAfterError('(see stillpoint --help)')
-    .addHelpText('after', `\n${BACKUP_NAMES}\nExit codes:\n${exitCodes()}`);
+    .addHelpText('after', `\n${BACKUP_NAMES}\n${WHERE}\nExit codes:\n${exitCodes()}`);
   const program = programOf(root, print);
   addBackupCommands(program, handlers);
   addRecordCommands(program, handlers);
@@ -46,7 +46,10 @@ export function buildProgram(version: string, handlers: Handlers, print: (text: 
 }
 
 const BACKUP_NAMES = `A backup is called <id>, latest, <database>/<id> or <namespace>/<database>/<id>.
-latest is the newest that succeeded; for wait, the newest of any state.
+latest is the newest that succeeded; for wait, the newest on record of any state.
+`;
+
+const WHERE = `The flags that say where to look (-n, -A, --context and the like) may stand before the command, too.
 `;
 
 function exitCodes(): string {

@@ -38,6 +38,13 @@ export function withOutput(command: Command): Command {
   return command.addOption(new Option('-o, --output <format>', 'how to print it').choices(OUTPUTS).default('table'));
 }
 
+/** Choosing by labels, where several could be meant. */
+export function withSelector(command: Command, what = 'those with these labels'): Command {
+  return command.addOption(
+    new Option('-l, --selector <labels>', `${what}, as kubectl's -l has it`).argParser(selectorArgument),
+  );
+}
+
 /** How long a command may take. */
 export function timeout(fallback: string): Option {
   return new Option('--timeout <duration>', 'how long to wait, as 90s, 30m, 1h30m')
@@ -85,6 +92,12 @@ export function durationArgument(text: string): number {
   const ms = parseDuration(text);
   if (ms === undefined) throw new InvalidArgumentError('a duration looks as 90s, 30m, 1h30m or 2d');
   return ms;
+}
+
+/** An empty one, as of a variable that was never set, would mean all; a flag that follows is none. */
+function selectorArgument(text: string): string {
+  if (text.trim() !== '' && !text.startsWith('-')) return text;
+  throw new InvalidArgumentError('The labels are missing, as stillpoint.dev/trigger=manual.');
 }
 
 /** An empty one would mean all namespaces to the API. */

@@ -1,4 +1,6 @@
 /** Going back to a backup: `restore`, and what its Job runs. */
+import { InvalidArgumentError, Option } from 'commander';
+import type { ConfigOption } from './backup';
 import type { Program } from './family';
 import {
   examples,
@@ -18,6 +20,7 @@ export interface RestoreCommandOptions extends GlobalOptions, OutputOption {
   readonly directory?: string;
   readonly start?: boolean;
   readonly keep?: boolean;
+  readonly resource?: string;
   readonly undo?: string;
   readonly image?: string;
   readonly inPlace?: boolean;
@@ -27,6 +30,14 @@ export interface RestoreCommandOptions extends GlobalOptions, OutputOption {
   readonly backupFirst?: boolean;
   readonly oneMember?: boolean;
   readonly despiteControllers?: boolean;
+  readonly host?: string;
+  readonly port?: number;
+  readonly credentials?: string;
+  readonly database?: string;
+  readonly intoDatabase?: string;
+  readonly checkFirst?: boolean;
+  readonly intoOccupied?: boolean;
+  readonly identity?: string;
   readonly timeout: number;
 }
 
@@ -52,11 +63,23 @@ export interface RestoreHandlers {
   restore(backup: string | undefined, options: RestoreCommandOptions): Promise<string>;
   prepare(options: PrepareCommandOptions): Promise<string>;
   inspect(options: InspectCommandOptions): Promise<string>;
+  restoreDump(options: ConfigOption): Promise<string>;
+}
+
+function portArgument(text: string): number {
+  const port = Number(text);
+  if (Number.isInteger(port) && port > 0 && port < 65_536) return port;
+  throw new InvalidArgumentError('a port is a number from 1 to 65535.');
 }
 
 export function addRestoreCommands({ command, handle }: Program, handlers: RestoreHandlers): void {
   withOutput(
-    withGlobals(command('restore [backup]', 'Make claims from a backup beside the original; nothing is overwritten')),
+    withGlobals(
+      command(
+        'restore [backup]',
+        'Make claims from a backup beside the original, or read a dump into a server; nothing is overwritten',
+      ),
+    ),
   )
     .option(
       '--claim <name...>',
@@ -70,6 +93,12 @@ export function addRestoreCommands({ command, handle }: Program, handlers: Resto
     .option('--keep', 'leave that server running')
     .addOption(
       nameOption(
+        '--resource <name>',
+        'make the custom resource that the record keeps (as Database of NuoDB) anew under this name, with a password of its own; --undo leaves it',
+      ),
+    )
+    .addOption(
+      nameOption(
         '--undo <name>',
         'remove what the restore of this name has made, and nothing else; no backup is named',
       ),
@@ -81,6 +110,14 @@ export function addRestoreCommands({ command, handle }: Program, handlers: Resto
     .option('--no-backup-first', 'in place: take no backup of the present state; it is kept all the same')
     .option('--one-member', 'in place: restore one member of a StatefulSet that has several')
     .option('--despite-controllers', 'in place: go on although something else may set the replicas')
+    .option('--host <host>', 'a dump: the empty server that it goes into')
+    .addOption(new Option('--port <port>', "a dump: of that server; the policy's unless given").argParser(portArgument))
+    .option('--credentials <secret>', "a dump: the Secret with the login there; the policy's unless given")
+    .option('--database <name>', 'a dump of all: take out this database alone')
+    .option('--into-database <name>', 'a dump: the name under which one database comes back; its own unless given')
+    .option('--check-first', 'a dump: read it to its end and compare it before the server gets a byte')
+    .option('--into-occupied', 'a dump: restore into a server that holds something all the same')
+    .option('--identity <secret>', 'a dump: the Secret with the identity that opens it, under key.txt')
     .option('--image <image>', "the runner's image for the Job that prepares the files; as recorded unless given")
     .addOption(timeout('30m'))
     .addHelpText(
@@ -89,6 +126,8 @@ export function addRestoreCommands({ command, handle }: Program, handlers: Resto
         'stillpoint restore latest -n shop --claim orders-copy --start',
         'stillpoint restore shop/orders-db/20261121020000 --claim data=copy-data --claim log=copy-log --to-namespace staging',
         'stillpoint restore --undo orders-copy -n shop',
+        'stillpoint restore shop/orders-dump/latest --host orders-copy --credentials orders-copy-admin --check-first',
+        'stillpoint restore shop/orders-dump/latest --host orders-db --database orders --into-database orders_of_monday',
         'stillpoint restore latest -n shop --in-place',
         'stillpoint restore --in-place --undo 20261121030000 -n shop',
       ]),
@@ -103,6 +142,12 @@ export function addRestoreCommands({ command, handle }: Program, handlers: Resto
     .option('--attach', "let a copy that takes the original's place back into its world")
     .option('--result <file>', 'write the outcome there as JSON')
     .action(handle((options: PrepareCommandOptions) => handlers.prepare(options)));
+
+  withGlobals(
+    command('restore-dump', 'Restore a dump into an empty server: what the Job of a restore runs', { hidden: true }),
+  )
+    .requiredOption('--config <file>', 'which dump, and which server')
+    .action(handle((options: ConfigOption) => handlers.restoreDump(options)));
 
   command('inspect', 'Look at a server on restored volumes: what runs beside it', { hidden: true })
     .requiredOption('--record-file <file>', 'the record')

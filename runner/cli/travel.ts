@@ -1,10 +1,12 @@
 /** Backups on their way between clusters: `export`, `import`, `keygen`. */
 import { Option } from 'commander';
 import { ENGINE_NAMES, type EngineName } from '../../src/contract';
+import { EXPORT_FORMATS, type ExportFormat } from '../travel/document';
 import type { Program } from './family';
 import { examples, type GlobalOptions, type OutputOption, timeout, withGlobals, withOutput } from './options';
 
 export interface ExportCommandOptions extends GlobalOptions {
+  readonly output: ExportFormat;
   readonly file?: string;
   readonly signKey?: string;
 }
@@ -38,6 +40,7 @@ export function addTravelCommands({ command, handle }: Program, handlers: Travel
   withGlobals(
     command('export <backup>', 'Write a backup down for another cluster: its record, and the names of its snapshots'),
   )
+    .addOption(new Option('-o, --output <format>', 'how to write it').choices(EXPORT_FORMATS).default('yaml'))
     .option('-f, --file <file>', 'write it into this file, which must not exist; to the standard output unless given')
     .option('--sign-key <file>', 'sign it with this private key: Ed25519, in PEM')
     .addHelpText(
@@ -45,6 +48,7 @@ export function addTravelCommands({ command, handle }: Program, handlers: Travel
       `\nThe snapshots stay where they are: the other cluster needs the same driver on the same storage.\n${examples([
         'stillpoint export latest -n shop --file orders.yaml --sign-key stillpoint.key',
         'stillpoint export shop/orders-db/20261121020000 | ssh other stillpoint import - -n shop',
+        'stillpoint export latest -n shop -o json',
       ])}`,
     )
     .action(handle((backup: string, options: ExportCommandOptions) => handlers.export(backup, options)));
@@ -71,10 +75,10 @@ export function addTravelCommands({ command, handle }: Program, handlers: Travel
     .addOption(timeout('2m'))
     .addHelpText(
       'after',
-      examples([
+      `\nOf a dump the file is the record.yaml that lies beside it in its store.\n${examples([
         'stillpoint import orders.yaml -n shop --verify-key stillpoint.key.pub',
         'stillpoint import -n shop --handle snap-0a1b2c --driver ebs.csi.aws.com --database orders-db --engine postgres --mount-path /var/lib/postgresql/data',
-      ]),
+      ])}`,
     )
     .action(handle((file: string | undefined, options: ImportCommandOptions) => handlers.import(file, options)));
 

@@ -1,4 +1,4 @@
-import { JOB_DEFAULTS, type PolicyConfig } from '../../src/contract';
+import { JOB_DEFAULTS, type SnapshotConfig } from '../../src/contract';
 import type { MemberSource } from '../member';
 import type { Inventory } from '../orphans';
 import type {
@@ -7,6 +7,7 @@ import type {
   Guards,
   Locks,
   Log,
+  Outside,
   Platform,
   Policies,
   Pruner,
@@ -19,13 +20,15 @@ import type {
 
 /** What a backup needs of the world. */
 export interface BackupContext {
-  readonly config: PolicyConfig;
+  readonly config: SnapshotConfig;
   /** The database's namespace. */
   readonly namespace: string;
   readonly run: Run;
   /** The databases of the policy, in its order. */
   readonly sources: readonly MemberSource[];
   readonly platform: Platform;
+  /** What is done to a database from outside its session; undefined without a cluster. */
+  readonly outside?: Outside | undefined;
   readonly store: SnapshotStore;
   readonly registry: Registry;
   readonly locks: Locks;

@@ -1,14 +1,16 @@
 /** Takes one backup: the flow of the product, step by step. */
 import { type BackupRecord, type HeldUndone, JOB_DEFAULTS, leaseName } from '../../src/contract';
 import { timeLimit } from '../abort';
+import { changedFacts } from '../changed-facts';
 import type { Plan } from '../engine';
 import { asStillpointError, type StillpointError } from '../errors';
-import { changedFacts, type FrozenOutcome, runFrozen } from '../frozen';
+import { refuseOnErrors } from '../findings';
+import { type FrozenOutcome, runFrozen } from '../frozen';
 import { hostOf, lostOf } from '../member';
 import { factsOf } from '../merge-plans';
 import { plannedSnapshots } from '../planned-snapshots';
-import type { ArmedGuard, EventReason, StoredRecord } from '../ports';
-import { type Preflight, preflight, refuseOnErrors } from '../preflight';
+import type { ArmedGuard, StoredRecord } from '../ports';
+import { type Preflight, preflight } from '../preflight';
 import { cutRecord, failedRecord, freezingRecord, succeededRecord, undoneRecord } from '../record';
 import { BackupTurn } from '../slot';
 import { marksOf } from '../snapshot-marks';
@@ -16,8 +18,10 @@ import { coverageFindings, traceServer } from '../trace';
 import { type BackupContext, budgetMs } from './backup-context';
 import { changed, failedInTheMiddle, freezeLeft, notReady } from './backup-errors';
 import { claim } from './claim';
-import { cutRequestOf } from './cut-request';
+import { cutRequestOf, stampOf } from './cut-request';
+import { keepResource } from './keep-resource';
 import { openRecord } from './open-record';
+import { askPruner, say } from './say';
 import { sweep } from './sweep';
 import { isNotUndone, type NotUndone, undoHeld } from './undo-held';
 
@@ -42,16 +46,8 @@ export async function backup(context: BackupContext): Promise<BackupRecord> {
     await lease
       .release()
       .catch((error: unknown) => log.warn({ error: asStillpointError(error).message }, 'lease kept'));
-    await askPrunerStep(context);
+    await askPruner(context);
   }
-}
-
-/** What it finds to remove it would find by itself within the hour: a backup does not fail for want of it. */
-async function askPrunerStep({ pruner, log }: BackupContext): Promise<void> {
-  await pruner?.ask().catch((thrown: unknown) => {
-    const { code, message } = asStillpointError(thrown);
-    log.warn({ code }, `no prune was asked for: ${message}`);
-  });
 }
 
 class Backup {
@@ -60,6 +56,9 @@ class Backup {
   /** What was cut and proven here, whether or not that could be written down. */
   #cut: BackupRecord | undefined;
   readonly #turn: BackupTurn;
+  /** Waits until what was stopped serves again. */
+  #back: Plan['back'];
+  #stamp = '';
   #heldUndone: HeldUndone | undefined;
   /** Whether anything may have been frozen, or asked for. */
   #touched = false;
@@ -74,12 +73,12 @@ class Backup {
   async run(left: NotUndone | undefined): Promise<BackupRecord> {
     const { run } = this.#context;
     try {
-      await this.#say('Normal', 'Starting', `Backup ${run.id} running`);
+      await say(this.#context, 'Normal', 'Starting', `Backup ${run.id} running`);
       if (left !== undefined) throw freezeLeft(left);
       if (this.#stored.record.phase !== 'cut') await this.#takeStep();
       await this.#readyStep();
       const { record } = this.#stored;
-      await this.#say('Normal', 'SuccessfulSnapshot', `Successfully completed snapshot ${run.id}`);
+      await say(this.#context, 'Normal', 'SuccessfulSnapshot', `Successfully completed snapshot ${run.id}`);
       return record;
     } catch (thrown) {
       const error = asStillpointError(thrown);
@@ -93,7 +92,8 @@ class Backup {
 
   /** Steps 1 to 7: checks, record, freeze, cuts, proof, thaw, and the server looked at once more. */
   async #takeStep(): Promise<void> {
-    const { record } = this.#stored;
+    const resource = await keepResource(this.#context, this.#stored);
+    const record = resource === undefined ? this.#stored.record : { ...this.#stored.record, resource };
     const { found, plan } = await claim(this.#context, record, {
       check: () => this.#checkStep(),
       announce: (checked, planned) => this.#announceStep(record, checked, planned),
@@ -106,6 +106,7 @@ class Backup {
       });
       await this.#recheckStep(found, outcome);
       await this.#cutStep(found, outcome);
+      this.#back = plan.back;
     } finally {
       await found[Symbol.asyncDispose]();
     }
@@ -128,7 +129,9 @@ class Backup {
   /** The names of what is going to be made are on record before any of it is: a later run knows what to undo. */
   async #announceStep(record: BackupRecord, found: Preflight, plan: Plan): Promise<void> {
     const { store, run, config } = this.#context;
-    const names = plannedSnapshots(plan, store, found.volumes, { id: run.id, database: config.spec.database });
+    this.#stamp = await stampOf(this.#context);
+    const { database } = config.spec;
+    const names = plannedSnapshots(plan, store, found.volumes, { id: run.id, database, stamp: this.#stamp });
     await this.#update(freezingRecord(record, found, plan, names));
   }
 
@@ -171,8 +174,9 @@ class Backup {
       clock,
       log,
       signal: AbortSignal.any([signal, ...lost, ...(guard === undefined ? [] : [guard.lost])]),
+      onHold: () => guard?.begin() ?? Promise.resolve(),
       onThawed: () => this.#thawed(plan, guard),
-      request: cutRequestOf(this.#context, found, plan),
+      request: cutRequestOf(this.#context, found, plan, this.#stamp),
     });
   }
 
@@ -198,7 +202,8 @@ class Backup {
   async #recheck({ members }: Preflight, outcome: FrozenOutcome): Promise<void> {
     const { platform, signal } = this.#context;
     for (const { name, session, place, volumes, source } of members) {
-      if (!source.engine.capabilities.hasServer) continue;
+      // What was stopped answers nobody, and is another pod afterwards: that nobody held its claims was proven.
+      if (!source.engine.capabilities.hasServer || source.config.offline !== undefined) continue;
       const now = await traceServer(platform, session, source.config);
       if (now.uid !== place.uid) {
         throw changed(
@@ -222,10 +227,26 @@ class Backup {
     const seconds = config.spec.readyTimeoutSeconds ?? JOB_DEFAULTS.readyTimeoutSeconds;
     using limit = timeLimit(clock, seconds * 1000, () => notReady(record, seconds));
     log.info({ step: 'ready' }, 'step begins');
-    const cuts = await store.ready(record.cuts, AbortSignal.any([limit.signal, signal]));
+    const either = AbortSignal.any([limit.signal, signal]);
+    const [cuts, outage] = await Promise.all([store.ready(record.cuts, either), this.#backStep(either)]);
     await this.#markStep(cuts);
-    await this.#update(succeededRecord(record, cuts, clock.now()));
+    await this.#update(succeededRecord({ ...record, ...outage }, cuts, clock.now()));
     log.info({ step: 'ready', id: record.id, freezeWindowMs: record.freezeWindowMs }, 'backup succeeded');
+  }
+
+  /** How long the database was away. That it does not come back is said, and makes the backup no worse. */
+  async #backStep(signal: AbortSignal): Promise<Partial<Pick<BackupRecord, 'downtimeMs' | 'warnings'>>> {
+    const { log } = this.#context;
+    if (this.#back === undefined) return {};
+    try {
+      const { downtimeMs } = await this.#back(signal);
+      log.info({ step: 'back', downtimeMs }, 'what was stopped serves again');
+      return { downtimeMs };
+    } catch (thrown) {
+      const { code, message } = asStillpointError(thrown);
+      log.warn({ code }, message);
+      return { warnings: [...(this.#stored.record.warnings ?? []), message] };
+    }
   }
 
   /** Snapshots tell what they are, for the day when the registry is gone: a backup does not fail for want of it. */
@@ -263,15 +284,7 @@ class Backup {
     } catch (thrown) {
       log.error({ code: asStillpointError(thrown).code }, `the failure could not be recorded: ${String(thrown)}`);
     }
-    await this.#say('Warning', 'FailedSnapshot', `Backup ${run.id} failed: ${error.message} (${error.code})`);
-  }
-
-  /** Events are for people who look: a backup does not fail for want of one. */
-  async #say(type: 'Normal' | 'Warning', reason: EventReason, message: string): Promise<void> {
-    const { events, log } = this.#context;
-    await events.emit(type, reason, message).catch((thrown: unknown) => {
-      log.warn({ code: asStillpointError(thrown).code }, `no Event ${reason}: ${asStillpointError(thrown).message}`);
-    });
+    await say(this.#context, 'Warning', 'FailedSnapshot', `Backup ${run.id} failed: ${error.message} (${error.code})`);
   }
 
   #undone(record: BackupRecord): BackupRecord {

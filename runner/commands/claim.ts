@@ -2,9 +2,10 @@
 import type { BackupRecord } from '../../src/contract';
 import type { Plan } from '../engine';
 import { asStillpointError } from '../errors';
+import { refuseOnErrors } from '../findings';
 import { serverOf } from '../member';
 import type { StoredRecord } from '../ports';
-import { type Preflight, refuseOnErrors } from '../preflight';
+import type { Preflight } from '../preflight';
 import type { BackupContext } from './backup-context';
 import { freezeLeft, planMissing } from './backup-errors';
 import { claimServer, freeServer, type Hold, holdsOthersUp, isOfAHeldServer } from './one-server';

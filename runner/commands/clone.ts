@@ -8,7 +8,7 @@ import { findRecord } from '../find-record';
 import { recordPath } from '../output/records';
 import type { RecordFilter, Registry, Uses } from '../ports';
 import { memberPlans } from '../restore/members';
-import { assertRestorable, assertStartable } from '../restore/restorable';
+import { assertRestorable, assertSnapshots, assertStartable } from '../restore/restorable';
 import { type RestoreSite, SOCKET_DIRECTORY } from '../restore/site';
 
 /** What a clone needs of the world. */
@@ -52,6 +52,7 @@ export async function clone(world: CloneContext, options: CloneOptions): Promise
   const stored = await findRecord(registry, backup, filter);
   const { record } = stored;
   assertRestorable(record);
+  assertSnapshots(record);
 
   // 2. The plan, and what of the engine it takes.
   const plan = planClone(record, wishes);
@@ -121,8 +122,9 @@ async function copyStep(
       { hint: 'leave --workload and --scripts out: the claims of all are made' },
     );
   }
-  assertStartable(record);
-  const { name, restore } = await engineOf(record);
+  const engine = await engineOf(record);
+  assertStartable(record, engine);
+  const { name, restore } = engine;
   if (restore.copy !== undefined) return restore.copy;
   throw new StillpointError('clone-unsupported', `no server of its own can be made for a clone of ${name}`, {
     hint: 'leave --workload and --scripts out, and start a server of your own on the claims; or restore --start --keep',

@@ -1,5 +1,5 @@
-/** What the snapshots of a backup are called and labelled. Pure. */
-import { ANNOTATIONS, COMPONENTS, LABELS, MANAGED_BY } from '../../src/contract';
+/** What the snapshots of a backup are called and labelled. */
+import { ANNOTATIONS, COMPONENTS, LABELS, MANAGED_BY, nameStamp } from '../../src/contract';
 import type { Plan } from '../engine';
 import { engineOfAll, versionsOf } from '../member';
 import type { CutRequest } from '../ports';
@@ -11,12 +11,14 @@ export function cutRequestOf(
   { run, config, sources, namespace }: Pick<BackupContext, 'run' | 'config' | 'sources' | 'namespace'>,
   { members }: Pick<Preflight, 'members'>,
   { layout }: Plan,
-): Pick<CutRequest, 'id' | 'database' | 'labels' | 'annotations'> {
+  stamp: string,
+): Pick<CutRequest, 'id' | 'database' | 'stamp' | 'labels' | 'annotations'> {
   const { database } = config.spec;
   const { jobUid, pod } = run.owner;
   return {
     id: run.id,
     database,
+    stamp,
     labels: {
       [LABELS.managedBy]: MANAGED_BY,
       [LABELS.component]: COMPONENTS.snapshot,
@@ -32,4 +34,19 @@ export function cutRequestOf(
       [ANNOTATIONS.layout]: layout,
     },
   };
+}
+
+/** How their names end: those of another backup on the same day are taken. */
+export async function stampOf({
+  registry,
+  run,
+  namespace,
+  config,
+}: Pick<BackupContext, 'registry' | 'run' | 'namespace' | 'config'>): Promise<string> {
+  const { database, snapshots } = config.spec;
+  const { nameDate = 'yyyyMMddHHmmss' } = snapshots;
+  if (nameDate === 'yyyyMMddHHmmss') return run.id;
+  const others: string[] = [];
+  for await (const page of registry.summaries({ namespace, database })) others.push(...page.map(({ id }) => id));
+  return nameStamp(run.id, nameDate, others);
 }

@@ -1,8 +1,9 @@
-import { type BackupRecord, leaseName } from '../../src/contract';
+import { type BackupRecord, dumpLeaseName, leaseName, lockedUntil } from '../../src/contract';
+import { chooseRecords } from '../choose-records';
 import { asStillpointError, StillpointError } from '../errors';
-import { findRecord } from '../find-record';
 import { newestFirst } from '../listing';
 import { recordPath } from '../output/records';
+import type { Told } from '../output/told';
 import type { Clock, Locks, RecordFilter, Registry, Remover, StoredRecord, Uses } from '../ports';
 import { ownsData, UNFINISHED } from '../record';
 import { commit, type Look, mark, pathOf, withdraw } from '../removal';
@@ -19,6 +20,8 @@ export interface DeleteContext {
   readonly confirm: (question: string) => Promise<boolean>;
   /** What nobody else is called who removes backups at the same time: the record is marked with it. */
   readonly holder: string;
+  /** What is gone of an imported backup; left out where there are none. */
+  readonly missingOf?: ((imported: BackupRecord) => Promise<readonly string[]>) | undefined;
 }
 
 export interface DeleteOptions extends RecordFilter {
@@ -38,22 +41,26 @@ export async function* deleteBackups(
   context: DeleteContext,
   names: readonly string[],
   options: DeleteOptions,
-): AsyncGenerator<string> {
+): AsyncGenerator<Told> {
   const found = await findStep(context, names, options);
-  const look = await lookStep(context, found);
-  for (const stored of found) await refuseStep(context, stored, look);
+  const look = await lookStep(context, found, options);
+  const taken = takingFor(options);
+  for (const stored of found) await refuseStep(context, taken(stored), look);
   await using leases = new AsyncDisposableStack();
   for (const stored of found) await runnerGoneStep(context, stored, leases);
   if (options.dryRun === true) {
-    yield* found.map(({ record }) => `backup ${recordPath(record)} would be deleted, ${fate(record)}\n`);
+    for (const { record } of found.map(taken)) {
+      yield { record, line: `backup ${recordPath(record)} would be deleted, ${fate(record)}\n` };
+    }
     return;
   }
-  await confirmStep(context, found, options.yes);
+  if (found.length === 0) return;
+  await confirmStep(context, found.map(taken), options.yes);
   const failures: StillpointError[] = [];
   for (const stored of found) {
     try {
-      await removeBackup(context, await markStep(context, stored, look));
-      yield `backup ${recordPath(stored.record)} deleted, ${fate(stored.record)}\n`;
+      const { record } = await removeBackup(context, await markStep(context, stored, look, taken));
+      yield { record, line: `backup ${recordPath(record)} deleted, ${fate(taken(stored).record)}\n` };
     } catch (thrown) {
       failures.push(asStillpointError(thrown));
     }
@@ -67,24 +74,33 @@ async function findStep(
   names: readonly string[],
   { withData, ...filter }: DeleteOptions,
 ): Promise<readonly StoredRecord[]> {
-  const found = new Map<string, StoredRecord>();
-  for (const name of names) {
-    const stored = withDataStep(await findRecord(registry, name, filter), withData);
-    found.set(recordPath(stored.record), stored);
-  }
-  return [...found.values()].sort((one, other) => newestFirst(one.record, other.record));
+  const found = await chooseRecords(registry, names, filter);
+  if (withData === true) for (const { record } of found) refuseOwn(record);
+  return [...found].sort((one, other) => newestFirst(one.record, other.record));
 }
 
-/** From here on what the storage holds of an imported backup is ours, if its deletion was asked for. */
-function withDataStep(stored: StoredRecord, withData: boolean | undefined): StoredRecord {
-  const { record } = stored;
-  if (withData !== true) return stored;
-  if (record.imported === undefined) {
-    throw new StillpointError('usage-invalid', `backup ${recordPath(record)} was not imported`, {
-      hint: 'leave --with-data out: what the storage holds of it is deleted anyway',
+function refuseOwn(record: BackupRecord): void {
+  // The record of a dump is signed by nobody: what it names in a store may be somebody else's.
+  if (record.imported !== undefined && record.mode === 'dump') {
+    throw new StillpointError('delete-refused', `the dump of backup ${recordPath(record)} is another cluster's`, {
+      hint: 'delete it there; without --with-data its record here is deleted',
     });
   }
-  return { ...stored, record: { ...record, imported: { ...record.imported, ownsData: true } } };
+  if (record.imported !== undefined) return;
+  throw new StillpointError('usage-invalid', `backup ${recordPath(record)} was not imported`, {
+    hint: 'leave --with-data out: what the storage holds of it is deleted anyway',
+  });
+}
+
+/** What the storage holds of an imported backup is ours from the moment on in which its removal cannot be refused any more. */
+type Taking = (stored: StoredRecord) => StoredRecord;
+
+function takingFor({ withData }: DeleteOptions): Taking {
+  return (stored) => {
+    const { imported } = stored.record;
+    if (withData !== true || imported === undefined) return stored;
+    return { ...stored, record: { ...stored.record, imported: { ...imported, ownsData: true } } };
+  };
 }
 
 async function confirmStep({ confirm }: DeleteContext, found: readonly StoredRecord[], yes: boolean): Promise<void> {
@@ -114,7 +130,7 @@ async function runnerGoneStep(
 ): Promise<void> {
   if (!UNFINISHED.includes(record.phase)) return;
   try {
-    const lease = await locksOf(record.namespace).acquire(leaseName(record.database), `delete-${record.id}`);
+    const lease = await locksOf(record.namespace).acquire(leaseOf(record), `delete-${record.id}`);
     leases.defer(() => lease.release());
   } catch (thrown) {
     const { code } = asStillpointError(thrown);
@@ -126,21 +142,32 @@ async function runnerGoneStep(
   }
 }
 
+function leaseOf({ mode, database }: BackupRecord): string {
+  return mode === 'dump' ? dumpLeaseName(database) : leaseName(database);
+}
+
 /**
  * Removes what a record stands for, then the record. What could not be removed stays listed in it, in phase `deleting`,
- * and the next prune goes on with it.
+ * and the next prune goes on with it. Answers with the record as it was last.
  */
 export async function removeBackup(
   { registry, remover }: Pick<DeleteContext, 'registry' | 'remover'>,
   stored: StoredRecord,
-): Promise<void> {
+): Promise<StoredRecord> {
   const deleting = await registry.update(stored, { ...stored.record, phase: 'deleting' });
   const left = await remover.remove(deleting);
+  // The pruner, where it was asked to do the work, has written down already what came of it.
   if (left.length === 0) {
-    await registry.remove(deleting);
-    return;
+    await unlessDone(
+      registry,
+      deleting,
+      (now) => now === undefined,
+      () => registry.remove(deleting),
+    );
+    return deleting;
   }
-  await registry.update(deleting, { ...deleting.record, leftovers: left });
+  const told = (now: StoredRecord | undefined): boolean => (now?.record.leftovers ?? []).length > 0;
+  await unlessDone(registry, deleting, told, () => registry.update(deleting, { ...deleting.record, leftovers: left }));
   throw new StillpointError(
     'delete-incomplete',
     `of backup ${recordPath(stored.record)} there is still ${left.join(', ')}`,
@@ -148,15 +175,57 @@ export async function removeBackup(
   );
 }
 
+async function unlessDone(
+  registry: Registry,
+  { record: { namespace, database, id } }: StoredRecord,
+  isDone: (now: StoredRecord | undefined) => boolean,
+  change: () => Promise<unknown>,
+): Promise<void> {
+  try {
+    await change();
+  } catch (thrown) {
+    if (asStillpointError(thrown).code !== 'record-conflict') throw thrown;
+    if (!isDone(await registry.get(namespace, database, id))) throw thrown;
+  }
+}
+
 /** All that are to be deleted count as gone, and so do users that are. */
-async function lookStep({ uses, holder }: DeleteContext, found: readonly StoredRecord[]): Promise<Look> {
+async function lookStep(context: DeleteContext, found: readonly StoredRecord[], options: DeleteOptions): Promise<Look> {
+  const { uses, holder } = context;
   const staleUses = (await Promise.all(found.map((stored) => uses.stale(stored)))).flat();
-  return { holder, staleUses, going: new Set(found.map(pathOf)) };
+  const lost = options.withData === true ? await lostImports(context, found) : [];
+  return { holder, staleUses, going: new Set([...found.map(pathOf), ...lost]) };
+}
+
+/**
+ * Imported backups stand in for one whose data is taken along, as long as they are there: another cluster may have deleted what
+ * they name.
+ */
+async function lostImports({ registry, missingOf }: DeleteContext, found: readonly StoredRecord[]): Promise<string[]> {
+  const going = new Set(found.map(pathOf));
+  const lost: string[] = [];
+  for (const { namespace, database } of databasesOf(found)) {
+    for (const other of await registry.list({ namespace, database, phases: ['succeeded'] })) {
+      if (other.record.imported === undefined || going.has(pathOf(other)) || missingOf === undefined) continue;
+      // Whether a dump is still in its store, nobody can be asked here.
+      if (other.record.mode === 'dump' || (await missingOf(other.record)).length > 0) lost.push(pathOf(other));
+    }
+  }
+  return lost;
+}
+
+function databasesOf(found: readonly StoredRecord[]): readonly BackupRecord[] {
+  return [...new Map(found.map(({ record }) => [`${record.namespace}/${record.database}`, record])).values()];
 }
 
 /** Safety rule 10, as things are now. */
-async function refuseStep({ registry }: DeleteContext, stored: StoredRecord, look: Look): Promise<void> {
+async function refuseStep({ registry, clock }: DeleteContext, stored: StoredRecord, look: Look): Promise<void> {
   const { namespace, database } = stored.record;
+  const locked = ownsData(stored.record) ? lockedUntil(stored.record, clock.now()) : undefined;
+  if (locked !== undefined) {
+    const message = `backup ${recordPath(stored.record)} is locked in its store until ${locked}`;
+    throw new StillpointError('object-locked', message, { hint: 'nobody can remove it before: delete it then' });
+  }
   const command = registry.deletionCommand(stored.record);
   const howElse = command === undefined ? undefined : `${command}\n    stillpoint prune`;
   refuseDeletion(stored, await registry.list({ namespace, database }), look, howElse);
@@ -166,17 +235,22 @@ async function refuseStep({ registry }: DeleteContext, stored: StoredRecord, loo
  * Makes sure that nobody else removes the backups by which this one may go: it is marked, and looked at again (removal.ts).
  * A failed one is nobody's last, and one whose deletion was asked for is marked by that.
  */
-async function markStep(context: DeleteContext, stored: StoredRecord, look: Look): Promise<StoredRecord> {
+async function markStep(
+  context: DeleteContext,
+  stored: StoredRecord,
+  look: Look,
+  taken: Taking,
+): Promise<StoredRecord> {
   const { registry, holder } = context;
-  if (stored.record.phase !== 'succeeded') return stored;
+  if (stored.record.phase !== 'succeeded') return taken(stored);
   const marked = (await mark(registry, stored, holder)) ?? changed(stored);
   try {
-    await refuseStep(context, marked, look);
+    await refuseStep(context, taken(marked), look);
   } catch (thrown) {
     await withdraw(registry, marked);
     throw thrown;
   }
-  return (await commit(registry, marked)) ?? changed(stored);
+  return (await commit(registry, taken(marked))) ?? changed(stored);
 }
 
 function changed({ record }: StoredRecord): never {
@@ -187,10 +261,13 @@ function changed({ record }: StoredRecord): never {
 
 function fate(record: BackupRecord): string {
   if (ownsData(record)) return `with ${contents(record)}`;
-  return `without ${contents(record)} of the cluster that took it (--with-data deletes that too)`;
+  const how = record.mode === 'dump' ? '' : ' (--with-data deletes that too)';
+  return `without ${contents(record)} of the cluster that took it${how}`;
 }
 
-function contents({ cuts, leftovers }: BackupRecord): string {
+function contents({ mode, cuts, objects = [], leftovers }: BackupRecord): string {
+  if (mode === 'dump')
+    return objects.length === 0 ? 'what it has in its store' : objects.map(({ location }) => location).join(', ');
   const count = cuts.length + (leftovers?.length ?? 0);
   return count === 1 ? '1 snapshot' : `${count} snapshots`;
 }

@@ -24,7 +24,12 @@ export async function doctor(context: DoctorContext): Promise<readonly Finding[]
   ];
 }
 
-async function registryFindings({ registry, namespace, config }: DoctorContext): Promise<readonly Finding[]> {
+/** How many backups there are on record. */
+export async function registryFindings({
+  registry,
+  namespace,
+  config,
+}: Pick<DoctorContext, 'registry' | 'namespace'> & Pick<KeepingContext, 'config'>): Promise<readonly Finding[]> {
   const subject = 'registry';
   try {
     const [state] = await statesOf({ registry }, { namespace, database: config.spec.database });

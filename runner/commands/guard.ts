@@ -3,7 +3,8 @@ import type { EngineName } from '../../src/contract';
 import { asStillpointError, StillpointError } from '../errors';
 import { type Reach, watchOver } from '../guard-watch';
 import { type MemberSource, sourceOf } from '../member';
-import type { Clock, Events, GuardOrder, GuardPost, Log } from '../ports';
+import { guardOf, isHeldFromOutside, targetOf, undoExtraMs } from '../outside';
+import type { Clock, Events, GuardOrder, GuardPost, Log, Outside } from '../ports';
 
 /** How long to wait for an order before the Job is looked at again. */
 const IDLE_MS = 1_000;
@@ -11,6 +12,7 @@ const IDLE_MS = 1_000;
 export interface GuardContext {
   readonly sources: readonly MemberSource[];
   readonly post: GuardPost;
+  readonly outside?: Outside | undefined;
   readonly events: Events;
   readonly clock: Clock;
   readonly log: Log;
@@ -21,12 +23,13 @@ export interface GuardContext {
 export async function guard(context: GuardContext): Promise<void> {
   const { post, signal, sources, log } = context;
   const [only] = sources;
-  if (!sources.some(({ engine }) => engine.guard !== undefined) && only !== undefined) hasNone(only.engine.name);
+  const guarded = sources.some((source) => source.engine.guard !== undefined || isHeldFromOutside(source.config));
+  if (!guarded && only !== undefined) hasNone(only.engine.name);
   try {
     while (!post.ended && !signal.aborted) {
       const { order } = post;
       if (order === undefined) await post.pause(IDLE_MS);
-      else await watchOver(order, { ...context, reach: await reachAll(order, sources) });
+      else await watchOver(order, { ...context, reach: await reachAll(order, context) });
     }
     // Not as one whose work is done: the Job makes another one in its place, for what its runner may still begin.
     if (!post.ended) throw asStillpointError(signal.reason);
@@ -37,11 +40,12 @@ export async function guard(context: GuardContext): Promise<void> {
 }
 
 /** What leads to each server of an order. */
-async function reachAll({ held }: GuardOrder, sources: readonly MemberSource[]): Promise<readonly Reach[]> {
+async function reachAll({ held }: GuardOrder, context: GuardContext): Promise<readonly Reach[]> {
   return await Promise.all(
     held.map(async (one) => {
-      const { engine, readTarget } = sourceOf(sources, one);
-      return { held: one, guard: engine.guard ?? hasNone(engine.name), target: await readTarget() };
+      const source = sourceOf(context.sources, one);
+      const guard = guardOf(one, source, context) ?? hasNone(source.engine.name);
+      return { held: one, guard, target: await targetOf(one, source), extraMs: undoExtraMs(one, source) };
     }),
   );
 }

@@ -1,10 +1,10 @@
-/** Registers a backup that somebody else has taken: of an exported record, or by a bare handle of the storage. */
+/** Registers a backup that somebody else has taken: of an exported record, of the one beside a dump, or by a bare handle. */
 import { type BackupRecord, backupId, type EngineName, type ExportedBackup } from '../../src/contract';
 import type { Engine } from '../engine';
 import { asStillpointError, StillpointError } from '../errors';
 import { recordPath } from '../output/records';
 import type { Clock, Registry } from '../ports';
-import { assertRestorable } from '../restore/restorable';
+import { assertRestorable, assertSnapshots } from '../restore/restorable';
 import {
   differenceFrom,
   type ImportFacts,
@@ -12,6 +12,7 @@ import {
   type ImportWishes,
   importedWith,
   planBareHandle,
+  planCopy,
   planImport,
 } from '../travel/plan';
 import { verified } from '../travel/signature';
@@ -34,6 +35,12 @@ export interface ExportedSource extends ImportWishes {
   readonly document: ExportedBackup;
   readonly verifyKey?: { readonly pem: string; readonly file: string } | undefined;
   readonly className?: string | undefined;
+}
+
+/** The record that lies beside a dump in its store. */
+export interface CopySource extends Pick<ImportWishes, 'namespace' | 'database'> {
+  readonly copy: BackupRecord;
+  readonly className?: undefined;
 }
 
 /** What a person knows of a snapshot that no record is of. */
@@ -59,7 +66,7 @@ export interface ImportResult {
 /** Imports a backup. Nothing that exists is changed (safety rule 12), and an import that fails leaves nothing behind. */
 export async function importBackup(
   context: ImportContext,
-  source: ExportedSource | HandleSource,
+  source: ExportedSource | CopySource | HandleSource,
 ): Promise<ImportResult> {
   const { registry, site, say, signal } = context;
 
@@ -71,6 +78,13 @@ export async function importBackup(
   const there = await sameStep(registry, plan);
   if (there !== undefined) return { record: there, already: true, warnings };
   for (const warning of warnings) say(`warning: ${warning}`);
+
+  // Of a dump there is nothing to make: what it is, lies in its store.
+  if (plan.record.mode === 'dump') {
+    await site.checkNamespace(plan.record.namespace, signal);
+    await registry.create(plan.record);
+    return { record: plan.record, already: false, warnings };
+  }
 
   // 3. Every check comes before anything is made.
   const snapshotClass = await site.check(plan, source.className, signal);
@@ -97,10 +111,11 @@ export async function importBackup(
 
 async function planStep(
   { clock, site, registry, runnerVersion, engineNamed }: ImportContext,
-  source: ExportedSource | HandleSource,
+  source: ExportedSource | CopySource | HandleSource,
 ): Promise<{ readonly plan: ImportPlan; readonly warnings: readonly string[] }> {
   const facts = { at: clock.now(), by: await site.whoami(), runnerVersion };
   if ('document' in source) return ofDocument(source, facts);
+  if ('copy' in source) return ofCopy(source, facts);
   const { namespace, database, handle, driver, engine } = source;
   if (!(await engineNamed(engine)).restore.withoutRecord) {
     throw new StillpointError(
@@ -122,6 +137,7 @@ function ofDocument(
   facts: ImportFacts,
 ): { readonly plan: ImportPlan; readonly warnings: readonly string[] } {
   assertRestorable(document.record);
+  assertSnapshots(document.record);
   const verifiedBy = verifyKey === undefined ? undefined : verified(document, verifyKey.pem, verifyKey.file);
   const plan = planImport(document, wishes, { ...facts, verifiedBy });
   if (verifiedBy !== undefined) return { plan, warnings: [] };
@@ -132,6 +148,23 @@ function ofDocument(
   ];
   const images = left.length === 0 ? '' : `, and the images that it names were left out: ${left.join(', ')}`;
   return { plan, warnings: [`no --verify-key was given: nothing shows who wrote this record${images}`] };
+}
+
+function ofCopy(
+  { copy, ...wishes }: CopySource,
+  facts: ImportFacts,
+): { readonly plan: ImportPlan; readonly warnings: readonly string[] } {
+  assertRestorable(copy);
+  if (copy.mode !== 'dump') {
+    throw new StillpointError(
+      'import-invalid',
+      `what is to be imported is the record of a ${copy.mode}, not of a dump`,
+      {
+        hint: 'export it where it was taken: stillpoint export; a record alone does not say what the storage calls its snapshots',
+      },
+    );
+  }
+  return { plan: planCopy(copy, wishes, facts), warnings: ['nothing shows who wrote this record'] };
 }
 
 /** The record that is there already, when it is of the same snapshots. Throws import-exists when it is not. */

@@ -2,7 +2,8 @@
  * One server, two policies: neither knows the other's Lease, and each could undo what the other holds, or keep clients
  * waiting for twice the budget. So a backup writes down that it is going to hold a server (the phase `freezing` of its
  * record) before it looks whether another one has done so: of two, at least one sees the other, and waits with nothing
- * held. That takes no right beyond those on records and pods.
+ * held. That takes no right beyond those on records and pods. So do two policies of one sharded cluster that hold different
+ * servers of it: they have its balancer in common.
  */
 import type { BackupRecord } from '../../src/contract';
 import { orAborted, timeLimit } from '../abort';
@@ -29,23 +30,31 @@ export interface Hold {
   readonly servers: readonly HeldServer[];
 }
 
-/** A server by its pod, which may have several of different engines. */
+/** A server by its pod, which may have several of different engines; and by its cluster, where all servers of that have something in common. */
 export interface HeldServer {
   readonly engine: string;
   readonly podUid: string;
+  readonly cluster?: string | undefined;
 }
 
 /** The servers of a backup, as its record has them; none where it is of a version before. */
 export function serversOf({ engine, workload, members }: BackupRecord): readonly HeldServer[] {
-  const servers = members ?? [{ engine, workload }];
-  return servers.flatMap(({ engine: own, workload: pod }) =>
-    pod?.podUid === undefined ? [] : [{ engine: own, podUid: pod.podUid }],
+  const servers = members ?? [{ engine, workload, cluster: undefined }];
+  return servers.flatMap(({ engine: own, workload: pod, cluster }) =>
+    pod?.podUid === undefined
+      ? []
+      : [{ engine: own, podUid: pod.podUid, ...(cluster === undefined ? {} : { cluster }) }],
   );
 }
 
-/** Whether one of some servers is one of the others. */
+/** Whether one of some servers is one of the others, or of the same cluster. */
 export function haveOneInCommon(some: readonly HeldServer[], others: readonly HeldServer[]): boolean {
-  return some.some(({ engine, podUid }) => others.some((one) => one.engine === engine && one.podUid === podUid));
+  return some.some((server) => others.some((other) => isSame(server, other)));
+}
+
+function isSame(one: HeldServer, other: HeldServer): boolean {
+  if (one.engine !== other.engine) return false;
+  return one.podUid === other.podUid || (one.cluster !== undefined && one.cluster === other.cluster);
 }
 
 /** How a backup says that it is going to hold its server, takes that back, and undoes what one has left that is no more. */
@@ -149,7 +158,7 @@ async function othersAt({ namespace, registry, runners }: OneServerContext, hold
     ...(await registry.list({ namespace, held: true })),
   ].filter((stored) => isOther(stored.record, hold));
   for (const stored of new Map(found.map((each) => [recordPath(each.record), each])).values()) {
-    if (!(await runners.haveEnded(stored.record.owner.jobUid))) others.working.push(stored.record);
+    if (!(await runners.haveEnded(stored.record))) others.working.push(stored.record);
     else if (mayHold(stored.record)) others.left.push(stored);
   }
   return others;

@@ -1,45 +1,70 @@
 /** The record that a run works on, whatever an earlier pod of its Job has left (safety rule 11). */
+import type { BackupRecord } from '../../src/contract';
 import { StillpointError } from '../errors';
-import type { StoredRecord } from '../ports';
+import { engineOfAll } from '../member';
+import type { Registry, Run, StoredRecord } from '../ports';
 import { pendingRecord, resumedRecord } from '../record';
 import type { BackupContext } from './backup-context';
 
+/** What one run, and no other, works on. */
+export interface RunContext {
+  readonly registry: Registry;
+  readonly namespace: string;
+  readonly config: { readonly spec: { readonly database: string } };
+  readonly run: Run;
+}
+
+/** The record of a run of snapshots, with what an earlier pod of its Job had begun undone. */
+export function openRecord(context: BackupContext): Promise<StoredRecord> {
+  const { namespace, config, sources, run, clock, platform, runnerVersion } = context;
+  return recordOfRun(
+    context,
+    async () => {
+      const engine = engineOfAll(sources);
+      const about = { engine, namespace, runnerVersion, clusterUid: await platform.clusterUid() };
+      return pendingRecord(config, run, clock.now(), about);
+    },
+    (existing) => resume(context, existing),
+  );
+}
+
 /**
- * Makes a new record, or takes the one that an earlier pod of the same Job left, with what that had begun undone. Throws
- * id-taken when it is another Job's.
+ * Makes a new record, or takes the one that an earlier pod of the same Job left: as it is where that is good, else resumed.
+ * Throws id-taken when it is another Job's.
  */
-export async function openRecord(context: BackupContext): Promise<StoredRecord> {
-  const { registry, namespace, config, sources, run, clock, platform, runnerVersion } = context;
+export async function recordOfRun(
+  { registry, namespace, config, run }: RunContext,
+  pending: () => Promise<BackupRecord>,
+  resumed: (existing: StoredRecord) => Promise<StoredRecord>,
+): Promise<StoredRecord> {
   const existing = await registry.get(namespace, config.spec.database, run.id);
-  if (existing === undefined) {
-    const about = { sources, namespace, runnerVersion, clusterUid: await platform.clusterUid() };
-    return await registry.create(pendingRecord(config, run, clock.now(), about));
-  }
-  if (existing.record.owner.jobUid !== run.owner.jobUid) {
+  if (existing === undefined) return await registry.create(await pending());
+  const { owner, phase } = existing.record;
+  if (owner.jobUid !== run.owner.jobUid) {
     throw new StillpointError(
       'id-taken',
-      `backup ${run.id} of ${namespace}/${config.spec.database} belongs to another Job (${existing.record.owner.jobName ?? existing.record.owner.jobUid})`,
+      `backup ${run.id} of ${namespace}/${config.spec.database} belongs to another Job (${owner.jobName ?? owner.jobUid})`,
       { hint: 'two Jobs were created in the same second: start one of them again' },
     );
   }
-  return await resume(context, existing);
+  if (phase === 'succeeded') return existing;
+  if (phase === 'deleting') {
+    throw new StillpointError('record-conflict', `backup ${run.id} of ${config.spec.database} is being deleted`, {
+      hint: 'start another backup: this Job would take it again under the same names',
+    });
+  }
+  return await resumed(existing);
 }
 
 async function resume(context: BackupContext, existing: StoredRecord): Promise<StoredRecord> {
   const { registry, store, run, clock, log } = context;
   const { record } = existing;
-  if (record.phase === 'succeeded') return existing;
   if (record.phase === 'cut') {
     log.info(
       { id: record.id, from: record.owner.pod },
       'an earlier pod had every cut seen and proven: it is finished here',
     );
     return existing;
-  }
-  if (record.phase === 'deleting') {
-    throw new StillpointError('record-conflict', `backup ${run.id} of ${record.database} is being deleted`, {
-      hint: 'start another backup: this Job would take it again under the same names',
-    });
   }
   log.warn({ id: record.id, phase: record.phase, from: record.owner.pod }, 'what an earlier pod began is undone');
   // The record first: should the earlier pod be alive after all, it can finish nothing any more.

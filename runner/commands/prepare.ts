@@ -7,7 +7,7 @@ import type { Log } from '../ports';
 import { memberOfVolumes, memberRecord } from '../restore/members';
 import { reporting, shorterPreparation } from '../restore/outcome';
 import { type RecordSource, readRecord } from '../restore/record-source';
-import { assertRestorable } from '../restore/restorable';
+import { assertRestorable, assertSnapshots } from '../restore/restorable';
 
 /** What the preparation needs of the world. */
 export interface PrepareContext {
@@ -31,6 +31,7 @@ export async function prepare(context: PrepareContext, options: PrepareOptions):
   return reporting(options.resultFile, shorterPreparation, async () => {
     const whole = await readRecord(options.record);
     assertRestorable(whole);
+    assertSnapshots(whole);
     const record = recordOfVolumes(whole, options.volumes);
     const volumes = mountedVolumes(record, options.volumes);
     const engine = await context.engineOf(record);

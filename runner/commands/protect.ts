@@ -1,9 +1,10 @@
-/** Protects a backup from being removed, and releases it. */
+/** Protects backups from being removed, and releases them. */
 import { type BackupRecord, isProtected } from '../../src/contract';
+import { chooseRecords } from '../choose-records';
 import { StillpointError } from '../errors';
-import { findRecord } from '../find-record';
 import { recordPath } from '../output/records';
-import type { Clock, RecordFilter, Registry } from '../ports';
+import type { Told } from '../output/told';
+import type { Clock, RecordFilter, Registry, StoredRecord } from '../ports';
 
 export interface ProtectContext {
   readonly registry: Registry;
@@ -16,28 +17,57 @@ export interface ProtectOptions extends RecordFilter {
   readonly reason?: string | undefined;
 }
 
-/** Neither a prune nor a deletion removes it until it is released. */
-export function protect(context: ProtectContext, name: string, options: ProtectOptions): Promise<string> {
-  return setProtection(context, name, options, true);
+/**
+ * Neither a prune nor a deletion removes them until they are released. One that cannot be protected stops all of them before
+ * anything is changed.
+ */
+export function protect(
+  context: ProtectContext,
+  names: readonly string[],
+  options: ProtectOptions,
+): AsyncGenerator<Told> {
+  return setProtections(context, names, options, true);
 }
 
 /** From now on its policy's retention decides, also of one that was taken before a deployment. */
-export function release(context: ProtectContext, name: string, options: ProtectOptions): Promise<string> {
-  return setProtection(context, name, options, false);
+export function release(
+  context: ProtectContext,
+  names: readonly string[],
+  options: ProtectOptions,
+): AsyncGenerator<Told> {
+  return setProtections(context, names, options, false);
+}
+
+async function* setProtections(
+  context: ProtectContext,
+  names: readonly string[],
+  { reason, ...filter }: ProtectOptions,
+  wanted: boolean,
+): AsyncGenerator<Told> {
+  const chosen = await chooseRecords(context.registry, names, filter);
+  if (wanted) for (const { record } of chosen) if (!isAlready(record, wanted)) refuseUnlessGood(record);
+  for (const stored of chosen) {
+    const path = recordPath(stored.record);
+    if (isAlready(stored.record, wanted)) {
+      yield { record: stored.record, line: `backup ${path} was ${wanted ? 'protected' : 'not protected'} already\n` };
+    } else {
+      const record = await setProtection(context, stored, wanted, reason);
+      yield { record, line: `backup ${path} ${wanted ? 'protected' : 'released'}\n` };
+    }
+  }
+}
+
+function isAlready(record: BackupRecord, wanted: boolean): boolean {
+  return wanted ? record.retention?.protected === true : !isProtected(record);
 }
 
 async function setProtection(
   { registry, clock, who }: ProtectContext,
-  name: string,
-  { reason, ...filter }: ProtectOptions,
+  stored: StoredRecord,
   wanted: boolean,
-): Promise<string> {
-  const stored = await findRecord(registry, name, filter);
+  reason: string | undefined,
+): Promise<BackupRecord> {
   const { record } = stored;
-  const path = recordPath(record);
-  const already = wanted ? record.retention?.protected === true : !isProtected(record);
-  if (already) return `backup ${path} was ${wanted ? 'protected' : 'not protected'} already\n`;
-  if (wanted) refuseUnlessGood(record);
   // A reason and a name of before are about what was done before.
   const { reason: _, ...rest } = record.retention ?? {};
   const retention = {
@@ -47,8 +77,7 @@ async function setProtection(
     at: clock.now().toISOString(),
     ...(reason === undefined ? {} : { reason }),
   };
-  await registry.update(stored, { ...record, retention });
-  return `backup ${path} ${wanted ? 'protected' : 'released'}\n`;
+  return (await registry.update(stored, { ...record, retention })).record;
 }
 
 /** One that is being made is changed by its runner alone, and of one that failed there is nothing to protect. */

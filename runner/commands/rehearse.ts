@@ -5,11 +5,13 @@
 import { type BackupRecord, type HeldUndone, leaseName } from '../../src/contract';
 import type { Plan } from '../engine';
 import { asStillpointError, StillpointError } from '../errors';
+import { refuseOnErrors } from '../findings';
 import { type FrozenOutcome, runFrozen } from '../frozen';
+import { engineOfAll, lostOf } from '../member';
 import { shortTime } from '../output/duration';
 import { recordPath } from '../output/records';
 import type { ArmedGuard, Finding, SnapshotStore, StoredRecord } from '../ports';
-import { type Preflight, preflight, refuseOnErrors } from '../preflight';
+import { type Preflight, preflight } from '../preflight';
 import { freezingRecord, pendingRecord, undoneRecord } from '../record';
 import { type BackupContext, budgetMs } from './backup-context';
 import { planMissing } from './backup-errors';
@@ -20,6 +22,12 @@ export async function rehearse(context: BackupContext): Promise<readonly Finding
   const { config, namespace, locks, run, log } = context;
   const { database } = config.spec;
   const subject = `freeze of ${namespace}/${database}`;
+  if (context.sources.some(({ config: { offline } }) => offline !== undefined)) {
+    const message = 'not rehearsed: this policy stops what it backs up, and a rehearsal is not worth a downtime';
+    return [
+      { severity: 'warning', code: 'offline-unsuitable', subject, message, hint: 'a backup shows what it takes' },
+    ];
+  }
   try {
     const lease = await locks.acquire(leaseName(database), run.owner.jobUid);
     try {
@@ -54,7 +62,7 @@ async function freezeStep(context: BackupContext, found: Preflight, subject: str
   const books = await HeldBooks.open(context, found, plan);
   const began = clock.monotonic();
   let frozenMs = 0;
-  const lost = found.members.map(({ session }) => session.lost);
+  const lost = found.members.map(lostOf);
   try {
     const outcome = await runFrozen(plan, {
       store: withoutCuts(store, () => {
@@ -67,6 +75,7 @@ async function freezeStep(context: BackupContext, found: Preflight, subject: str
       clock,
       log,
       signal: AbortSignal.any([signal, ...lost, ...(books?.guard === undefined ? [] : [books.guard.lost])]),
+      onHold: async () => await books?.guard?.begin(),
       onThawed: async () => await books?.thawed(),
       request: { id: run.id, database: config.spec.database, labels: {}, annotations: {} },
     });
@@ -98,7 +107,8 @@ class HeldBooks {
     const { registry, config, sources, run, clock, platform, namespace, runnerVersion, guards, signal } = context;
     const { held = [] } = plan;
     if (held.length === 0) return undefined;
-    const about = { sources, namespace, runnerVersion, clusterUid: await platform.clusterUid() };
+    const engine = engineOfAll(sources);
+    const about = { engine, namespace, runnerVersion, clusterUid: await platform.clusterUid() };
     const pending = await registry.create(pendingRecord(config, run, clock.now(), about));
     const books = new HeldBooks(context, pending, held);
     try {

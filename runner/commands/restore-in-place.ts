@@ -6,20 +6,15 @@ import { type BackupRecord, backupId } from '../../src/contract';
 import type { Engine, Inspection } from '../engine';
 import { asStillpointError, StillpointError } from '../errors';
 import { findRecord } from '../find-record';
+import { refuseOnErrors } from '../findings';
 import { describePlan } from '../output/in-place';
 import { recordPath } from '../output/records';
 import type { Finding, RecordFilter, Registry, Uses } from '../ports';
 import { isAway, type Operation, type StoredOperation } from '../restore/in-place/operation';
-import {
-  type InPlaceWishes,
-  inPlaceFindings,
-  newOperation,
-  planCopy,
-  refuseOnFindings,
-} from '../restore/in-place/plan';
+import { type InPlaceWishes, inPlaceFindings, newOperation, planCopy } from '../restore/in-place/plan';
 import type { Target } from '../restore/in-place/site';
 import type { RestorePlan } from '../restore/plan';
-import { assertRestorable, assertStartable } from '../restore/restorable';
+import { assertRestorable, assertSnapshots, assertStartable } from '../restore/restorable';
 import { type RestoreSite, SOCKET_DIRECTORY } from '../restore/site';
 import { type ExchangeContext, exchange, undoCommand } from './exchange';
 
@@ -69,8 +64,9 @@ export async function restoreInPlace(context: InPlaceContext, options: InPlaceOp
   const begun = await context.site.unfinished(record.namespace, record.workload?.name ?? '');
   if (begun !== undefined) return await goOn(context, options, assertSame(begun, options.backup, record));
   assertRestorable(record);
+  assertSnapshots(record);
   if (record.members !== undefined) throw severalServers(record);
-  assertStartable(record);
+  assertStartable(record, await context.engineOf(record));
 
   // 2. Every check comes before anything is made.
   const target = await context.site.look(record, context.signal);
@@ -100,7 +96,7 @@ async function checkStep(
     ...(engine.restore.inPlace?.(record) ?? []),
     ...inPlaceFindings(record, target, options),
   ];
-  refuseOnFindings(findings);
+  refuseOnErrors(findings);
   return [...findings, ...(await copies.check(plan, signal))].filter(({ severity }) => severity === 'warning');
 }
 

@@ -8,7 +8,8 @@ import type { Finding, RecordFilter, Registry, Uses } from '../ports';
 import { planFolders } from '../restore/folders';
 import { memberPlans, memberRecords } from '../restore/members';
 import { type ClaimWishes, planClaims, type RestorePlan } from '../restore/plan';
-import { assertRestorable, assertStartable } from '../restore/restorable';
+import { type PlannedResource, planResource, type ResourceSite } from '../restore/resource';
+import { assertRestorable, assertSnapshots, assertStartable } from '../restore/restorable';
 import { type RestoreSite, SOCKET_DIRECTORY, type StartedServer } from '../restore/site';
 
 /** What a restore needs of the world. */
@@ -17,6 +18,8 @@ export interface RestoreContext {
   /** The backup is marked as in use while it is restored. */
   readonly uses: Pick<Uses, 'begin'>;
   readonly site: RestoreSite;
+  /** Where the custom resource of a copy is made; undefined where there are none. */
+  readonly resources?: ResourceSite | undefined;
   /** The engine of a record. */
   readonly engineOf: (record: BackupRecord) => Promise<Engine>;
   /** Tells a person what happens, one line at a time. */
@@ -36,6 +39,8 @@ export interface RestoreOptions {
   readonly start: boolean;
   /** Leave that server running. */
   readonly keep: boolean;
+  /** Make the custom resource that the record keeps anew, under this name. */
+  readonly resource?: string | undefined;
 }
 
 /** What came of a restore; `-o json` prints it as it is. */
@@ -55,6 +60,8 @@ export interface RestoreResult {
   readonly server?: RestoredServer['server'];
   /** Of a backup of several servers: each of them. */
   readonly members?: readonly RestoredServer[] | undefined;
+  /** The custom resource of the copy, and its Secret: `restore --undo` leaves them. */
+  readonly resources?: readonly string[] | undefined;
   readonly warnings: readonly string[];
 }
 
@@ -84,12 +91,14 @@ export async function restore(context: RestoreContext, options: RestoreOptions):
   const stored = await findRecord(registry, options.backup, options.filter);
   const { record } = stored;
   assertRestorable(record);
+  assertSnapshots(record);
   if (options.start) await assertAllStartable(context, record);
 
   // 2. The plan: what will be made, under which names; a part for each server.
   const plan =
     'directory' in options.into ? planFolders(record, options.into.directory) : planClaims(record, options.into);
   const parts = memberPlans(plan);
+  const resource = await resourceStep(context, plan, options.resource);
   say(`restore ${plan.name}: backup ${recordPath(record)} of ${record.times.started}`);
 
   // From here on neither a prune nor a deletion takes it away.
@@ -100,6 +109,7 @@ export async function restore(context: RestoreContext, options: RestoreOptions):
   // 3. Every check comes before anything is made.
   const warnings = (await inOrder(parts, (part) => site.check(part, signal))).flat();
   for (const { message } of warnings) say(`warning: ${message}`);
+  await resource?.site.check(plan, resource.planned, signal);
 
   try {
     // 4. The volumes.
@@ -121,18 +131,36 @@ export async function restore(context: RestoreContext, options: RestoreOptions):
       return restoredServer(part, files, started, options.keep);
     });
 
-    // 7. What only served the making goes.
+    // 7. What a control plane makes a database of.
+    const resources = await resource?.site.make(plan, resource.planned, signal);
+    for (const made of resources ?? []) say(`made: ${made}`);
+
+    // 8. What only served the making goes.
     await site.finish(plan);
-    return resultOf(plan, servers, warnings);
+    return { ...resultOf(plan, servers, warnings), ...(resources === undefined ? {} : { resources }) };
   } catch (thrown) {
     throw await withRemains(site, plan, asStillpointError(thrown));
   }
 }
 
+/** What of the record is made anew for a control plane; undefined where nobody has asked for it. */
+async function resourceStep(
+  { resources: site, engineOf }: RestoreContext,
+  plan: RestorePlan,
+  name: string | undefined,
+): Promise<{ readonly site: ResourceSite; readonly planned: PlannedResource } | undefined> {
+  if (name === undefined) return undefined;
+  if (site === undefined)
+    throw new StillpointError('usage-invalid', '--resource takes a cluster, and here are folders');
+  const { resource } = plan.record.resource === undefined ? {} : (await engineOf(plan.record)).restore;
+  return { site, planned: planResource(plan, name, resource) };
+}
+
 /** Of a group, what has no server is not started; a backup of nothing else cannot be. */
 async function assertAllStartable(context: RestoreContext, record: BackupRecord): Promise<void> {
   for (const each of memberRecords(record)) {
-    if (record.members === undefined || (await hasServer(context, each))) assertStartable(each);
+    const engine = await context.engineOf(each);
+    if (record.members === undefined || engine.capabilities.hasServer) assertStartable(each, engine);
   }
 }
 

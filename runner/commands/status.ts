@@ -16,7 +16,9 @@ export interface StatusContext {
   readonly note: (text: string) => void;
 }
 
-export interface StatusOptions extends Pick<RecordFilter, 'namespace' | 'database'>, TableStyle {
+type Where = Pick<RecordFilter, 'namespace' | 'database' | 'selector'>;
+
+export interface StatusOptions extends Where, TableStyle {
   /** How old the last good backup of a database may be. */
   readonly maxAgeMs?: number | undefined;
   readonly output: Output;
@@ -32,21 +34,37 @@ export async function status(context: StatusContext, options: StatusOptions): Pr
     if (database !== undefined) throw noDatabase(namespace, database);
     // Monitoring that looks at the wrong place is not told that all is well.
     if (maxAgeMs !== undefined) throw nothingThere(namespace);
-    note(namespace === undefined ? 'No databases found.' : `No databases found in namespace ${namespace}.`);
+    const asked = options.selector === undefined ? '' : ' with these labels';
+    note(`No databases found${namespace === undefined ? '' : ` in namespace ${namespace}`}${asked}.`);
   }
   print(formatStates(states, output, { ...options, namespaces: namespace === undefined, now }));
   if (maxAgeMs !== undefined) failOnOverdue(states, { now, maxAgeMs, named: database !== undefined });
 }
 
-/** The databases that have a policy or a backup. */
+/** The databases that have a policy or a backup; with a selector those of which one has these labels, each as it is in full. */
 export async function statesOf(
   { registry, schedules }: Pick<StatusContext, 'registry' | 'schedules'>,
-  { namespace, database }: Pick<RecordFilter, 'namespace' | 'database'>,
+  { selector, ...where }: Where,
+): Promise<readonly DatabaseState[]> {
+  const all = await everyState({ registry, schedules }, where);
+  if (selector === undefined) return all;
+  const chosen = await everyState({ registry, schedules }, { ...where, selector });
+  const names = new Set(chosen.map(nameOf));
+  return all.filter((state) => names.has(nameOf(state)));
+}
+
+function nameOf({ namespace, database }: DatabaseState): string {
+  return `${namespace}/${database}`;
+}
+
+async function everyState(
+  { registry, schedules }: Pick<StatusContext, 'registry' | 'schedules'>,
+  where: Where,
 ): Promise<readonly DatabaseState[]> {
   const overview = new Overview();
-  const planned = schedules?.list({ namespace, database });
+  const planned = schedules?.list(where);
   planned?.catch(() => undefined);
-  for await (const page of registry.summaries({ namespace, database })) {
+  for await (const page of registry.summaries(where)) {
     for (const summary of page) overview.add(summary);
   }
   for (const schedule of (await planned) ?? []) overview.addSchedule(schedule);

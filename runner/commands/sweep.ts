@@ -28,8 +28,9 @@ export async function sweep(context: SweepContext, namespace: string, database: 
   const { registry, log, run } = context;
   // Not all records: of an hourly policy there are thousands.
   for (const stored of await registry.list({ namespace, database, phases: UNFINISHED })) {
-    const { phase, owner, id } = stored.record;
-    if (owner.jobUid === run.owner.jobUid) continue;
+    const { mode, phase, owner, id } = stored.record;
+    // Dumps have a Lease of their own: whoever takes one may be at work.
+    if (mode === 'dump' || owner.jobUid === run.owner.jobUid) continue;
     try {
       if (phase === 'cut') await finish(context, stored);
       else await undo(context, stored);

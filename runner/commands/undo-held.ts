@@ -3,24 +3,27 @@
  * has usually done it long before (safety rule 8); then it is only written down who did.
  */
 import { isIP } from 'node:net';
-import type { BackupRecord, Held, HeldUndone, PolicyConfig } from '../../src/contract';
+import type { BackupRecord, Held, HeldUndone, SnapshotConfig } from '../../src/contract';
 import { orAborted, timeLimit } from '../abort';
 import { asStillpointError, StillpointError } from '../errors';
 import { type Member, type MemberSource, serverOf, sourceOf } from '../member';
 import { recordPath } from '../output/records';
-import type { Clock, GuardReport, Guards, Log, Platform, Registry, Runners, StoredRecord } from '../ports';
+import { guardOf, targetOf, undoExtraMs } from '../outside';
+import type { Clock, GuardReport, Guards, Log, Outside, Platform, Registry, Runners, StoredRecord } from '../ports';
 import { undoneRecord } from '../record';
+import { undoInRounds } from '../undo-rounds';
 import { haveOneInCommon, serversOf, untilOthersEnd } from './one-server';
 
 /** How long one server may take. */
 const UNDO_LIMIT_MS = 30_000;
 
 export interface UndoHeldContext {
-  readonly config: PolicyConfig;
+  readonly config: SnapshotConfig;
   /** The database's namespace. */
   readonly namespace: string;
   readonly sources: readonly MemberSource[];
   readonly platform: Platform;
+  readonly outside?: Outside | undefined;
   readonly registry: Registry;
   readonly guards?: Guards | undefined;
   /** Undefined where runners of other runs cannot be looked at. */
@@ -72,7 +75,7 @@ export async function undoHeldOf(
   try {
     // Another policy of the same server may hold it now: that would be undone as well.
     await untilOthersEnd(context, { record, servers: serversOf(record) });
-    const undone = await undo(context, record, by);
+    const undone = await undo(context, stored, by);
     const said = undone.done.length === 0 ? 'nothing was held any more' : undone.done.join('; ');
     log.warn({ id: record.id, by: undone.by }, `what backup ${record.id} held is undone: ${said}`);
     return { record: (await registry.update(stored, undoneRecord(record, undone))).record, undone };
@@ -101,9 +104,18 @@ export async function undoHeldOfOther(
   return { record, error: new StillpointError('freeze-left', message, { hint }) };
 }
 
-async function undo(context: UndoHeldContext, record: BackupRecord, by: HeldUndone['by']): Promise<HeldUndone> {
+async function undo(context: UndoHeldContext, stored: StoredRecord, by: HeldUndone['by']): Promise<HeldUndone> {
+  const { record } = stored;
   const report = await reportOn(context, record);
-  const found = await Promise.all((record.held ?? []).map((held) => undoAt(context, held)));
+  const all = (record.held ?? []).map((held) => ({ held }));
+  const outcomes = await undoInRounds(all, ({ held }) => undoAt(context, held).catch(failedAt(held)));
+  const failed = outcomes.filter(isFailed);
+  const found = outcomes.filter((each): each is UndoneAt => !isFailed(each));
+  const [first] = failed;
+  if (first !== undefined) {
+    if (found.length > 0) await keepHeld(context, stored, failed);
+    throw first.error;
+  }
   const done = found.flatMap((each) => each.done);
   const byGuard = report !== undefined && !found.some(({ wasHeld }) => wasHeld);
   return {
@@ -122,33 +134,64 @@ async function reportOn({ guards, log }: UndoHeldContext, record: BackupRecord):
   });
 }
 
+interface FailedAt {
+  readonly held: Held;
+  readonly error: unknown;
+}
+
+function isFailed(each: UndoneAt | FailedAt): each is FailedAt {
+  return 'error' in each;
+}
+
+const failedAt =
+  (held: Held) =>
+  (error: unknown): FailedAt => ({ held, error });
+
+/** What is undone is not undone once more: a lock that is there then is somebody else's. */
+async function keepHeld(
+  { registry, log }: UndoHeldContext,
+  stored: StoredRecord,
+  left: readonly FailedAt[],
+): Promise<void> {
+  const { record } = stored;
+  await registry.update(stored, { ...record, held: left.map(({ held }) => held) }).catch((thrown: unknown) => {
+    log.warn({ id: record.id }, `what is undone of it could not be written down: ${asStillpointError(thrown).message}`);
+  });
+}
+
 interface UndoneAt {
   readonly done: readonly string[];
   /** Whether something was in force until now. */
   readonly wasHeld: boolean;
 }
 
-/** At one server. A server that is gone has taken along what was held at it: neither a lock nor a setting outlives its process. */
+/** At one server. A server that is gone has taken along what was held at it, but for what is said to outlive it. */
 async function undoAt(context: UndoHeldContext, held: Held): Promise<UndoneAt> {
   const { sources, clock, log, signal } = context;
-  const { engine, readTarget } = sourceOf(sources, held);
-  const target = await readTarget();
-  if (engine.guard === undefined) throw new StillpointError('internal', `the engine ${engine.name} undoes nothing`);
+  const source = sourceOf(sources, held);
+  const target = await targetOf(held, source);
+  const guard = guardOf(held, source, context);
+  if (guard === undefined) throw new StillpointError('internal', `the engine ${source.engine.name} undoes nothing`);
+  const limitMs = UNDO_LIMIT_MS + undoExtraMs(held, source);
   using limit = timeLimit(
     clock,
-    UNDO_LIMIT_MS,
-    () => new StillpointError('server-unreachable', `${held.member} did not answer within ${UNDO_LIMIT_MS / 1000} s`),
+    limitMs,
+    () => new StillpointError('server-unreachable', `${held.member} did not answer within ${limitMs / 1000} s`),
   );
   const either = AbortSignal.any([signal, limit.signal]);
   try {
-    const session = await engine.guard.open(target, held, log, either);
+    const session = await guard.open(target, held, log, either);
     try {
+      const seen = await orAborted(session.holds(either), either);
       const done = await orAborted(session.undo(either), either);
-      return { done, wasHeld: done.length > 0 };
+      // Of what nobody can see it is not known: that something was done says nothing.
+      return { done, wasHeld: seen !== undefined && done.length > 0 };
     } finally {
       await session.close().catch(() => undefined);
     }
   } catch (thrown) {
+    // What outlives its server is still to be undone, where that is: whoever answers here instead says nothing of it.
+    if (held.outlivesServer === true) throw thrown;
     const { code } = asStillpointError(thrown);
     if (code === 'server-changed' || (code === 'server-unreachable' && (await isGone(context, held))))
       return gone(held);

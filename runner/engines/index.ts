@@ -7,5 +7,7 @@ export const ENGINES = {
   mysql: async () => (await import('./mysql')).engine,
   mongodb: async () => (await import('./mongodb')).engine,
   redis: async () => (await import('./redis')).engine,
+  neo4j: async () => (await import('./neo4j')).engine,
+  nuodb: async () => (await import('./nuodb')).engine,
   volume: async () => (await import('./volume')).engine,
 } satisfies Record<EngineName, () => Promise<Engine>>;

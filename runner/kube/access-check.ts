@@ -11,6 +11,13 @@ interface RulesReview {
 /** Where the needs' scopes are. */
 export type ScopeNamespaces = Readonly<Record<Exclude<AccessScope, 'cluster'>, string>>;
 
+/** What to do about a right that is missing: whose account it is, the caller knows. */
+export interface AccessHints {
+  readonly needed: string;
+  /** Of one that can be done without. */
+  readonly optional: string;
+}
+
 /**
  * One review a namespace tells all rights that hold there. What is needed in the whole cluster has to be granted in
  * each of them: that takes a ClusterRoleBinding.
@@ -19,6 +26,7 @@ export async function checkAccess(
   client: KubeClient,
   needs: readonly AccessNeed[],
   namespaces: ScopeNamespaces,
+  hints: AccessHints,
 ): Promise<readonly Finding[]> {
   const asked = [...new Set(Object.values(namespaces))];
   const reviews = new Map(await Promise.all(asked.map(async (each) => [each, await review(client, each)] as const)));
@@ -26,7 +34,8 @@ export async function checkAccess(
   return needs.map((need) => {
     const where = need.scope === 'cluster' ? asked : [namespaces[need.scope]];
     const missing = new Set(where.flatMap((each) => missingVerbs(need, reviews.get(each)?.status.resourceRules ?? [])));
-    return finding(need, [...missing], need.scope === 'cluster' ? undefined : namespaces[need.scope]);
+    const found = finding(need, [...missing], need.scope === 'cluster' ? undefined : namespaces[need.scope]);
+    return found.severity === 'ok' ? found : { ...found, hint: hints[need.optional === true ? 'optional' : 'needed'] };
   });
 }
 
@@ -44,10 +53,6 @@ function finding(need: AccessNeed, missing: readonly string[], namespace: string
     code: 'permission-missing',
     subject,
     message: `the account may not ${missing.join(', ')} ${subject}: needed to ${need.why}`,
-    hint:
-      need.optional === true
-        ? 'The backup works without it, and says what it could not check.'
-        : 'Apply the manifests of the policy again: they grant it.',
   };
 }
 

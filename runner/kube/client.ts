@@ -2,36 +2,19 @@
  * A small client of the Kubernetes API: the verbs on any kind of object, with errors of our own and every request
  * counted. Objects are what is on the wire: nothing is dropped, times keep all their digits.
  */
-import type { Clock } from '../ports';
+import type { Clock, CommandEnd } from '../ports';
 import { type KubeAccess, type KubeAccessRequest, kubeAccess } from './access';
 import { KubeCalls, type Verb, type WatchLine } from './calls';
 import { isConflict, KubeError } from './errors';
+import { exec } from './exec';
 import { PODS } from './objects';
 import { basePath, pathOf, type Selection, selectionPath } from './paths';
+import type { DeleteOptions, ListResult, ObjectRef } from './refs';
 import { apiVersionOf, type KubeObject, type Resource } from './resource';
 
 export type { WatchLine } from './calls';
 export type { Selection } from './paths';
-
-/** Where one object is. */
-export interface ObjectRef {
-  readonly name: string;
-  readonly namespace?: string | undefined;
-}
-
-/** All objects of a list, and from where a watch goes on. */
-export interface ListResult<T> {
-  readonly items: readonly T[];
-  readonly resourceVersion: string;
-}
-
-/** What a deletion insists on. */
-export interface DeleteOptions {
-  /** Only this very object, not another one of its name. */
-  readonly uid?: string | undefined;
-  readonly resourceVersion?: string | undefined;
-  readonly propagation?: 'Background' | 'Foreground' | 'Orphan' | undefined;
-}
+export type { DeleteOptions, ListResult, ObjectRef } from './refs';
 
 const PAGE_SIZE = 500;
 
@@ -168,6 +151,18 @@ export class KubeClient {
       if (thrown instanceof KubeError && thrown.status === 404) return '';
       throw thrown;
     }
+  }
+
+  /** Runs a command in a container to its end. */
+  async exec(
+    pod: ObjectRef,
+    { container, command }: { readonly container: string; readonly command: readonly string[] },
+    signal: AbortSignal,
+  ): Promise<CommandEnd> {
+    const words = command.map((word): [string, string] => ['command', word]);
+    const query = new URLSearchParams([['container', container], ['stdout', 'true'], ['stderr', 'true'], ...words]);
+    const named = { verb: 'get', resource: 'pods/exec', ...pod } as const;
+    return await exec(this.#access, named, `${pathOf(PODS, pod)}/exec?${query}`, signal);
   }
 
   /** Writes a whole object. With a resourceVersion in it, it is a compare-and-swap. */

@@ -10,6 +10,8 @@ import type { KubeLease } from './objects';
 export interface PlacedOrder extends GuardOrder {
   /** Counts the orders on the Lease: a Job's second pod may ask for the same as its first. */
   readonly turn: number;
+  /** Something is held that cannot be seen from outside. */
+  readonly begun?: boolean;
   /** Nothing is held any more. */
   readonly released: boolean;
 }
@@ -64,6 +66,13 @@ export function withOrder(lease: KubeLease, order: GuardOrder): KubeLease {
     },
     spec: {},
   };
+}
+
+/** The Lease with its order begun; undefined when another order stands there, or this one is let go already. */
+export function withBeginning(lease: KubeLease, turn: number): KubeLease | undefined {
+  const order = orderOn(lease);
+  if (order === undefined || order.turn !== turn || order.released) return undefined;
+  return annotated(lease, ANNOTATIONS.guardOrder, { ...order, begun: true });
 }
 
 /** The Lease with its order let go; undefined when another order stands there, or this one is let go already. */

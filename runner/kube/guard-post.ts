@@ -38,6 +38,7 @@ export class KubernetesGuardPost implements GuardPost {
   #order: PlacedOrder | undefined;
   #runnerGone = false;
   #ended = false;
+  #begun = false;
   #answer: PlacedAnswer | undefined;
   #written: PlacedAnswer | undefined;
   #changed = Promise.withResolvers<void>();
@@ -46,7 +47,7 @@ export class KubernetesGuardPost implements GuardPost {
   constructor(client: KubeClient, options: GuardPostOptions) {
     this.#client = client;
     this.#options = options;
-    this.#runners = new KubernetesRunners(client, options.namespace);
+    this.#runners = new KubernetesRunners(client, options);
     options.signal.addEventListener('abort', () => this.#change(), { once: true });
     this.#background = [
       this.#watchLease(),
@@ -66,6 +67,10 @@ export class KubernetesGuardPost implements GuardPost {
 
   get runnerGone(): boolean {
     return this.#runnerGone;
+  }
+
+  get begun(): boolean {
+    return this.#begun;
   }
 
   get ended(): boolean {
@@ -107,6 +112,7 @@ export class KubernetesGuardPost implements GuardPost {
 
   #see(order: PlacedOrder | undefined): void {
     const mine = order?.jobUid === this.#options.job.uid && !order.released ? order : undefined;
+    this.#begun = mine?.begun === true;
     if (mine?.turn === this.#order?.turn) return;
     this.#order = mine;
     this.#runnerGone = false;

@@ -11,6 +11,7 @@ import {
   newGuardLease,
   orderOn,
   reportOf,
+  withBeginning,
   withOrder,
   withRelease,
 } from './guard-lease';
@@ -22,6 +23,9 @@ const TRIES = 5;
 
 /** How long letting the guard go may take: the database is free by then, and a guard that is not told finds nothing to do. */
 const RELEASE_LIMIT_MS = 5_000;
+
+/** How long it may take to tell the guard that something begins: nothing is held yet. */
+const BEGIN_LIMIT_MS = 10_000;
 
 export interface KubernetesGuardsOptions {
   readonly namespace: string;
@@ -113,6 +117,13 @@ class WatchedGuard implements ArmedGuard {
     } finally {
       signal.removeEventListener('abort', stop);
     }
+  }
+
+  async begin(): Promise<void> {
+    using limit = timeLimit(this.#options.clock, BEGIN_LIMIT_MS, () => missing('it could not be told that it begins'));
+    const either = AbortSignal.any([limit.signal, this.#lost.signal]);
+    const told = await change(this.#client, this.#options, (lease) => withBeginning(lease, this.#turn), either);
+    if (told === undefined) throw missing('it has got the order of another run');
   }
 
   async release(): Promise<void> {

@@ -64,7 +64,7 @@ export class KubernetesImportSite implements ImportSite {
 
   async check(plan: ImportPlan, className: string | undefined, signal: AbortSignal): Promise<ImportClass> {
     const { namespace } = plan.record;
-    await this.#checkNamespace(namespace, signal);
+    await this.checkNamespace(namespace, signal);
     const found = await this.#classStep(plan, className, signal);
     for (const snapshot of plan.snapshots) {
       // Lets the API server judge what is not there yet: rights, quotas, admission. Nothing is kept.
@@ -172,7 +172,7 @@ export class KubernetesImportSite implements ImportSite {
     }
   }
 
-  async #checkNamespace(namespace: string, signal: AbortSignal): Promise<void> {
+  async checkNamespace(namespace: string, signal: AbortSignal): Promise<void> {
     const found = await this.#client.get(NAMESPACES, { name: namespace }, signal).catch((thrown: unknown) => {
       if (isForbidden(thrown)) return true;
       throw thrown;

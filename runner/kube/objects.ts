@@ -102,6 +102,7 @@ export interface Condition {
 
 export interface ContainerStatus {
   readonly name: string;
+  readonly containerID?: string;
   readonly state?: {
     readonly waiting?: { readonly reason?: string; readonly message?: string };
     readonly running?: object;
@@ -189,6 +190,11 @@ export interface KubeEvent extends KubeObject {
   readonly type: string;
   readonly lastTimestamp?: string | null;
   readonly [more: string]: unknown;
+}
+
+/** Text as the data of a {@link Secret} has it. */
+export function base64(text: string): string {
+  return Buffer.from(text, 'utf8').toString('base64');
 }
 
 export interface Secret extends KubeObject {

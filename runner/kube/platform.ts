@@ -1,11 +1,20 @@
 /** Where databases and their volumes are, in a cluster. */
-import { type AccessNeed, DEFAULT_REGISTRY_NAMESPACE, type VolumeSelection } from '../../src/contract';
-import type { Finding, Platform, ServerPlace, Volume } from '../ports';
-import { checkAccess } from './access-check';
+import {
+  type AccessNeed,
+  type DatabaseResource,
+  DEFAULT_REGISTRY_NAMESPACE,
+  type RecordedResource,
+  type VolumeSelection,
+} from '../../src/contract';
+import { StillpointError } from '../errors';
+import type { Finding, FoundServer, Platform, ServerPlace, Volume } from '../ports';
+import { type AccessHints, checkAccess } from './access-check';
 import type { KubeClient } from './client';
 import { isForbidden } from './errors';
+import { isReady } from './in-place/workload';
 import { DEPLOYMENTS, NAMESPACES, PODS, type Pod, REPLICA_SETS, STATEFUL_SETS, type Workload } from './objects';
-import type { KubeObject, OwnerReference, Resource } from './resource';
+import { customKind, type KubeObject, type OwnerReference, type Resource } from './resource';
+import { withoutPasswords } from './resource-spec';
 import { resolveVolumes } from './volumes';
 import {
   claimsOf,
@@ -18,6 +27,8 @@ import {
   serverContainer,
 } from './workload';
 
+type RecordedResourceParts = Pick<RecordedResource, 'labels' | 'spec'>;
+
 export interface KubernetesPlatformOptions {
   /** The database's namespace. */
   readonly namespace: string;
@@ -25,6 +36,8 @@ export interface KubernetesPlatformOptions {
   readonly registryNamespace?: string | undefined;
   /** What the account has to be allowed to. */
   readonly needs: readonly AccessNeed[];
+  /** What to do where one of them is missing. */
+  readonly hints: AccessHints;
 }
 
 export class KubernetesPlatform implements Platform {
@@ -42,6 +55,30 @@ export class KubernetesPlatform implements Platform {
     const volumes = await resolveVolumes(this.#client, this.#options.namespace, selections);
     this.#claims = [...this.#claims, ...volumes.map(({ claim }) => claim)];
     return volumes;
+  }
+
+  async readResource(resource: DatabaseResource): Promise<RecordedResourceParts> {
+    const { namespace } = this.#options;
+    const { name } = resource;
+    const kind = customKind(resource);
+    const found = await this.#client.get(kind, { name, namespace });
+    if (found === undefined) {
+      throw new StillpointError('resource-not-found', `there is no ${kind.kind} ${namespace}/${name}`, {
+        hint: `see which there are: kubectl get ${kind.plural}.${kind.group} -n ${namespace}`,
+      });
+    }
+    return { labels: found.metadata.labels ?? {}, spec: withoutPasswords(found.spec) };
+  }
+
+  async findServers(matchLabels: Readonly<Record<string, string>>): Promise<readonly FoundServer[]> {
+    const { namespace } = this.#options;
+    const { items } = await this.#client.list(PODS, { namespace, labels: matchLabels });
+    return items.map((pod) => ({
+      name: pod.metadata.name,
+      address: pod.status?.podIP,
+      ready: isReady(pod),
+      labels: pod.metadata.labels ?? {},
+    }));
   }
 
   async placeOf(address: string | undefined, hostname?: string): Promise<ServerPlace | undefined> {
@@ -67,8 +104,8 @@ export class KubernetesPlatform implements Platform {
   }
 
   checkAccess(): Promise<readonly Finding[]> {
-    const { namespace, registryNamespace = DEFAULT_REGISTRY_NAMESPACE, needs } = this.#options;
-    return checkAccess(this.#client, needs, { database: namespace, registry: registryNamespace });
+    const { namespace, registryNamespace = DEFAULT_REGISTRY_NAMESPACE, needs, hints } = this.#options;
+    return checkAccess(this.#client, needs, { database: namespace, registry: registryNamespace }, hints);
   }
 
   /** The namespace kube-system is as old as its cluster, and is never replaced. */

@@ -58,6 +58,25 @@ export const resource =
     namespaced,
   });
 
+/** An object of a kind that only others know. */
+export interface CustomResource extends KubeObject {
+  readonly spec?: Readonly<Record<string, unknown>>;
+}
+
+/** The kind of a custom resource, named as its own manifest names it. */
+export function customKind({
+  apiVersion,
+  kind,
+  plural,
+}: {
+  readonly apiVersion: string;
+  readonly kind: string;
+  readonly plural: string;
+}): Resource<CustomResource> {
+  const [version = '', group = ''] = apiVersion.split('/').reverse();
+  return resource<CustomResource>()(group, version, kind, plural);
+}
+
 /** The value of `apiVersion` of a kind's objects. */
 export function apiVersionOf(kind: Resource<KubeObject>): string {
   return kind.group === '' ? kind.version : `${kind.group}/${kind.version}`;

@@ -1,5 +1,5 @@
 /** Who this run is: the pod's Job gives the backup its id, so that a second pod of the Job finds the first one's record. */
-import { backupId, type Trigger } from '../../src/contract';
+import { backupId, INSTALL_CONTAINER, type Trigger } from '../../src/contract';
 import { StillpointError } from '../errors';
 import type { Run } from '../ports';
 import type { KubeClient } from './client';
@@ -27,7 +27,9 @@ export async function jobOfPod(
 /** What a Job and its pod make of a run: pure. */
 export function runOf(pod: Pod, job: Job, configured?: Trigger): Run {
   const { name, uid = '', creationTimestamp = '' } = job.metadata;
-  const image = pod.spec.containers[0]?.image;
+  const { containers, initContainers = [] } = pod.spec;
+  // In a pod of the engine's own image the runner's is that of the container which brings it there.
+  const image = (initContainers.find((each) => each.name === INSTALL_CONTAINER) ?? containers[0])?.image;
   return {
     id: backupId(new Date(creationTimestamp)),
     owner: { jobUid: uid, jobName: name, pod: pod.metadata.name },

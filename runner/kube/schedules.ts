@@ -14,12 +14,16 @@ export class KubernetesSchedules implements Schedules {
     this.#client = client;
   }
 
-  async list({ namespace, database }: Pick<RecordFilter, 'namespace' | 'database'>): Promise<readonly Schedule[]> {
+  async list({
+    namespace,
+    database,
+    selector,
+  }: Pick<RecordFilter, 'namespace' | 'database' | 'selector'>): Promise<readonly Schedule[]> {
     const labels = {
       [LABELS.component]: COMPONENTS.backup,
       ...(database === undefined ? {} : { [LABELS.database]: database }),
     };
-    const { items } = await this.#client.list(CRON_JOBS, { namespace, labels });
+    const { items } = await this.#client.list(CRON_JOBS, { namespace, labels, selector });
     return items.flatMap((cronJob) => {
       const schedule = scheduleOf(cronJob);
       if (schedule === undefined) return [];

@@ -1,6 +1,6 @@
 import { lstat, realpath, stat } from 'node:fs/promises';
 import { hostname, networkInterfaces } from 'node:os';
-import type { VolumeSelection } from '../../src/contract';
+import type { DatabaseResource, VolumeSelection } from '../../src/contract';
 import { StillpointError } from '../errors';
 import type { Finding, Platform, ServerPlace, Volume } from '../ports';
 
@@ -22,6 +22,22 @@ export class LocalPlatform implements Platform {
       namespace: '',
       nested: folders.map((other) => other.claim).filter((other) => other.startsWith(`${claim}/`)),
     }));
+  }
+
+  async readResource({ kind }: DatabaseResource): Promise<never> {
+    throw new StillpointError('config-invalid', `the policy keeps a ${kind} with its backups, and here is no cluster`, {
+      hint: 'take the backup by a Job of its policy',
+    });
+  }
+
+  async findServers(): Promise<never> {
+    throw new StillpointError(
+      'config-invalid',
+      'the policy finds its servers by the labels of pods, and here are none',
+      {
+        hint: 'take the backup by a Job of its policy',
+      },
+    );
   }
 
   /** A server at an address of this machine is taken for the one whose folders are named; its own paths have to agree. */

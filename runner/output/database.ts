@@ -1,6 +1,15 @@
 /** One database in full, as people and scripts read it. Pure. */
 import { stringify } from 'yaml';
-import { type BackupRecord, backupIdTime, JOB_DEFAULTS, membersOf, type PolicyConfig } from '../../src/contract';
+import {
+  type BackupRecord,
+  backupIdTime,
+  isDump,
+  JOB_DEFAULTS,
+  type MemberConfig,
+  membersOf,
+  type PolicyConfig,
+  storePlace,
+} from '../../src/contract';
 import { type DatabaseState, healthOf, nextOf } from '../overview';
 import type { PastEvent, RecordSummary, Schedule } from '../ports';
 import { age } from './duration';
@@ -90,14 +99,18 @@ function server(lastGood: BackupRecord | undefined, policies: readonly PolicyDet
   return parts.join(', ');
 }
 
+function serversOf(config: PolicyConfig): readonly Pick<MemberConfig, 'engine' | 'connection'>[] {
+  return isDump(config) ? [config.spec] : membersOf(config).map((member) => member.config);
+}
+
 function hostsOf(config: PolicyConfig): readonly string[] {
-  return membersOf(config).flatMap(({ config: { connection } }) =>
+  return serversOf(config).flatMap(({ connection }) =>
     connection === undefined ? [] : [`host ${connection.host}:${connection.port}`],
   );
 }
 
 function engineOf(config: PolicyConfig | undefined): string {
-  const engines = config === undefined ? [] : membersOf(config).map((member) => member.config.engine);
+  const engines = config === undefined ? [] : serversOf(config).map(({ engine }) => engine);
   return [...new Set(engines)].join(', ');
 }
 
@@ -127,13 +140,18 @@ const POLICY_COLUMNS = (now: Date): readonly Column<PolicyDetails>[] => [
   { title: 'NEXT RUN', value: ({ schedule }) => nextText(nextOf(schedule, now), now) },
   {
     title: 'BUDGET',
-    value: ({ config }) => (config && `${config.spec.budgetSeconds ?? JOB_DEFAULTS.budgetSeconds}s`) || '',
+    value: ({ config }) =>
+      config === undefined || isDump(config) ? '' : `${config.spec.budgetSeconds ?? JOB_DEFAULTS.budgetSeconds}s`,
   },
-  {
-    title: 'CLASS',
-    value: ({ config }) => config?.spec.snapshots.groupClassName ?? config?.spec.snapshots.className ?? '',
-  },
+  { title: 'CLASS', value: ({ config }) => (config === undefined ? '' : placeOf(config)) },
 ];
+
+/** What its backups are made with: a class, or a store. */
+function placeOf(config: PolicyConfig): string {
+  if (isDump(config)) return storePlace(config.spec.storage);
+  const { groupClassName, className = '' } = config.spec.snapshots;
+  return groupClassName ?? className;
+}
 
 type RecordedVolume = BackupRecord['volumes'][number];
 

@@ -4,6 +4,7 @@ import { type BackupRecord, backupIdTime, type Phase } from '../../src/contract'
 import type { RecordSummary } from '../ports';
 import { age } from './duration';
 import { heldText, recordPath } from './records';
+import { bytesText } from './size';
 import { type Colour, type Column, type TableStyle, table } from './table';
 
 /** A line of a wide table: what is kept of a record, however large that is. */
@@ -13,19 +14,23 @@ export interface WideRow extends RecordSummary {
   readonly layout: string;
   readonly version: string;
   readonly snapshots: string;
+  readonly location: string;
+  readonly size: string;
   readonly error: string;
 }
 
 /** What a wide table shows of a record. */
 export function wideRow(record: BackupRecord): WideRow {
-  const { namespace, database, id, engine, phase, trigger, freezeWindowMs, layout, serverVersion, cuts, error } =
-    record;
+  const { namespace, database, id, engine, phase, trigger, freezeWindowMs, layout, serverVersion, error } = record;
+  const { cuts, objects = [] } = record;
   return {
     ...{ namespace, database, id, engine, phase, trigger, freezeWindowMs },
     held: heldText(record),
     layout: layout ?? '',
     version: serverVersion ?? '',
     snapshots: cuts.map(({ snapshot }) => snapshot).join(','),
+    location: objects.map(({ location }) => location).join(','),
+    size: objects.length === 0 ? '' : bytesText(objects.reduce((sum, { bytes }) => sum + bytes, 0)),
     error: error?.code ?? '',
   };
 }
@@ -90,6 +95,8 @@ const WIDE: readonly Column<WideRow>[] = [
   { title: 'LAYOUT', value: ({ layout }) => layout },
   { title: 'VERSION', value: ({ version }) => version },
   { title: 'SNAPSHOTS', value: ({ snapshots }) => snapshots },
+  { title: 'LOCATION', value: ({ location }) => location },
+  { title: 'SIZE', value: ({ size }) => size },
   { title: 'ERROR', value: ({ error }) => error },
 ];
 

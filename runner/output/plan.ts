@@ -1,6 +1,7 @@
 /** What a prune would do, as people and scripts read it. Pure. */
 import { stringify } from 'yaml';
 import type { Candidate, Reason, Verdict } from '../../src/contract';
+import type { PruneResult } from '../commands/prune';
 import { type Output, recordPath } from './records';
 import { type Column, table } from './table';
 
@@ -28,6 +29,15 @@ export function formatPlan(plan: readonly Verdict[], output: Output): string {
   if (rows.length === 0) return 'No backups found.\n';
   const going = rows.filter(({ action }) => action === 'remove').length;
   return `${table([...COLUMNS, WHY], rows)}\n${rows.length - going} stay, ${going} would go. Nothing was removed.\n`;
+}
+
+/** What a prune has done; for `-o name` the names of what is gone. */
+export function formatPruned(result: PruneResult, output: Output): string {
+  const { removed, cleaned } = result;
+  if (output === 'json') return `${JSON.stringify(result, null, 2)}\n`;
+  if (output === 'yaml') return stringify(result);
+  if (output === 'name') return removed.map((path) => `${path}\n`).join('');
+  return `removed ${removed.length}, cleaned ${cleaned.length}\n`;
 }
 
 const COLUMNS: readonly Column<Row>[] = [

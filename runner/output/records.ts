@@ -1,7 +1,8 @@
 /** Records as people and scripts read them. Pure: records in, text out. */
 import { stringify } from 'yaml';
-import { type BackupRecord, type Imported, isProtected } from '../../src/contract';
+import { type BackupRecord, type Imported, isProtected, type RecordedObject } from '../../src/contract';
 import { age, shortTime } from './duration';
+import { bytesText } from './size';
 import { fields } from './table';
 
 /** What `-o` may be. */
@@ -27,6 +28,7 @@ export function describeRecord(record: BackupRecord, now: Date): string {
       record.volumes.map((volume) => `${volume.name} (${volume.role})   claim ${volume.claim}${at(volume.mountPath)}`),
     ),
     section('Snapshots', record.cuts.map(describeCut)),
+    section('Objects', (record.objects ?? []).map(describeObject)),
     section('Members', (record.members ?? []).map(describeMember)),
     record.imported === undefined ? '' : `Imported:\n${fields(imported(record.imported), '  ')}`,
     map('Position', record.position),
@@ -50,17 +52,39 @@ function identity(record: BackupRecord): [string, string][] {
     ['Database', record.database],
     ['Engine', `${record.flavour ?? record.engine} ${record.serverVersion ?? ''}`.trim()],
     ['Identity', entries(record.serverIdentity)],
+    ['Made from', resourceText(record.resource)],
     ['Policy', record.policy],
     ['Trigger', record.trigger],
     ['Job', `${record.owner.jobName ?? ''} ${record.owner.jobUid}`.trim()],
     ['Status', record.phase],
     ['Layout', record.layout ?? ''],
-    ['Held', `${heldText(record)}, of a budget of ${record.budgetSeconds} s`],
+    ...(record.mode === 'dump'
+      ? ([
+          ['Tool', record.dump?.tool ?? ''],
+          ['Dumped', record.dump?.only ?? 'all databases'],
+          ['Store', record.storeName ?? ''],
+        ] as [string, string][])
+      : ([['Held', `${heldText(record)}, of a budget of ${record.budgetSeconds} s`]] as [string, string][])),
+    ...(record.downtimeMs === undefined
+      ? []
+      : [
+          ['Downtime', `${shortTime(record.downtimeMs)} from being told to stop to being ready again`] as [
+            string,
+            string,
+          ],
+        ]),
     ...(record.spreadMs === undefined
       ? []
       : [['Spread', `${shortTime(record.spreadMs)} from the first cut seen to the last`] as [string, string]]),
     ['Protected', protection(record)],
   ];
+}
+
+function resourceText(resource: BackupRecord['resource']): string {
+  if (resource === undefined) return '';
+  const { kind, name, path, secret } = resource;
+  const called = path === undefined ? '' : `, ${path} there`;
+  return `${kind} ${name}${called}${secret === undefined ? '' : `, its password in Secret ${secret} of the registry`}`;
 }
 
 /** Whether it stays until it is released, and who said so and why. */
@@ -93,14 +117,15 @@ function proof({ statement, holds, before, after }: NonNullable<BackupRecord['pr
 function imported({ at: when, by, from, verifiedBy, ownsData }: Imported): [string, string][] {
   const { clusterUid, namespace, database, exportedAt } = from;
   const origin = [namespace, database].filter((part) => part !== undefined).join('/');
+  // The record beside a dump was never exported.
+  const exported = exportedAt === undefined ? '' : `, exported at ${exportedAt}`;
   return [
     ['At', `${when}${by === undefined ? '' : ` by ${by}`}`],
-    [
-      'From',
-      origin === '' ? 'a bare handle' : `${origin} in cluster ${clusterUid ?? 'unknown'}, exported at ${exportedAt}`,
-    ],
+    ['From', origin === '' ? 'a bare handle' : `${origin} in cluster ${clusterUid ?? 'unknown'}${exported}`],
     ['Signature', verifiedBy === undefined ? 'not checked' : `checked with key ${verifiedBy}`],
     ['Data', ownsData ? 'goes when this is deleted' : 'belongs to that cluster, and stays when this is deleted'],
+    // To know that takes a question to the storage, which nobody asks in passing.
+    ['There', 'as far as that cluster has not deleted it: stillpoint doctor asks the storage'],
   ];
 }
 
@@ -119,6 +144,15 @@ function describeCut(cut: BackupRecord['cuts'][number]): string {
   const size = cut.restoreSize === undefined ? '' : `   ${cut.restoreSize}`;
   const seen = `cut seen ${cut.seenAt} by ${cut.seenBy}${cut.driverKnown ? '' : ' (driver not known)'}`;
   return `${cut.snapshot}   volume ${cut.volume}${size}   ${seen}${ready}${handle}`;
+}
+
+function describeObject(object: RecordedObject): string {
+  const { location, bytes, plainBytes, compression, sha256, encryption, lockedUntil } = object;
+  const packed = `${bytesText(bytes)}, by ${compression} of ${bytesText(plainBytes)}`;
+  const sealed =
+    encryption === undefined ? '' : `   encrypted by ${encryption.format} for ${encryption.recipients.join(', ')}`;
+  const locked = lockedUntil === undefined ? '' : `   locked until ${lockedUntil}`;
+  return `${location}   ${packed}   sha256 ${sha256}${sealed}${locked}`;
 }
 
 /** Of several servers each: what it is, for how long it was held, where its log stood. */

@@ -12,7 +12,8 @@ export function formatRestore(result: RestoreResult, output: Output): string {
   if (output === 'name') return result.volumes.map(({ claim }) => `${claim}\n`).join('');
   const { prepared, server } = result;
   const servers = result.members ?? (prepared === undefined ? [] : [{ member: '', prepared, server }]);
-  return [volumes(result), ...servers.flatMap((each) => [files(each), serverText(each)])].join('');
+  const resources = (result.resources ?? []).map((each) => `${each}\n`);
+  return [volumes(result), ...servers.flatMap((each) => [files(each), serverText(each)]), ...resources].join('');
 }
 
 function files({ member, prepared: { uid, gid, dataPath } }: RestoredServer): string {

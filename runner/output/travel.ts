@@ -1,5 +1,6 @@
 /** What came of an import, as people and scripts read it. Pure: results in, text out. */
 import { stringify } from 'yaml';
+import type { BackupRecord } from '../../src/contract';
 import type { ImportResult } from '../commands/import';
 import { type Output, recordPath } from './records';
 
@@ -12,9 +13,24 @@ export function formatImport({ record, already, warnings }: ImportResult, output
   if (already) {
     return `backup ${path} is there already, imported at ${record.imported?.at}; nothing was changed\n`;
   }
+  if (record.mode === 'dump') {
+    return [
+      `backup ${path} imported, with ${(record.objects ?? []).map(({ location }) => location).join(', ')}\n`,
+      'What lies in the store stays that of the other cluster: it can be gone when that deletes it, and stays when this record is deleted.\n',
+      'It is restored into a new server by a Job that is told of that store: see docs/dumps.md\n',
+    ].join('');
+  }
   return [
     `backup ${path} imported, with ${record.cuts.map(({ snapshot }) => `VolumeSnapshot ${snapshot}`).join(', ')}\n`,
     'What the storage holds stays that of the other cluster: it can be gone when that deletes it, and stays when this record is deleted.\n',
-    `stillpoint restore ${path} --claim <name> --start\n`,
+    `${restoreLine(record)}\n`,
   ].join('');
+}
+
+/** A line that works: of a file that nobody has signed no image was taken, and without its server's nothing starts. */
+function restoreLine(record: BackupRecord): string {
+  const { runnerImage, members = [record] } = record;
+  const image = runnerImage === undefined ? ' --image <runner image>' : '';
+  const start = members.some(({ workload }) => workload?.image !== undefined) ? ' --start' : '';
+  return `stillpoint restore ${recordPath(record)} --claim <name>${image}${start}`;
 }

@@ -20,6 +20,15 @@ export interface ChildOptions {
 
 const GRACE_MS = 5_000;
 
+/** Where a container has memory for files; passwords lie in some, and had better not come to a disk. */
+const MEMORY = '/dev/shm';
+
+/** A folder that nobody else can look into, in memory where there is some. */
+async function privateFolder(): Promise<string> {
+  const made = (parent: string): Promise<string> => mkdtemp(join(parent, 'stillpoint-'));
+  return await made(MEMORY).catch(() => made(tmpdir()));
+}
+
 /** A running tool. */
 export class Child {
   readonly stdout: Readable;
@@ -72,7 +81,7 @@ export class Child {
     options.signal.throwIfAborted();
     const done = new AbortController();
     const signal = AbortSignal.any([options.signal, done.signal]);
-    const folder = await mkdtemp(join(tmpdir(), 'stillpoint-'));
+    const folder = await privateFolder();
     let child: Child | undefined;
     try {
       for (const [name, text] of Object.entries(command.files))
@@ -88,7 +97,7 @@ export class Child {
 
   /** Waits until the tool has ended, and throws unless it ended well. Its standard output has to be read meanwhile. */
   async endedWell(): Promise<void> {
-    const { program, secrets, closing } = this.#command;
+    const { program, secrets, closing, words: told = (stderr: string) => stderr } = this.#command;
     const ended = await this.#ended.promise;
     if (ended instanceof Error) {
       throw new StillpointError('tool-missing', `${program} could not be started: ${ended.message}`, {
@@ -96,7 +105,7 @@ export class Child {
         cause: ended,
       });
     }
-    const words = lastWordsOf(this.#stderr.text, secrets);
+    const words = lastWordsOf(told(this.#stderr.text), secrets);
     const said = words === '' ? 'and said nothing' : `and said "${words}"`;
     if (ended.code !== 0) {
       const how = ended.signal === null ? `exit code ${ended.code}` : ended.signal;

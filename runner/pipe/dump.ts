@@ -1,9 +1,11 @@
-/** A tool's output → hash → compression → hash → a sink. A failure anywhere ends all the rest. */
+/** A tool's output → hash → compression → encryption → hash → a sink. A failure anywhere ends all the rest. */
 import { asStillpointError, StillpointError } from '../errors';
 import type { Clock, Log } from '../ports';
 import type { ToolCommand } from '../tools/tool';
+import type { Recipient } from './age-keys';
 import { Child } from './child';
 import { type Compression, codecOf } from './compression';
+import { encrypted } from './encryption';
 import { logProgress } from './progress';
 import { type Content, Measure, through } from './stages';
 
@@ -13,6 +15,7 @@ import { type Content, Measure, through } from './stages';
  */
 export type Sink<T> = (content: Content, signal: AbortSignal) => Promise<T>;
 
+/** How a dump or a restore is run. */
 export interface PipeOptions {
   readonly clock: Clock;
   readonly log: Log;
@@ -22,6 +25,11 @@ export interface PipeOptions {
   /** About how many plain bytes will come. */
   readonly expectedBytes?: number | undefined;
   readonly graceMs?: number | undefined;
+}
+
+export interface DumpOptions extends PipeOptions {
+  /** Who may open the dump: each of them alone. It is not encrypted without them. */
+  readonly recipients?: readonly Recipient[] | undefined;
 }
 
 /** What went through a pipe. */
@@ -36,7 +44,7 @@ export interface Passed {
 export async function dump<T>(
   command: ToolCommand,
   sink: Sink<T>,
-  options: PipeOptions,
+  options: DumpOptions,
 ): Promise<Passed & { readonly stored: T }> {
   const broken = new AbortController();
   const signal = AbortSignal.any([options.signal, broken.signal]);
@@ -58,9 +66,15 @@ export async function dump<T>(
       await child.endedWell();
     }
     async function* content(): AsyncGenerator<Uint8Array, void> {
-      yield* stored.of(through(plain.of(output()), codecOf(options.compression).compress?.()));
+      const packed = through(
+        plain.of(command.refine?.(output()) ?? output()),
+        codecOf(options.compression).compress?.(),
+      );
+      yield* stored.of(options.recipients === undefined ? packed : encrypted(packed, options.recipients));
       whole = true;
     }
+    // Node throws away what nobody has begun to read when a process exits, and a store may take a while to open.
+    child.stdout.on('readable', () => undefined);
     // A tool that would ask for something finds nobody there.
     child.stdin.end();
     // A sink that waits for its own server hears of it all the same.

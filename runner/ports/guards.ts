@@ -26,6 +26,8 @@ export interface ArmedGuard {
   readonly lost: AbortSignal;
   /** What the guard did; undefined as long as it only watches. */
   readonly report: GuardReport | undefined;
+  /** Something is held from now on that nobody can see from outside: the guard's deadline begins. */
+  begin(): Promise<void>;
   /** Nothing is held any more: the guard is let go. Never throws. */
   release(): Promise<void>;
 }
@@ -54,6 +56,8 @@ export interface GuardPost {
   readonly order: GuardOrder | undefined;
   /** Whether the pod that gave the order is gone, or its runner has ended. As long as nobody answers: no. */
   readonly runnerGone: boolean;
+  /** Whether the runner has said that it holds what cannot be seen. */
+  readonly begun: boolean;
   /** Whether the Job needs no guard any more. */
   readonly ended: boolean;
   /** Resolves after so many milliseconds, or as soon as something of the above has changed. */

@@ -3,6 +3,7 @@
  */
 export type * from './guards';
 export type * from './locks';
+export type * from './outside';
 export type * from './platform';
 export type * from './registry';
 export type * from './retention';

@@ -1,5 +1,11 @@
 /** Where databases and their volumes are. */
-import type { BackupRecord, RecordedVolume, VolumeSelection } from '../../src/contract';
+import type {
+  BackupRecord,
+  DatabaseResource,
+  RecordedResource,
+  RecordedVolume,
+  VolumeSelection,
+} from '../../src/contract';
 import type { Finding } from './world';
 
 /** A volume of the plan: what the policy selects, resolved to what is there. */
@@ -56,10 +62,24 @@ export interface ServerPlace {
   readonly workload: BackupRecord['workload'];
 }
 
+/** A pod that may be the server, found by its labels. */
+export interface FoundServer {
+  readonly name: string;
+  /** Undefined as long as it has none. */
+  readonly address: string | undefined;
+  /** Whether it says that it serves, and is not about to end. */
+  readonly ready: boolean;
+  readonly labels: Readonly<Record<string, string>>;
+}
+
 /** Where databases and their volumes are: Kubernetes, or this machine. */
 export interface Platform {
   /** Finds the claims that the policy selects. Throws claim-not-found. */
   resolveVolumes(selections: readonly VolumeSelection[]): Promise<readonly Volume[]>;
+  /** The custom resource that a database is made from. Throws resource-not-found. */
+  readResource(resource: DatabaseResource): Promise<Pick<RecordedResource, 'labels' | 'spec'>>;
+  /** The pods that carry all of these labels, ready or not. */
+  findServers(matchLabels: Readonly<Record<string, string>>): Promise<readonly FoundServer[]>;
   /**
    * Finds what runs at a server's own address (undefined: a Unix socket) or, where it knows none, under the name of its
    * host; undefined when nothing there is known.
@@ -71,10 +91,13 @@ export interface Platform {
   clusterUid(): Promise<string | undefined>;
 }
 
-/** The pods of Jobs, for those who find what one of them has begun. */
+/** Those who take backups, for others who find what one of them has begun. */
 export interface Runners {
   /** Whether a Job's pod has ended, or is not there any more. */
   isGone(pod: string): Promise<boolean>;
-  /** Whether no pod of a Job is at work any more, neither its runner nor its guard. */
-  haveEnded(jobUid: string): Promise<boolean>;
+  /**
+   * Whether nobody is at work on a backup any more: no pod of its Job, neither its runner nor its guard, or no person with a
+   * process of their own. That one is gone shows only after a while: ask again.
+   */
+  haveEnded(of: Pick<BackupRecord, 'database' | 'owner'>): Promise<boolean>;
 }

@@ -56,6 +56,11 @@ export interface Registry {
   summaries(filter: RecordFilter): AsyncIterable<readonly RecordSummary[]>;
   /** What a person types to ask for a record's deletion without `stillpoint delete`; undefined where there is no such way. */
   deletionCommand(record: BackupRecord): string | undefined;
+  /**
+   * Keeps beside a record what may not stand in it, and answers with the name of the object: it goes with the record. What was
+   * kept before stays as it is. Undefined where there is nothing to keep it in.
+   */
+  readonly keepSecret?: (stored: StoredRecord, values: Readonly<Record<string, string>>) => Promise<string>;
   /** Removes the record itself, with its finalizer: everything it stands for must be gone. */
   remove(stored: StoredRecord): Promise<void>;
   /** The record as it is now and after each change, undefined while there is none; ends when the signal aborts. */

@@ -28,7 +28,7 @@ export interface PastEvent {
 
 /** The policies of a cluster, by their CronJobs. */
 export interface Schedules {
-  list(where: Pick<RecordFilter, 'namespace' | 'database'>): Promise<readonly Schedule[]>;
+  list(where: Pick<RecordFilter, 'namespace' | 'database' | 'selector'>): Promise<readonly Schedule[]>;
   /** What a policy's Jobs are told; undefined for who may not read it. */
   configOf(schedule: Schedule): Promise<PolicyConfig | undefined>;
   /** The Events of a policy's backups, oldest first; none for who may not read them. */

@@ -8,6 +8,8 @@ import type { Finding } from './world';
 export interface CutRequest {
   readonly id: BackupId;
   readonly database: string;
+  /** How the names end, where that is not by the id. */
+  readonly stamp?: string | undefined;
   readonly volumes: readonly Volume[];
   /** individually: one snapshot each, all asked for at once; together: one group snapshot, at one instant. */
   readonly how: 'individually' | 'together';
@@ -22,7 +24,7 @@ export interface SnapshotStore {
   /** Whether each volume's snapshot holds one instant. False: the copy of a volume takes time (a folder). */
   readonly atomic: boolean;
   /** The names that {@link cut} will ask for: they go into the record before anything is asked for. */
-  names(request: Pick<CutRequest, 'id' | 'database' | 'volumes' | 'how'>): readonly string[];
+  names(request: Pick<CutRequest, 'id' | 'database' | 'stamp' | 'volumes' | 'how'>): readonly string[];
   /** Classes, drivers, bound volumes: all that can be known before anything is touched. */
   check(volumes: readonly Volume[], how: CutRequest['how']): Promise<readonly Finding[]>;
   /**

@@ -43,4 +43,11 @@ export interface Events {
 }
 
 /** The reasons of our Events. */
-export type EventReason = 'Starting' | 'SuccessfulSnapshot' | 'FailedSnapshot' | 'GuardActed';
+export type EventReason =
+  | 'Starting'
+  | 'SuccessfulSnapshot'
+  | 'FailedSnapshot'
+  | 'GuardActed'
+  | 'Restoring'
+  | 'SuccessfulRestore'
+  | 'FailedRestore';

@@ -4,7 +4,7 @@ import { Channel } from '../channel';
 import { StillpointError } from '../errors';
 import type { KubeClient, ListResult, Selection } from '../kube/client';
 import { isAlreadyThere, isConflict, isForbidden, isMissing } from '../kube/errors';
-import { CONFIG_MAPS, type ConfigMap, NAMESPACES } from '../kube/objects';
+import { base64, CONFIG_MAPS, type ConfigMap, NAMESPACES, SECRETS } from '../kube/objects';
 import type { KubeObject } from '../kube/resource';
 import { watchObjects } from '../kube/watch';
 import type { Clock, Log, RecordFilter, RecordSummary, Registry, StoredRecord } from '../ports';
@@ -111,6 +111,24 @@ export class KubernetesRegistry implements Registry {
       if (!isMissing(thrown)) throw thrown;
     }
     if (!stored.deletionRequested) await this.#client.delete(CONFIG_MAPS, { name, namespace }, { uid });
+  }
+
+  /** Owned by the record: the cluster removes it when that is gone. */
+  async keepSecret(stored: StoredRecord, values: Readonly<Record<string, string>>): Promise<string> {
+    const { metadata } = await this.#objectOf(stored);
+    const { name, namespace, uid = '' } = metadata;
+    const labels = { ...metadata.labels, [LABELS.component]: COMPONENTS.kept };
+    const owner = { apiVersion: 'v1', kind: CONFIG_MAPS.kind, name, uid };
+    try {
+      await this.#client.create(SECRETS, {
+        metadata: { name, ...(namespace === undefined ? {} : { namespace }), labels, ownerReferences: [owner] },
+        type: 'Opaque',
+        data: Object.fromEntries(Object.entries(values).map(([key, value]) => [key, base64(value)])),
+      });
+    } catch (thrown) {
+      if (!isAlreadyThere(thrown)) throw thrown;
+    }
+    return name;
   }
 
   /** The finalizer keeps it until the next prune: kubectl must not wait for that. */

@@ -9,7 +9,8 @@ import { asStillpointError, ERRORS, type ErrorCode, StillpointError } from '../e
 /** Where Kubernetes looks for it, unless a container says otherwise. */
 export const TERMINATION_LOG = '/dev/termination-log';
 
-const LIMIT_BYTES = 4096;
+/** What Kubernetes keeps of it. */
+export const LIMIT_BYTES = 4096;
 
 type Outcome = { readonly result: unknown } | { readonly error: OutcomeError };
 
@@ -77,7 +78,8 @@ function errorOutcomes({ code, message, hint }: StillpointError): readonly Outco
   return [{ error: { code, message, hint } }, { error: { code, message: shortened(message, 800) } }];
 }
 
-function firstThatFits(outcomes: readonly Outcome[]): string {
+/** The first of several texts that there is room for; else the last. */
+export function firstThatFits(outcomes: readonly unknown[]): string {
   const texts = outcomes.map((outcome) => JSON.stringify(outcome));
   return texts.find((text) => Buffer.byteLength(text) <= LIMIT_BYTES) ?? `${texts.at(-1)}`;
 }
@@ -97,6 +99,7 @@ function isCode(code: string): code is ErrorCode {
   return Object.hasOwn(ERRORS, code);
 }
 
-function shortened(text: string, characters: number): string {
+/** The beginning of a text. */
+export function shortened(text: string, characters: number): string {
   return text.length <= characters ? text : `${text.slice(0, characters - 1)}…`;
 }

@@ -1,4 +1,5 @@
 import type { BackupRecord } from '../../src/contract';
+import type { Engine } from '../engine';
 import { StillpointError } from '../errors';
 import { recordPath } from '../output/records';
 
@@ -15,8 +16,26 @@ export function assertRestorable(record: BackupRecord): void {
   });
 }
 
+/** Refuses a dump where volumes are wanted. */
+export function assertSnapshots(record: BackupRecord): void {
+  if (record.mode !== 'dump') return;
+  throw new StillpointError('backup-not-restorable', `backup ${recordPath(record)} is a dump, and has no snapshots`, {
+    hint: 'stillpoint restore … --host <server> reads it into an empty server',
+  });
+}
+
 /** Refuses to start a server when the record does not say of which image. */
-export function assertStartable(record: BackupRecord): void {
+export function assertStartable(
+  record: BackupRecord,
+  { name, capabilities }: Pick<Engine, 'name' | 'capabilities'>,
+): void {
+  if (capabilities.hasServer && !capabilities.startsAlone) {
+    throw new StillpointError(
+      'backup-not-restorable',
+      `no server of ${name} comes up by itself on backup ${recordPath(record)}: it joins others`,
+      { hint: `restore into claims, and start the database on them as it is started: docs/${name}.md` },
+    );
+  }
   if (record.workload?.image !== undefined) return;
   throw new StillpointError(
     'backup-not-restorable',

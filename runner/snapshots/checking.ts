@@ -24,6 +24,10 @@ export async function checkIndividually(
   return [...drivers, ...(await checkDefaultClass(context.client, volumes))];
 }
 
+/** One instant is one driver's to give. */
+const OF_ONE_DRIVER =
+  'a group snapshot takes volumes of one driver: without groupSnapshotClass each is cut by itself, by SnapshotClass.fromClusterDefault() each by the class of its own driver';
+
 /** Checks volumes that will be cut at one instant. */
 export async function checkTogether(context: SnapshotContext, volumes: readonly Volume[]): Promise<readonly Finding[]> {
   const { client, groupClassName } = context;
@@ -34,7 +38,9 @@ export async function checkTogether(context: SnapshotContext, volumes: readonly 
   }
   return [
     ...volumes.flatMap(checkVolume),
-    ...(groupClassName === undefined ? [] : await checkNamedClass(client, kinds.classes, groupClassName, volumes)),
+    ...(groupClassName === undefined
+      ? []
+      : await checkNamedClass(client, kinds.classes, groupClassName, volumes, OF_ONE_DRIVER)),
     ...(await checkSelector(context, volumes)),
   ];
 }
@@ -62,6 +68,7 @@ async function checkNamedClass(
   kind: Resource<SnapshotClass>,
   name: string,
   volumes: readonly Volume[],
+  hint = 'name a snapshot class of the same driver as the volume',
 ): Promise<readonly Finding[]> {
   const subject = `${kind.kind} ${name}`;
   const found = await readable(() => client.get(kind, { name }));
@@ -71,7 +78,8 @@ async function checkNamedClass(
     const hint = `see which there are: kubectl get ${kind.plural}`;
     return [{ severity: 'error', code: 'class-not-found', subject, message, hint }];
   }
-  return [...volumes.flatMap((volume) => checkDriver(subject, found, volume)), ...checkPolicy(subject, found)];
+  const drivers = volumes.flatMap((volume) => checkDriver(subject, found, volume, hint));
+  return [...drivers, ...checkPolicy(subject, found)];
 }
 
 /** As the snapshot controller does it: the default class among those of the volume's driver. */
@@ -96,7 +104,7 @@ function isDefault({ metadata }: KubeObject): boolean {
   return metadata.annotations?.[DEFAULT_CLASS_ANNOTATION] === 'true';
 }
 
-function checkDriver(subject: string, { driver }: SnapshotClass, volume: Volume): Finding[] {
+function checkDriver(subject: string, { driver }: SnapshotClass, volume: Volume, hint: string): Finding[] {
   if (volume.driver === undefined || volume.driver === driver) return [];
   const claim = `${volume.namespace}/${volume.claim}`;
   return [
@@ -105,7 +113,7 @@ function checkDriver(subject: string, { driver }: SnapshotClass, volume: Volume)
       code: 'class-driver-mismatch',
       subject,
       message: `${subject} is of driver ${driver}, but the volume of claim ${claim} is of ${volume.driver}`,
-      hint: 'name a snapshot class of the same driver as the volume',
+      hint,
     },
   ];
 }

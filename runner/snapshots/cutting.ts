@@ -62,7 +62,12 @@ class Cutting {
     this.#request = request;
     const askedAt = context.clock.now().toISOString();
     this.#asked = request.volumes.map((volume) => {
-      return { volume, name: snapshotName(request.database, volume.name, request.id), askedAt, seen: new Map() };
+      return {
+        volume,
+        name: snapshotName(request.database, volume.name, request.stamp ?? request.id),
+        askedAt,
+        seen: new Map(),
+      };
     });
     this.#outcome.promise.catch(() => undefined);
   }

@@ -67,7 +67,7 @@ class DirectCutting {
     this.#class = snapshotClass;
     const askedAt = context.clock.now().toISOString();
     this.#asked = request.volumes.map((volume) => {
-      const snapshot = snapshotName(request.database, volume.name, request.id);
+      const snapshot = snapshotName(request.database, volume.name, request.stamp ?? request.id);
       return { volume, snapshot, uid: context.direct.newUid(), askedAt };
     });
     this.#outcome.promise.catch(() => undefined);

@@ -39,8 +39,9 @@ export class DirectorySnapshotStore implements SnapshotStore {
     this.#log = log;
   }
 
-  names({ id, database, volumes }: Pick<CutRequest, 'id' | 'database' | 'volumes'>): readonly string[] {
-    return volumes.map(({ name }) => snapshotName(database, name, id));
+  names(request: Pick<CutRequest, 'id' | 'database' | 'stamp' | 'volumes'>): readonly string[] {
+    const { id, database, stamp = id, volumes } = request;
+    return volumes.map(({ name }) => snapshotName(database, name, stamp));
   }
 
   async check(volumes: readonly Volume[], how: CutRequest['how']): Promise<readonly Finding[]> {
@@ -91,7 +92,7 @@ export class DirectorySnapshotStore implements SnapshotStore {
   }
 
   #copy(volume: Volume, request: CutRequest, signal: AbortSignal): Promise<Cut> {
-    const name = snapshotName(request.database, volume.name, request.id);
+    const name = snapshotName(request.database, volume.name, request.stamp ?? request.id);
     const running = this.#copyFiles(name, volume, request, signal);
     this.#running.set(name, running);
     return running;

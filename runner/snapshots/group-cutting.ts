@@ -53,7 +53,7 @@ class GroupCutting {
     this.#context = context;
     this.#request = request;
     this.#kinds = kinds;
-    this.#name = groupSnapshotName(request.database, request.id);
+    this.#name = groupSnapshotName(request.database, request.stamp ?? request.id);
     this.#askedAt = context.clock.now().toISOString();
     this.#outcome.promise.catch(() => undefined);
   }

@@ -39,9 +39,10 @@ export class KubernetesSnapshots implements SnapshotStore {
     };
   }
 
-  names({ id, database, volumes, how }: Pick<CutRequest, 'id' | 'database' | 'volumes' | 'how'>): readonly string[] {
-    if (how === 'together') return [groupSnapshotName(database, id)];
-    return volumes.map((volume) => snapshotName(database, volume.name, id));
+  names(request: Pick<CutRequest, 'id' | 'database' | 'stamp' | 'volumes' | 'how'>): readonly string[] {
+    const { id, database, stamp = id, volumes, how } = request;
+    if (how === 'together') return [groupSnapshotName(database, stamp)];
+    return volumes.map((volume) => snapshotName(database, volume.name, stamp));
   }
 
   check(volumes: readonly Volume[], how: CutRequest['how']): Promise<readonly Finding[]> {

@@ -31,6 +31,10 @@ export interface StoredObject {
   readonly bytes: number;
   readonly parts: number;
   readonly checksum: StoreChecksum;
+  /** What the store calls this version of the object, where it keeps several. */
+  readonly version?: string | undefined;
+  /** Until when the store lets nobody remove it, where it was told so. */
+  readonly lockedUntil?: string | undefined;
 }
 
 /** What a store says of an object without reading it. */
@@ -82,8 +86,11 @@ export interface ObjectStore {
   /** The objects whose keys begin with the prefix, a page at a time, in the order of their keys. */
   list(prefix: string, options: CallOptions): AsyncIterable<readonly ObjectInfo[]>;
 
-  /** Removes objects; one that is not there is no error. */
+  /** Removes objects, with all their versions where the store keeps several; one that is not there is no error. */
   delete(keys: readonly string[], options: CallOptions): Promise<void>;
+
+  /** Of some keys those that may be there without being listed: earlier versions. Left out where a list shows all that there is. */
+  hidden?(keys: readonly string[], options: CallOptions): Promise<readonly string[]>;
 
   /** Removes what uploads that never ended have left under the prefix. Answers how many there were. */
   abandon(prefix: string, options: CallOptions): Promise<number>;

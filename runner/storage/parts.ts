@@ -1,7 +1,7 @@
 /** Cuts a content into parts and sends them, several at once, in bounded memory. Whoever is slow holds the content back. */
 import { orAborted } from '../abort';
 import { StillpointError } from '../errors';
-import { type PartLimits, partBytes, partsInFlight } from './part-sizes';
+import { type PartLimits, type PartPlace, partBytes, partsInFlight } from './part-sizes';
 
 /** A part of a content. Its bytes are good until its sending has ended: the memory is used again. */
 export interface Part {
@@ -43,7 +43,7 @@ export async function sendParts<T>(content: AsyncIterable<Uint8Array>, sending: 
   try {
     let offset = 0;
     for (let number = 1; ; number++) {
-      const size = sizeOf(number, sending);
+      const size = sizeOf({ number, offset }, sending);
       const buffer = memory.take(size);
       const { length, last } = await source.fill(buffer);
       const part: Part = { number, bytes: buffer.subarray(0, length), offset, last };
@@ -72,17 +72,15 @@ export async function sendParts<T>(content: AsyncIterable<Uint8Array>, sending: 
   }
 }
 
-function sizeOf<T>(number: number, { limits, expectedBytes }: Sending<T>): number {
-  if (number > limits.parts) {
+function sizeOf<T>(place: PartPlace, { limits, expectedBytes }: Sending<T>): number {
+  if (place.number > limits.parts) {
     throw new StillpointError(
       'store-refused',
       `the content has more than the ${limits.parts} parts that the store admits`,
-      {
-        hint: 'say how large it will be about: parts are sized by that',
-      },
+      { hint: 'dump less at once: one database each, or with compression' },
     );
   }
-  return partBytes(number, limits, expectedBytes);
+  return partBytes(place, limits, expectedBytes);
 }
 
 /** Buffers of one size, used again: what is allocated anew for each part is collected late. */

@@ -1,5 +1,7 @@
 /** What is known of an engine's own tool before it runs, and how it is told that it ended well. Pure. */
 import type { Target } from '../engine';
+import type { Content } from '../pipe/stages';
+import type { Finding, Log } from '../ports';
 
 /** One run of a tool. Whatever is secret stands in `env`, in `files` or in nothing: never in `args`, which all can read. */
 export interface ToolCommand {
@@ -14,10 +16,65 @@ export interface ToolCommand {
   readonly secrets: readonly string[];
   /** How the last line of a whole output begins, where the tool writes one: without it there is no success. */
   readonly closing?: string | undefined;
+  /** What may be told of what it has said on its standard error: all of it, when left out. */
+  readonly words?: ((stderr: string) => string) | undefined;
+  /**
+   * What is kept of its output, or given to its input: the rest is left out. Reads its content to the end, and throws
+   * tool-failed when an output is not whole.
+   */
+  readonly refine?: ((content: Content) => Content) | undefined;
+}
+
+/** What is dumped. */
+export interface DumpRequest {
+  /** One database. Everything when left out. */
+  readonly database?: string | undefined;
+  /** Logins and the like, and no database: with dumps of all databases one by one that makes the whole. */
+  readonly globals?: boolean | undefined;
+  readonly flavour?: string | undefined;
+  /** What the tool says of its version: options were renamed. The newest one is meant when left out. */
+  readonly toolSays?: string | undefined;
+  /** Whether the dump itself says where the server's log stood. What that costs, each engine says. */
+  readonly position?: boolean | undefined;
+}
+
+/** What is restored from a dump. */
+export interface RestoreRequest {
+  /** Into one database, which is there. Everything when left out. */
+  readonly database?: string | undefined;
+  /** The database that is taken out of a dump of everything; the dump holds one database alone when left out. */
+  readonly outOf?: string | undefined;
+  /** As {@link DumpRequest.position} was. */
+  readonly position?: boolean | undefined;
+  readonly flavour?: string | undefined;
+  /** What {@link EngineDump.reader} says of its version. */
+  readonly readerSays?: string | undefined;
+  /** What {@link EngineDump.destination} has found. */
+  readonly destination?: Destination | undefined;
+}
+
+/** So many things that a server holds are looked for: as many as a message can name. */
+export const HOLDINGS_LIMIT = 20;
+
+/** A server, before something is restored into it. */
+export interface Destination {
+  /** What is there already that the dump would be mixed with, in words. Nothing: it is empty. */
+  readonly holds: readonly string[];
+  /** Logins that are there, and stay as they are. */
+  readonly logins: readonly string[];
 }
 
 /** The tools of an engine that write a dump to standard output, and read one from standard input. */
 export interface EngineDump {
+  /** What the name of a dump ends with; `sql` when left out. */
+  readonly extension?: string | undefined;
+  /** Whether the tool takes what one server holds, also of data that are spread over several: such a server is refused. */
+  readonly ofOneServer?: boolean | undefined;
+  /**
+   * What the server is a part of, as a sentence, where the tool would take that part for all; undefined where it is a whole. Asked
+   * on a connection of its own, before anything else. Left out where no server is a part.
+   */
+  readonly partOf?: (target: Target, signal: AbortSignal) => Promise<string | undefined>;
   /** Asked for its version before it dumps. */
   readonly versionOf: (flavour: string | undefined) => { readonly program: string; readonly args: readonly string[] };
   /** Undefined when the tool is fit for the server; else what is wrong, as a sentence. */
@@ -25,16 +82,32 @@ export interface EngineDump {
     toolSays: string,
     server: { readonly version: string; readonly flavour?: string | undefined },
   ): string | undefined;
+  /** Undefined when a server reads what the tool has written; else what is wrong. Left out where every server does. */
+  readonly unreadable?: (toolSays: string, server: { readonly version: string }) => string | undefined;
+  /** What the tool would leave out without a word, since its user may not see it. Left out where every tool complains. */
+  readonly unseen?: (target: Target, what: DumpRequest, signal: AbortSignal) => Promise<readonly Finding[]>;
   /** Dumps everything, or one database. */
-  dump(
-    target: Target,
-    what: { readonly database?: string | undefined; readonly flavour?: string | undefined },
-  ): ToolCommand;
+  dump(target: Target, what: DumpRequest): ToolCommand;
+  /**
+   * What reads a dump back, where it is another program whose own version matters: how it is asked for that, and, as a sentence, what it
+   * cannot be kept from.
+   */
+  readonly reader?: {
+    readonly program: string;
+    readonly args: readonly string[];
+    weakness(readerSays: string): string | undefined;
+  };
   /** Reads back what {@link dump} wrote, and stops at the first error. Left out where no tool of the engine does. */
-  readonly restore?: (
-    target: Target,
-    what: { readonly database?: string | undefined; readonly flavour?: string | undefined },
-  ) => ToolCommand;
+  readonly restore?: (target: Target, what: RestoreRequest) => ToolCommand;
+  /**
+   * Where no tool reads a dump back: the name of the file that a server takes it from at its next start, in its data
+   * directory.
+   */
+  readonly file?: string | undefined;
+  /** What a server holds: asked before a restore, which refuses one that is not empty. By a connection of its own. */
+  readonly destination?: (target: Target, what: RestoreRequest, log: Log, signal: AbortSignal) => Promise<Destination>;
+  /** Makes a database to restore into, where there is none of this name yet. */
+  readonly createDatabase?: (target: Target, database: string, log: Log, signal: AbortSignal) => Promise<void>;
 }
 
 /** How much of an output's end is kept: more than any tool writes after its closing line. */

@@ -1,4 +1,4 @@
-/** An exported backup as text, and back. What comes in is of somebody else: it is read within limits, and by its schema. */
+/** A backup on its way as text, and back. What comes in is of somebody else: it is read within limits, and by its schema. */
 import { parse, stringify } from 'yaml';
 import {
   API_VERSION,
@@ -8,6 +8,8 @@ import {
   type ExportedBackup,
   type ExportedSnapshot,
   fits,
+  RECORD,
+  RECORD_KIND,
   validate,
 } from '../../src/contract';
 import { StillpointError } from '../errors';
@@ -31,13 +33,23 @@ export function exportedBackup(
   };
 }
 
+/** How an export may be written. JSON is YAML: the import takes both. */
+export const EXPORT_FORMATS = ['yaml', 'json'] as const;
+
+/** One of {@link EXPORT_FORMATS}. */
+export type ExportFormat = (typeof EXPORT_FORMATS)[number];
+
 /** As it is written into a file. */
-export function formatExport(document: ExportedBackup): string {
+export function formatExport(document: ExportedBackup, format: ExportFormat = 'yaml'): string {
+  if (format === 'json') return `${JSON.stringify(document, null, 2)}\n`;
   return stringify(document, { lineWidth: 0, aliasDuplicateObjects: false });
 }
 
+/** What can be imported: what an export has written, or the record that lies beside a dump in its store. */
+export type Importable = { readonly document: ExportedBackup } | { readonly copy: BackupRecord };
+
 /** Reads a document. Throws import-invalid. */
-export function parseExport(text: string, file: string): ExportedBackup {
+export function parseImportable(text: string, file: string): Importable {
   if (Buffer.byteLength(text) > EXPORT_MAX_BYTES) {
     throw invalid(file, `is larger than ${EXPORT_MAX_BYTES / 1024 / 1024} MiB, and no record is`);
   }
@@ -48,13 +60,16 @@ export function parseExport(text: string, file: string): ExportedBackup {
   } catch (thrown) {
     throw invalid(file, `is no YAML: ${(thrown as Error).message.split('\n')[0]}`);
   }
-  if (fits(EXPORTED_BACKUP, document)) return document;
-  const [problem] = validate(EXPORTED_BACKUP, document);
-  throw invalid(file, `is no exported backup: ${problem?.path === '' ? 'it' : problem?.path} ${problem?.message}`);
+  if (fits(EXPORTED_BACKUP, document)) return { document };
+  const isRecord = (document as { readonly kind?: unknown } | null)?.kind === RECORD_KIND;
+  if (isRecord && fits(RECORD, document)) return { copy: document };
+  const [problem] = isRecord ? validate(RECORD, document) : validate(EXPORTED_BACKUP, document);
+  const what = isRecord ? 'record of a dump' : 'exported backup';
+  throw invalid(file, `is no ${what}: ${problem?.path === '' ? 'it' : problem?.path} ${problem?.message}`);
 }
 
 function invalid(file: string, why: string): StillpointError {
   return new StillpointError('import-invalid', `${file} ${why}`, {
-    hint: '`stillpoint export` writes such files; one of a newer version is read by a newer version',
+    hint: '`stillpoint export` writes such files, and each dump one beside it; one of a newer version is read by a newer version',
   });
 }

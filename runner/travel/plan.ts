@@ -106,6 +106,29 @@ export function planImport(document: ExportedBackup, wishes: ImportWishes, facts
   );
 }
 
+/**
+ * Plans the import of a dump by the record that lies beside it in its store. Nobody signs that: what it names is read only
+ * by a restore that was told of the store, which compares every byte.
+ */
+export function planCopy(theirs: BackupRecord, wishes: ImportWishes, facts: ImportFacts): ImportPlan {
+  const { clusterUid, dump, store, storeName, objects = [] } = theirs;
+  if (objects.length === 0) throw unfit('it names no object of a store');
+  const { namespace, database = theirs.database } = wishes;
+  // The images that it names are not ours to run.
+  const { image: _, ...tool } = dump ?? { tool: 'unknown' };
+  const { workload: __, ...rest } = takenOver(theirs);
+  const content: TakenOver = {
+    ...rest,
+    ...defined({ store, storeName }),
+    dump: tool,
+    objects,
+    volumes: [],
+  };
+  const from = defined({ clusterUid, namespace: theirs.namespace, database: theirs.database });
+  const record = importedRecord(content, { ...theirs, namespace, database }, facts, from);
+  return planned(record, []);
+}
+
 /** What restores run: as named, else as the file says where it is trusted. */
 function withImages(
   { workload, members, ...record }: BackupRecord,
@@ -152,6 +175,11 @@ export function differenceFrom(there: BackupRecord, plan: ImportPlan): string | 
     return cut?.driver !== driver || cut.handle !== handle;
   });
   if (other !== undefined) return `its snapshot of volume ${other.volume} is another one than ${other.handle}`;
+  const [object] = plan.record.objects ?? [];
+  const [its] = there.objects ?? [];
+  if (object?.location !== its?.location || object?.sha256 !== its?.sha256) {
+    return `its dump is another one than ${object?.location ?? 'none'}`;
+  }
   return there.cuts.length === plan.snapshots.length ? undefined : 'it has other volumes';
 }
 

@@ -8,6 +8,12 @@ export interface SnapshotSource {
   handles(record: BackupRecord): Promise<readonly ExportedSnapshot[]>;
 }
 
+/** Looks for what imported backups name. */
+export interface ImportedLook {
+  /** What is gone, in words; nothing when the backup can still be restored, as far as its storage can be asked. */
+  missing(record: BackupRecord, signal: AbortSignal): Promise<readonly string[]>;
+}
+
 /** The class of snapshots that an import is made with. */
 export interface ImportClass {
   readonly name: string;
@@ -30,6 +36,8 @@ export interface ImportSite {
     readonly database: string;
     readonly handle: string;
   }): Promise<string | undefined>;
+  /** Throws namespace-not-found. */
+  checkNamespace(namespace: string, signal: AbortSignal): Promise<void>;
   /**
    * All that can be known before anything is made: the namespace, names that are taken, rights. Answers with the class:
    * the one named, else that of the driver. Throws class-not-found, class-driver-mismatch, import-exists and the like.

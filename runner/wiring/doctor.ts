@@ -1,11 +1,14 @@
 /** `stillpoint doctor` from a terminal: the checks of one policy or of all, each in a pod of its own policy. */
 import { asFinding, policyFindings } from '../commands/doctor';
+import { importedFindings } from '../commands/imported';
 import { StillpointError } from '../errors';
 import type { KubeClient } from '../kube/client';
+import { KubernetesImportedLook } from '../kube/imported-look';
 import { KubernetesSchedules } from '../kube/schedules';
 import type { PolicyFinding } from '../output/findings';
-import type { Finding, Schedule } from '../ports';
+import type { Finding, RecordFilter, Schedule } from '../ports';
 import { findingsByJob } from './jobs';
+import { kubernetesRegistry } from './kubernetes';
 import { namespaceOf, theNamespace } from './namespace';
 import type { World } from './world';
 
@@ -19,6 +22,8 @@ export interface DoctorRequest {
   readonly allNamespaces?: boolean;
   /** Whether the freeze is rehearsed. */
   readonly rehearse: boolean;
+  /** The namespace of the records. */
+  readonly registry: string;
   readonly timeout: number;
 }
 
@@ -36,11 +41,16 @@ export async function doctorByJobs(
       (each) => each.policy === policy || each.database === policy,
     );
     const ofSchedule = found === undefined ? [] : policyFindings(found, world.clock.now());
-    return [...ofSchedule, ...(await checksOf(client, { policy, namespace }, request, world))];
+    const checks = await checksOf(client, { policy, namespace }, request, world);
+    const imported = found && (await imports(client, { namespace, database: found.database }, request, world));
+    return [...ofSchedule, ...checks, ...(imported ?? [])];
   }
-  const all = await schedules.list({ namespace: namespaceOf(request, client) });
-  if (all.length === 0) throw noPolicies(namespaceOf(request, client));
-  const findings: PolicyFinding[] = [];
+  const namespace = namespaceOf(request, client);
+  const all = await schedules.list({ namespace });
+  // A cluster for restores alone has imported backups, and no policy.
+  const imported = await imports(client, { namespace }, request, world);
+  if (all.length === 0 && !imported.some(isOfAnImport)) throw noPolicies(namespace);
+  const findings: PolicyFinding[] = [...imported];
   const queue = [...all];
   const work = async (): Promise<void> => {
     for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
@@ -75,6 +85,23 @@ function checksOf(
 ): Promise<readonly Finding[]> {
   const flags = rehearse ? ['--rehearse', '--yes'] : [];
   return findingsByJob(client, { policy, namespace, command: 'doctor', flags, freezes: rehearse, timeoutMs }, world);
+}
+
+/** What a policy's own account may not ask: contents belong to no namespace. */
+function imports(
+  client: KubeClient,
+  filter: RecordFilter,
+  { registry }: DoctorRequest,
+  world: World,
+): Promise<readonly Finding[]> {
+  const { clock, signal } = world;
+  const look = new KubernetesImportedLook(client, clock);
+  return importedFindings({ registry: kubernetesRegistry(client, registry, world), look, signal }, filter);
+}
+
+/** Whether there is an imported backup, and not only somebody who may not look for any. */
+function isOfAnImport({ code }: Finding): boolean {
+  return code === 'ok' || code === 'snapshot-missing';
 }
 
 function noPolicies(namespace: string | undefined): StillpointError {

@@ -1,16 +1,16 @@
 /** The guard of a backup's Job: the same pod as the runner's, with another index. */
-import type { PolicyConfig } from '../../src/contract';
+import type { SnapshotConfig } from '../../src/contract';
 import type { GlobalOptions } from '../cli/options';
 import { guard } from '../commands/guard';
 import { StillpointError } from '../errors';
 import { KubernetesEvents } from '../kube/events';
 import { KubernetesGuardPost } from '../kube/guard-post';
 import { jobOfPod } from '../kube/run';
-import { connect } from './kubernetes';
+import { connect, kubernetesOutside } from './kubernetes';
 import { sourcesOf, type World } from './world';
 
 /** Guards the backup of the Job that this pod belongs to, until that needs no guard any more. */
-export async function runGuard(config: PolicyConfig, options: GlobalOptions, world: World): Promise<void> {
+export async function runGuard(config: SnapshotConfig, options: GlobalOptions, world: World): Promise<void> {
   const { clock, log, signal, env } = world;
   const { POD_NAME: pod, POD_NAMESPACE: namespace = config.metadata.namespace } = env;
   if (pod === undefined || namespace === undefined) {
@@ -24,6 +24,7 @@ export async function runGuard(config: PolicyConfig, options: GlobalOptions, wor
   await guard({
     sources: await sourcesOf(config),
     post,
+    outside: kubernetesOutside(client, namespace, world),
     events: new KubernetesEvents(client, { namespace, run, clock }),
     clock,
     log,

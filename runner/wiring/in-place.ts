@@ -10,7 +10,7 @@ import { KubernetesInPlaceSite } from '../kube/in-place/site';
 import { failureOfJob, startJob } from '../kube/jobs';
 import { KubernetesRestoreSite } from '../kube/restore-site';
 import { formatInPlace } from '../output/in-place';
-import { givenFlag } from './flags';
+import { givenFlag, refuseDumpFlags } from './flags';
 import type { Terminal } from './handlers/terminal';
 import { connect, kubernetesLocks, kubernetesRegistry, kubernetesUses } from './kubernetes';
 import { namespaceOf, theNamespace } from './namespace';
@@ -24,6 +24,7 @@ export async function inPlaceHandler(
   terminal: Terminal,
 ): Promise<string> {
   refuseOthers(options);
+  refuseDumpFlags(options);
   using limit = timeLimit(
     world.clock,
     options.timeout,
@@ -61,8 +62,8 @@ export async function inPlaceHandler(
 
 /** What is restored in place has its names, its classes and its sizes already. */
 function refuseOthers(options: RestoreCommandOptions): void {
-  const { claim, toNamespace, storageClass, size, directory, start, keep } = options;
-  const flag = givenFlag({ claim, toNamespace, storageClass, size, directory, start, keep });
+  const { claim, toNamespace, storageClass, size, directory, start, keep, host } = options;
+  const flag = givenFlag({ claim, toNamespace, storageClass, size, directory, start, keep, host });
   if (flag === undefined) return;
   throw new StillpointError('usage-invalid', `${flag} does not go with --in-place`, {
     hint: 'in place the claims have their names, sizes and classes already; leave it out, or restore beside',
@@ -97,16 +98,20 @@ async function inPlaceContext(
     confirm: terminal.confirm,
     missingRights: async (namespace) => {
       const namespaces = { database: namespace, registry: options.registry };
-      const findings = await checkAccess(client, inPlaceAccess(), namespaces);
-      return findings.map((finding) => ({ ...finding, hint: 'InPlaceAccess gives these rights: docs/in-place.md' }));
+      const hint = 'InPlaceAccess gives these rights: docs/in-place.md';
+      return await checkAccess(client, inPlaceAccess(), namespaces, { needed: hint, optional: hint });
     },
     saveNow: async ({ namespace, policy }) => {
       const job = await startJob(client, { namespace, name: policy }, clock);
       const failure = await failureOfJob({ client, clock, signal }, job);
       if (failure === undefined) return job.backup;
-      throw new StillpointError('wait-impossible', `backup ${job.backup} of policy ${policy} failed: ${failure}`, {
-        hint: `kubectl logs -n ${namespace} job/${job.name}; --no-backup-first goes on without`,
-      });
+      throw new StillpointError(
+        'wait-impossible',
+        `job ${namespace}/${job.name} of policy ${policy} failed: ${failure}`,
+        {
+          hint: `kubectl logs -n ${namespace} job/${job.name}; --no-backup-first goes on without`,
+        },
+      );
     },
   };
   return { context, namespace: theNamespace(options, client) };

@@ -1,8 +1,8 @@
 /** What a person starts from a terminal and a policy's own pod does: backups, and doctor's checks. */
-import { MOUNTS } from '../../src/contract';
+import { type BackupRecord, MOUNTS } from '../../src/contract';
 import { timeLimit } from '../abort';
 import type { BackupCommandOptions } from '../cli/backup';
-import { recordedError, StillpointError } from '../errors';
+import { asStillpointError, recordedError, StillpointError } from '../errors';
 import { findRecord } from '../find-record';
 import type { KubeClient } from '../kube/client';
 import { endOfJob, failureOfJob, lastMessageOf, type StartedJob, startJob } from '../kube/jobs';
@@ -72,16 +72,31 @@ interface JobEnded {
 /** By the record; where a runner never came so far as to write there, by what its pod said last. */
 async function outcomeOf(registry: Registry, job: StartedJob, { failure, words }: JobEnded): Promise<string> {
   const name = backupOf(job);
-  const found = await findRecord(registry, name, { namespace: job.namespace }).catch(() => undefined);
-  if (failure === undefined && found?.record.phase === 'succeeded') return name;
-  const { error, phase } = found?.record ?? {};
-  if (error !== undefined) throw recordedError(error, `backup ${name} failed`);
+  const { record, unread } = await recordOf(registry, job);
+  if (failure === undefined && (record?.phase === 'succeeded' || unread !== undefined)) return name;
+  // What is not on record is called by its Job: nobody would find a backup of that name.
+  const isThere = record !== undefined || unread !== undefined;
+  const what = isThere ? `backup ${name} failed` : `job ${job.namespace}/${job.name} made no backup`;
+  if (record?.error !== undefined) throw recordedError(record.error, what);
   const said = await words();
-  if (said instanceof StillpointError) throw recordedError(said, `backup ${name} failed`);
-  const reason = [failure ?? `it is ${phase ?? 'not on record'}`, ...(said === undefined ? [] : [said])].join(': ');
-  throw new StillpointError('wait-impossible', `backup ${name} failed: ${reason}`, {
-    hint: `kubectl logs -n ${job.namespace} job/${job.name}, or kubectl describe it`,
+  if (said instanceof StillpointError) throw recordedError(said, what);
+  const reason = [failure ?? `it is ${record?.phase ?? 'complete'}`, ...(said === undefined ? [] : [said])].join(': ');
+  throw new StillpointError('wait-impossible', `${what}: ${reason}`, {
+    hint: `kubectl describe job -n ${job.namespace} ${job.name}, and kubectl logs; it may go on trying until it is deleted`,
   });
+}
+
+/** Whoever may start Jobs may not be the one who reads records: then the Job says how it ended. */
+async function recordOf(
+  registry: Registry,
+  job: StartedJob,
+): Promise<{ readonly record?: BackupRecord; readonly unread?: StillpointError }> {
+  try {
+    return { record: (await findRecord(registry, backupOf(job), { namespace: job.namespace })).record };
+  } catch (thrown) {
+    const error = asStillpointError(thrown);
+    return error.code === 'backup-not-found' ? {} : { unread: error };
+  }
 }
 
 /** Who may not read pods is told what is known without. */

@@ -1,8 +1,8 @@
 /** With a cluster: the ports on the Kubernetes API. */
-import { randomUUID } from 'node:crypto';
-import { accessRequestOf, backupAccess, backupId, JOB_DEFAULTS, type PolicyConfig } from '../../src/contract';
+import { accessRequestOf, backupAccess, JOB_DEFAULTS, type SnapshotConfig, type Trigger } from '../../src/contract';
 import type { GlobalOptions } from '../cli/options';
 import type { BackupContext } from '../commands/backup';
+import type { AccessHints } from '../kube/access-check';
 import { connectKube, type KubeClient } from '../kube/client';
 import { KubernetesEvents } from '../kube/events';
 import { KubernetesGuards } from '../kube/guards';
@@ -10,18 +10,20 @@ import { KubernetesInventory } from '../kube/inventory';
 import { KubernetesLocks } from '../kube/locks';
 import { NAMESPACES } from '../kube/objects';
 import { KubernetesPlatform } from '../kube/platform';
+import { KubernetesPodCommands } from '../kube/pod-commands';
 import { KubernetesPruner } from '../kube/pruner';
 import { KubernetesRemover } from '../kube/pruning';
 import { jobOfPod } from '../kube/run';
 import { KubernetesRunners } from '../kube/runners';
 import { KubernetesSlots } from '../kube/slots';
+import { KubernetesWorkloads } from '../kube/workloads';
 import { LogEvents } from '../local/events';
-import type { Lease, Locks, Policies, Registry, Remover, Run, Slots, Uses } from '../ports';
+import type { Lease, Locks, Outside, Policies, Registry, Remover, Run, Slots, Uses } from '../ports';
 import { KubernetesRegistry } from '../registry/kubernetes';
 import { KubernetesUses } from '../registry/kubernetes-uses';
 import { KubernetesPolicies } from '../registry/policies';
 import { KubernetesSnapshots } from '../snapshots/kubernetes';
-import { sourcesOf, type World } from './world';
+import { personalRun, sourcesOf, type World } from './world';
 
 /** A connection to the cluster that the command line means. */
 export function connect(options: GlobalOptions, { env, clock }: World): Promise<KubeClient> {
@@ -73,19 +75,36 @@ export function kubernetesRemover(client: KubeClient, { clock, log }: World): Re
   return new KubernetesRemover(client, { clock, log });
 }
 
+/** What is done to a database from outside its session. */
+export function kubernetesOutside(client: KubeClient, namespace: string, { clock }: Pick<World, 'clock'>): Outside {
+  return {
+    pods: new KubernetesPodCommands(client, namespace),
+    workloads: new KubernetesWorkloads(client, { namespace, clock }),
+  };
+}
+
+/** The run of the Job that this pod belongs to; undefined where it is no pod. */
+export async function runOfJob(
+  client: KubeClient,
+  { namespace, trigger }: { readonly namespace: string; readonly trigger?: Trigger | undefined },
+  { env }: World,
+): Promise<Run | undefined> {
+  const { POD_NAME: name } = env;
+  return name === undefined ? undefined : await jobOfPod(client, { name, namespace }, trigger);
+}
+
 /** Everything that a backup of a policy needs. */
 export async function kubernetesBackup(
-  config: PolicyConfig,
+  config: SnapshotConfig,
   options: GlobalOptions,
   client: KubeClient,
   world: World,
 ): Promise<BackupContext> {
   const { clock, log, signal, env } = world;
-  const pod = env.POD_NAME;
   const namespace =
     config.metadata.namespace ?? env.POD_NAMESPACE ?? options.namespace ?? client.namespace ?? 'default';
   const registryNamespace = config.spec.registry.namespace ?? options.registry;
-  const job = pod === undefined ? undefined : await jobOfPod(client, { name: pod, namespace }, config.spec.trigger);
+  const job = await runOfJob(client, { namespace, trigger: config.spec.trigger }, world);
   const run = job ?? personalRun(world);
   const { snapshots } = config.spec;
   return {
@@ -97,7 +116,9 @@ export async function kubernetesBackup(
       namespace,
       registryNamespace,
       needs: backupAccess(accessRequestOf(config)),
+      hints: job === undefined ? OF_A_PERSON : OF_A_POLICY,
     }),
+    outside: kubernetesOutside(client, namespace, world),
     store: new KubernetesSnapshots({
       client,
       namespace,
@@ -110,7 +131,7 @@ export async function kubernetesBackup(
     registry: kubernetesRegistry(client, registryNamespace, world),
     locks: new KubernetesLocks(client, { namespace, clock, log }),
     slots: slotsOf(config, client, { namespace: registryNamespace, holder: run.owner.jobUid }, world),
-    runners: new KubernetesRunners(client, namespace),
+    runners: new KubernetesRunners(client, { namespace, clock, log }),
     guards: job === undefined ? undefined : guardsOf(config, namespace, client, world),
     policies: kubernetesPolicies(client, registryNamespace, world),
     inventory: new KubernetesInventory(client),
@@ -123,11 +144,23 @@ export async function kubernetesBackup(
   };
 }
 
+/** What to do where a right of a policy's account is missing. */
+export const OF_A_POLICY: AccessHints = {
+  needed: 'apply the manifests of the policy again: they grant it',
+  optional: 'the backup works without it, and says what it could not check',
+};
+
+/** The same of a person. */
+export const OF_A_PERSON: AccessHints = {
+  needed: 'have it granted to you, or let the policy take it with its own account: stillpoint backup without --config',
+  optional: OF_A_POLICY.optional,
+};
+
 /** Of the time that a backup has, so much may go by before its turn comes. */
 const SLOT_SHARE = 0.8;
 
 function slotsOf(
-  { spec }: PolicyConfig,
+  { spec }: SnapshotConfig,
   client: KubeClient,
   who: { readonly namespace: string; readonly holder: string },
   { clock, log }: World,
@@ -140,7 +173,7 @@ function slotsOf(
 
 /** The guard of a Job: another pod of it. */
 function guardsOf(
-  { spec }: PolicyConfig,
+  { spec }: SnapshotConfig,
   namespace: string,
   client: KubeClient,
   { clock, log }: World,
@@ -148,9 +181,4 @@ function guardsOf(
   if (spec.guarded !== true) return undefined;
   const timeoutSeconds = spec.guardTimeoutSeconds ?? JOB_DEFAULTS.guardTimeoutSeconds;
   return new KubernetesGuards(client, { namespace, database: spec.database, timeoutSeconds, clock, log });
-}
-
-/** A backup that a person takes in a process of their own: nobody goes on with it. */
-function personalRun({ clock }: World): Run {
-  return { id: backupId(clock.now()), owner: { jobUid: randomUUID() }, trigger: 'manual' };
 }

@@ -1,6 +1,5 @@
 /** Without a cluster: folders instead of volumes, files instead of records. */
-import { randomUUID } from 'node:crypto';
-import { backupId, membersOf, type PolicyConfig } from '../../src/contract';
+import { isDump, membersOf, type PolicyConfig, type SnapshotConfig } from '../../src/contract';
 import type { BackupContext } from '../commands/backup';
 import { StillpointError } from '../errors';
 import { LogEvents } from '../local/events';
@@ -14,14 +13,14 @@ import { DirectoryUses } from '../registry/directory-uses';
 import { DirectoryPolicies } from '../registry/policies';
 import type { RestoreSite } from '../restore/site';
 import { DirectorySnapshotStore } from '../snapshots/directory';
-import { engineOf, sourcesOf, type World } from './world';
+import { engineOf, personalRun, sourcesOf, type World } from './world';
 
 /** The namespace of databases that are in none. */
 export const LOCAL_NAMESPACE = 'local';
 
 /** Whether a job config is about folders of this machine. */
-export function isLocal({ spec }: PolicyConfig): boolean {
-  return spec.snapshots.directory !== undefined;
+export function isLocal(config: PolicyConfig): config is SnapshotConfig {
+  return !isDump(config) && config.spec.snapshots.directory !== undefined;
 }
 
 /** The records in a folder. */
@@ -55,7 +54,7 @@ export function localRestoreSite({ log }: World): RestoreSite {
 }
 
 /** Everything that a backup of folders needs. */
-export async function localBackup(config: PolicyConfig, world: World): Promise<BackupContext> {
+export async function localBackup(config: SnapshotConfig, world: World): Promise<BackupContext> {
   const { clock, log, signal, version } = world;
   const { snapshots, registry } = config.spec;
   if (snapshots.directory === undefined || registry.directory === undefined) {
@@ -75,7 +74,7 @@ export async function localBackup(config: PolicyConfig, world: World): Promise<B
   return {
     config,
     namespace: config.metadata.namespace ?? LOCAL_NAMESPACE,
-    run: { id: backupId(clock.now()), owner: { jobUid: randomUUID() }, trigger: 'manual' },
+    run: personalRun(world),
     sources: await sourcesOf(config),
     platform: new LocalPlatform(membersOf(config).flatMap((member) => member.config.volumes)),
     store: new DirectorySnapshotStore(snapshots.directory, { clock, log }),

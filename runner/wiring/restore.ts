@@ -7,7 +7,7 @@ import { undoRestore } from '../commands/undo-restore';
 import { StillpointError } from '../errors';
 import { formatRestore, formatUndone } from '../output/restore';
 import type { RestoreSite } from '../restore/site';
-import { givenFlag } from './flags';
+import { givenFlag, refuseDumpFlags } from './flags';
 import { theNamespace } from './namespace';
 import { engineOf, type World } from './world';
 
@@ -19,6 +19,7 @@ export async function restoreHandler(
 ): Promise<string> {
   const { clock, signal } = world;
   refuseInPlaceFlags(options);
+  refuseDumpFlags(options);
   using limit = timeLimit(
     clock,
     options.timeout,
@@ -48,12 +49,12 @@ function refuseInPlaceFlags({ dryRun, backupFirst, oneMember, despiteControllers
 }
 
 function wishes(options: RestoreCommandOptions): Omit<RestoreOptions, 'backup' | 'filter'> {
-  const { claim, size, storageClass, toNamespace, image, directory, start, keep } = options;
+  const { claim, size, storageClass, toNamespace, image, directory, start, keep, resource } = options;
   const into =
     directory === undefined
       ? { claims: claim ?? [], sizes: size ?? [], storageClass, namespace: toNamespace, image }
       : { directory: resolve(directory) };
-  return { into, start: start === true, keep: keep === true };
+  return { into, start: start === true, keep: keep === true, resource };
 }
 
 /** The site of the restore, and the namespace that is meant (none unless named for folders). */
@@ -80,7 +81,9 @@ async function restoreContext(
   const site: RestoreSite = await kubernetesSite(client, options, world);
   const registry = kubernetesRegistry(client, options.registry, world);
   const uses = kubernetesUses(client, options.registry, world);
-  return { registry, uses, site, engineOf, say, signal, namespace: theNamespace(options, client) };
+  const { KubernetesResourceSite } = await import('../kube/resource-site');
+  const resources = new KubernetesResourceSite(client, options.registry);
+  return { registry, uses, site, resources, engineOf, say, signal, namespace: theNamespace(options, client) };
 }
 
 async function kubernetesSite(

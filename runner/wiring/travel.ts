@@ -4,14 +4,14 @@ import { text } from 'node:stream/consumers';
 import { timeLimit } from '../abort';
 import type { ExportCommandOptions, ImportCommandOptions, KeygenCommandOptions } from '../cli/travel';
 import { exportBackup } from '../commands/export';
-import { type ExportedSource, type HandleSource, importBackup } from '../commands/import';
+import { type CopySource, type ExportedSource, type HandleSource, importBackup } from '../commands/import';
 import { StillpointError } from '../errors';
 import { KubernetesImportSite } from '../kube/import-site';
 import { KubernetesSnapshotSource } from '../kube/snapshot-source';
 import { formatImport } from '../output/travel';
-import { formatExport, parseExport } from '../travel/document';
+import { formatExport, parseImportable } from '../travel/document';
 import { generateKeys } from '../travel/signature';
-import { connect, kubernetesRegistry } from './kubernetes';
+import { connect, kubernetesRegistry, kubernetesUses } from './kubernetes';
 import { namespaceOf, theNamespace } from './namespace';
 import { engineNamed, type World } from './world';
 
@@ -24,6 +24,7 @@ export async function exportHandler(name: string, options: ExportCommandOptions,
     {
       registry: kubernetesRegistry(client, registry, world),
       registryName: registry,
+      uses: kubernetesUses(client, registry, world),
       source: new KubernetesSnapshotSource(client),
       clock: world.clock,
       runnerVersion: world.version,
@@ -31,7 +32,7 @@ export async function exportHandler(name: string, options: ExportCommandOptions,
     name,
     { namespace: namespaceOf(options, client), signKey: await keyOf(signKey) },
   );
-  const written = formatExport(document);
+  const written = formatExport(document, options.output);
   if (file === undefined) return written;
   await writeNew(file, written, 0o644);
   const { namespace, database, id } = document.record;
@@ -49,7 +50,7 @@ export async function importHandler(
   const { clock, log, version, signal } = world;
   const client = await connect(options, world);
   const namespace = theNamespace(options, client);
-  const source = file === undefined ? bareHandle(options, namespace) : await exported(file, options, namespace);
+  const source = file === undefined ? bareHandle(options, namespace) : await written(file, options, namespace);
   using limit = timeLimit(
     clock,
     options.timeout,
@@ -79,13 +80,23 @@ export async function keygenHandler({ file }: KeygenCommandOptions): Promise<str
   return `key ${name}: sign with ${file}, which nobody else may have; verify with ${file}.pub\n`;
 }
 
-async function exported(file: string, options: ImportCommandOptions, namespace: string): Promise<ExportedSource> {
+async function written(
+  file: string,
+  options: ImportCommandOptions,
+  namespace: string,
+): Promise<ExportedSource | CopySource> {
   const { handle, driver, database, image, serverImage, class: className, verifyKey } = options;
   if (handle !== undefined || driver !== undefined) {
     throw usage('a file and --handle are two ways to import', 'give one of them');
   }
-  const document = parseExport(file === '-' ? await text(process.stdin) : await readText(file), file);
-  return { document, namespace, database, image, serverImage, className, verifyKey: await keyOf(verifyKey) };
+  const found = parseImportable(file === '-' ? await text(process.stdin) : await readText(file), file);
+  if ('document' in found) {
+    return { ...found, namespace, database, image, serverImage, className, verifyKey: await keyOf(verifyKey) };
+  }
+  if (verifyKey === undefined) return { ...found, namespace, database };
+  throw new StillpointError('signature-invalid', `${file} is the record of a dump, which nobody signs`, {
+    hint: 'leave --verify-key out, and look whose store it is from',
+  });
 }
 
 function bareHandle(options: ImportCommandOptions, namespace: string): HandleSource {

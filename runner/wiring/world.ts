@@ -1,11 +1,19 @@
 /** What every wiring starts from. */
-import { type BackupRecord, type EngineName, GROUP, membersOf, type PolicyConfig } from '../../src/contract';
+import { randomUUID } from 'node:crypto';
+import {
+  type BackupRecord,
+  backupId,
+  type EngineName,
+  GROUP,
+  membersOf,
+  type SnapshotConfig,
+} from '../../src/contract';
 import { readTarget } from '../config';
 import type { Engine } from '../engine';
 import { ENGINES } from '../engines';
 import { StillpointError } from '../errors';
 import type { MemberSource } from '../member';
-import type { Clock, Log } from '../ports';
+import type { Clock, Log, Run } from '../ports';
 
 /** What main hands on: the process's surroundings, and nothing of the command line. */
 export interface World {
@@ -31,8 +39,13 @@ export async function engineOf({ engine, id }: Pick<BackupRecord, 'engine' | 'id
   );
 }
 
+/** A backup that a person takes in a process of their own: nobody goes on with it. */
+export function personalRun({ clock }: Pick<World, 'clock'>): Run {
+  return { id: backupId(clock.now()), owner: { jobUid: randomUUID() }, trigger: 'manual' };
+}
+
 /** The databases of a policy, each with its engine and what reaches it. */
-export async function sourcesOf(config: PolicyConfig): Promise<readonly MemberSource[]> {
+export async function sourcesOf(config: SnapshotConfig): Promise<readonly MemberSource[]> {
   return await Promise.all(
     membersOf(config).map(async (member) => ({
       ...member,

@@ -1,4 +1,6 @@
 import {
+  DUMP_CONFIG,
+  DUMP_RESTORE_CONFIG,
   EXPORTED_BACKUP,
   GROUP_CONFIG,
   JOB_CONFIG,
@@ -6,6 +8,7 @@ import {
   POLICY,
   RECORD,
   STORE_CONFIG,
+  STORES,
 } from '../../src/contract';
 
 /** The formats as JSON Schemas: what the constructs write, the runner reads, and people may check theirs by. */
@@ -14,6 +17,12 @@ export function formats(): ReadonlyMap<string, string> {
     ['backup-config.schema.json', schemaFile('BackupConfig: the instruction of a backup', JOB_CONFIG.json)],
     ['backup-policy.schema.json', schemaFile('BackupPolicy: what is kept of the backups of a policy', POLICY.json)],
     ['backup-group-config.schema.json', schemaFile('BackupGroupConfig: that of a group', GROUP_CONFIG.json)],
+    ['dump-config.schema.json', schemaFile('DumpConfig: the instruction of a dump', DUMP_CONFIG.json)],
+    [
+      'dump-restore-config.schema.json',
+      schemaFile('DumpRestoreConfig: that of a restore from a dump', DUMP_RESTORE_CONFIG.json),
+    ],
+    ['stores-config.schema.json', schemaFile('StoresConfig: where dumps are removed from', STORES.json)],
     ['storage.schema.json', schemaFile('Where objects are kept', STORE_CONFIG.json)],
     ['backup.schema.json', schemaFile('Backup: the record of one', RECORD.json)],
     [

@@ -7,6 +7,9 @@ import {
   backupAccess,
   cloneAccess,
   DEFAULT_SLOTS,
+  type DumpConfig,
+  dumpAccess,
+  dumpRestoreAccess,
   FINALIZER,
   importAccess,
   inPlaceAccess,
@@ -53,6 +56,30 @@ function accessPage(): string {
   const beyond = (needs: readonly AccessNeed[]): readonly AccessNeed[] =>
     needs.filter((need) => !known.has(JSON.stringify(need)));
   const direct = backupAccess({ ...byName, byLabel: false, byPod: false, directCut: true });
+  const hooked = backupAccess({ ...byName, byLabel: false, byPod: false, commandsIn: [{ pod: '‹pod of the hook›' }] });
+  const kept = backupAccess({
+    ...byName,
+    byLabel: false,
+    byPod: false,
+    resources: [
+      {
+        apiVersion: 'cp.nuodb.com/v1beta1',
+        kind: 'Database',
+        plural: 'databases',
+        name: '‹Database›',
+        passwordFile: 'password',
+      },
+    ],
+  });
+  const stopped = backupAccess({
+    ...byName,
+    byLabel: false,
+    byPod: false,
+    stopped: [
+      { kind: 'StatefulSet', name: '‹what is stopped›' },
+      { kind: 'Deployment', name: '‹what is stopped›' },
+    ],
+  });
   return page('Rights', [
     'The rights of each account, and why it has them. The constructs make Roles of this table, and `stillpoint doctor` asks the API server for each. No account may read Secrets: the kubelet mounts them.',
     '## The account of a policy',
@@ -64,6 +91,20 @@ function accessPage(): string {
     '### Only with `directCut`',
     'The right to make contents is cluster-wide, and a content can name any volume and any snapshot of a driver. The `Registry` makes an admission policy that holds the account to contents of its own namespace, which retain; whose volume a handle names, the API server cannot tell. So it is a right to read all volumes of the driver: give it where that is acceptable.',
     accessTable(beyond(direct)),
+    '### Only with hooks that run commands',
+    'A pod that is found by its labels has no name beforehand: then the right is on all pods of the namespace. Which command is run, RBAC cannot tell; the admission policy that the construct makes does, from Kubernetes 1.30 on, and keeps the account to the commands of its hooks, with no input.',
+    accessTable(beyond(hooked)),
+    '### Only where a workload is stopped (`offline`)',
+    'It can be scaled, and changed in nothing else.',
+    accessTable(beyond(stopped), 'can be left out'),
+    '### Only where a custom resource is kept with the backups',
+    'As the `Database` of a NuoDB, with its password: the account may make a Secret, and read none. Of which type and under which name, the admission policy of the `Registry` holds.',
+    accessTable(beyond(kept)),
+    '## The account of a policy of dumps',
+    'Nothing of volumes or snapshots. What it may do in the store is what the credentials of that say.',
+    accessTable(dumpAccess(DUMPS)),
+    '## The Job that restores a dump',
+    accessTable(dumpRestoreAccess('‹namespace›.‹database›.‹id›')),
     '## The pruner',
     'One in a cluster, in the namespace of the registry: the only account that may let the storage forget a snapshot.',
     accessTable(prunerAccess()),
@@ -80,6 +121,10 @@ function accessPage(): string {
     accessTable(cloneAccess({ workload: true, elsewhere: true }), 'can be left out'),
   ]);
 }
+
+const DUMPS = {
+  spec: { database: '‹database›', registry: { namespace: '‹registry›' }, prune: true },
+} as unknown as DumpConfig;
 
 const PLACES = { database: "the database's namespace", registry: 'the registry', cluster: 'the cluster' } as const;
 

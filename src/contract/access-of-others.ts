@@ -1,5 +1,5 @@
 /** The rights of the accounts that take no backups. */
-import type { AccessNeed } from './access';
+import { type AccessNeed, inNamespace } from './access-needs';
 import { GROUP_SNAPSHOT_GROUP, SNAPSHOT_GROUP } from './api-groups';
 import { PRUNER_NAME } from './names';
 
@@ -66,13 +66,22 @@ export function prepareAccess(record: string): readonly AccessNeed[] {
   ];
 }
 
-const inNamespace = (apiGroup: string, resource: string, verbs: readonly string[], why: string): AccessNeed => ({
-  scope: 'database',
-  apiGroup,
-  resource,
-  verbs,
-  why,
-});
+/** The rights of the Job that restores a dump: the one record that it works by, and what happens on its own Job. */
+export function dumpRestoreAccess(record: string): readonly AccessNeed[] {
+  return [
+    {
+      scope: 'registry',
+      apiGroup: '',
+      resource: 'configmaps',
+      verbs: ['get', 'patch'],
+      names: [record],
+      why: 'read the record of the dump, and mark it as in use: nobody removes it meanwhile',
+    },
+    inNamespace('', 'pods', ['get'], 'find the Job that its own pod belongs to'),
+    inNamespace('batch', 'jobs', ['get'], 'know that Job, to say on it what happens'),
+    inNamespace('', 'events', ['create'], 'say on the Job what happens'),
+  ];
+}
 
 const inCluster = (apiGroup: string, resource: string, verbs: readonly string[], why: string): AccessNeed => ({
   scope: 'cluster',

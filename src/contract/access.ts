@@ -1,34 +1,28 @@
-import { GROUP_SNAPSHOT_GROUP, SNAPSHOT_GROUP } from './api-groups';
-import { membersOf, type PolicyConfig } from './job-config';
 import {
-  DEFAULT_REGISTRY_NAMESPACE,
-  guardLeaseName,
-  leaseName,
-  PRUNER_NAME,
-  slotNames,
-  statefulSetClaimName,
-} from './names';
+  type AccessNeed,
+  ASK_PRUNER,
+  HOLD_LEASE,
+  inCluster,
+  inNamespace,
+  JOB_OF_BACKUP,
+  KEEP_RECORDS,
+  knowCluster,
+  MAKE_LEASE,
+  SAY_EVENTS,
+} from './access-needs';
+import { dumpAccess } from './access-of-dumps';
+import { resourceAccess } from './access-of-resources';
+import { outsideAccess } from './access-outside';
+import { GROUP_SNAPSHOT_GROUP, SNAPSHOT_GROUP } from './api-groups';
+import { isDump, type PolicyConfig } from './dump-config';
+import { type HookPlace, placeOfHook, type StoppedWorkload } from './hooks';
+import { type DatabaseResource, membersOf, type SnapshotConfig } from './job-config';
+import { DEFAULT_REGISTRY_NAMESPACE, guardLeaseName, leaseName, slotNames, statefulSetClaimName } from './names';
 
 /**
  * What the accounts may do, and why: the constructs make Roles of it, the runner asks the API server for each before
  * it touches anything, and the documentation lists it. Nothing else grants a right.
  */
-
-/** Where a right holds: in the database's namespace, in the registry's, or in the whole cluster. */
-export type AccessScope = 'database' | 'registry' | 'cluster';
-
-/** One rule of a Role or ClusterRole. */
-export interface AccessNeed {
-  readonly scope: AccessScope;
-  readonly apiGroup: string;
-  readonly resource: string;
-  readonly verbs: readonly string[];
-  /** Limits the rule to objects of these names. Never together with `create`: RBAC cannot limit that. */
-  readonly names?: readonly string[];
-  /** Without it the backup works, and says what it could not check. */
-  readonly optional?: boolean;
-  readonly why: string;
-}
 
 /** What of a policy decides on the rights that its backups need. */
 export interface AccessRequest {
@@ -50,15 +44,27 @@ export interface AccessRequest {
   readonly prune?: boolean | undefined;
   /** The Lease on which runner and guard meet; left out where the policy has no guard. */
   readonly guardLease?: string | undefined;
+  /** Where hooks run commands. */
+  readonly commandsIn?: readonly HookPlace[] | undefined;
+  /** The custom resources that are kept with the backups. */
+  readonly resources?: readonly DatabaseResource[] | undefined;
+  /** What is stopped while its volumes are cut. */
+  readonly stopped?: readonly StoppedWorkload[] | undefined;
   readonly registryNamespace: string;
   /** Whether rights on classes, contents and volumes are given: they are cluster-wide. */
   readonly clusterScope: boolean;
 }
 
+/** The rights of the account that takes the backups of a policy. */
+export function accessOf(config: PolicyConfig): readonly AccessNeed[] {
+  return isDump(config) ? dumpAccess(config) : backupAccess(accessRequestOf(config));
+}
+
 /** What a job config says of the rights that its backups need. */
-export function accessRequestOf(config: PolicyConfig): AccessRequest {
+export function accessRequestOf(config: SnapshotConfig): AccessRequest {
   const { snapshots, database, registry, clusterScope, guarded, prune } = config.spec;
-  const volumes = membersOf(config).flatMap((member) => member.config.volumes);
+  const members = membersOf(config).map((member) => member.config);
+  const volumes = members.flatMap((member) => member.volumes);
   return {
     claims: volumes.flatMap(
       ({ claim, statefulSet }) => claim ?? (statefulSet && statefulSetClaimName(statefulSet)) ?? [],
@@ -72,38 +78,26 @@ export function accessRequestOf(config: PolicyConfig): AccessRequest {
     lease: leaseName(database),
     prune,
     guardLease: guarded === true ? guardLeaseName(database) : undefined,
+    commandsIn: members.flatMap(({ hooks = [] }) => hooks.flatMap((hook) => placeOfHook(hook) ?? [])),
+    resources: members.flatMap(({ resource }) => resource ?? []),
+    stopped: members.flatMap(({ offline }) => offline ?? []),
     registryNamespace: registry.namespace ?? DEFAULT_REGISTRY_NAMESPACE,
     clusterScope: clusterScope ?? true,
   };
 }
 
-/** The rights of the account that takes the backups of one policy. */
+/** The rights of the account that takes the snapshots of one policy. */
 export function backupAccess(request: AccessRequest): readonly AccessNeed[] {
   return [
     ...databaseAccess(request),
-    {
-      scope: 'registry',
-      apiGroup: '',
-      resource: 'configmaps',
-      verbs: ['create', 'get', 'list', 'update'],
-      // RBAC cannot tell one's own records from others': src/record-guard.ts does.
-      why: 'keep the record of each backup, under names that are not known beforehand: the admission policy of the registry keeps it to its own namespace',
-    },
+    ...outsideAccess(request),
+    ...resourceAccess(request.resources ?? []),
+    KEEP_RECORDS,
     ...(request.slots === 0 ? [] : [slotAccess(request.slots)]),
     ...(request.prune === true ? [ASK_PRUNER] : []),
     ...wideAccess(request),
   ];
 }
-
-const ASK_PRUNER: AccessNeed = {
-  scope: 'registry',
-  apiGroup: 'apps',
-  resource: 'deployments/scale',
-  verbs: ['patch'],
-  names: [PRUNER_NAME],
-  optional: true,
-  why: 'ask for a prune when a backup has ended: it starts the pruner, and can have nothing done that the pruner would not do by itself',
-};
 
 function slotAccess(count: number): AccessNeed {
   return {
@@ -149,13 +143,6 @@ function directAccess({ snapshotClasses }: AccessRequest): AccessNeed[] {
 }
 
 function databaseAccess(request: AccessRequest): AccessNeed[] {
-  const inNamespace = (apiGroup: string, resource: string, verbs: readonly string[], why: string): AccessNeed => ({
-    scope: 'database',
-    apiGroup,
-    resource,
-    verbs,
-    why,
-  });
   return [
     inNamespace(
       '',
@@ -179,7 +166,7 @@ function databaseAccess(request: AccessRequest): AccessNeed[] {
     inNamespace('apps', 'statefulsets', ['get'], 'keep the spec that a restore needs when the original is gone'),
     inNamespace('apps', 'replicasets', ['get'], 'find the Deployment of a pod that has one'),
     inNamespace('apps', 'deployments', ['get'], 'keep the spec that a restore needs when the original is gone'),
-    inNamespace('batch', 'jobs', ['get'], "read the Job's UID and creation time: the id of the backup comes from them"),
+    JOB_OF_BACKUP,
     inNamespace(
       SNAPSHOT_GROUP,
       'volumesnapshots',
@@ -196,15 +183,16 @@ function databaseAccess(request: AccessRequest): AccessNeed[] {
             'ask for the group snapshot, see its cut, remove that of a backup that failed',
           ),
         ]),
-    inNamespace(
-      'coordination.k8s.io',
-      'leases',
-      ['create'],
-      'make the Lease that keeps two backups of one database apart',
-    ),
+    MAKE_LEASE,
+    { ...HOLD_LEASE, names: [request.lease] },
     {
-      ...inNamespace('coordination.k8s.io', 'leases', ['get', 'update'], 'take, renew and give back that Lease'),
-      names: [request.lease],
+      ...inNamespace(
+        'coordination.k8s.io',
+        'leases',
+        ['get'],
+        'see whether a backup of the same server is still at work that a person takes in a process of their own',
+      ),
+      optional: true,
     },
     ...(request.guardLease === undefined
       ? []
@@ -219,19 +207,11 @@ function databaseAccess(request: AccessRequest): AccessNeed[] {
             names: [request.guardLease],
           },
         ]),
-    inNamespace('', 'events', ['create'], 'say on the Job what happens'),
+    SAY_EVENTS,
   ];
 }
 
 function clusterAccess(request: AccessRequest): AccessNeed[] {
-  const inCluster = (apiGroup: string, resource: string, verbs: readonly string[], why: string): AccessNeed => ({
-    scope: 'cluster',
-    apiGroup,
-    resource,
-    verbs,
-    why,
-    optional: true,
-  });
   const classes = (apiGroup: string, resource: string, names: readonly string[]): AccessNeed[] =>
     names.length === 0
       ? []
@@ -265,14 +245,6 @@ function clusterAccess(request: AccessRequest): AccessNeed[] {
           ),
         ]),
     inCluster('', 'persistentvolumes', ['get'], 'know the driver and the handle of a volume before it is cut'),
-    {
-      ...inCluster(
-        '',
-        'namespaces',
-        ['get'],
-        'record which cluster this is, and tell a missing registry from a missing right',
-      ),
-      names: ['kube-system', request.registryNamespace],
-    },
+    knowCluster(request.registryNamespace),
   ];
 }

@@ -1,10 +1,39 @@
 /** What the constructs and the runner share. Pure: it imports nothing outside this folder. */
 
 export * from './access';
+export type { AccessNeed, AccessScope } from './access-needs';
+export * from './access-of-dumps';
 export * from './access-of-others';
+export * from './dump-config';
 export * from './engines';
 export * from './exported';
-export * from './job-config';
+export * from './hooks';
+export {
+  CONNECTION,
+  type Connection,
+  DATABASE_RESOURCE,
+  type DatabaseResource,
+  DEFAULT_SLOTS,
+  GROUP_CONFIG,
+  GROUP_CONFIG_KIND,
+  type GroupConfig,
+  JOB_CONFIG,
+  JOB_CONFIG_KIND,
+  JOB_DEFAULTS,
+  type JobConfig,
+  type MemberConfig,
+  MOUNTS,
+  membersOf,
+  SERVERS,
+  type ServerSelection,
+  SNAPSHOT_CONTROLLER,
+  type SnapshotConfig,
+  TRIGGERS,
+  type Trigger,
+  VOLUME,
+  type VolumeRole,
+  type VolumeSelection,
+} from './job-config';
 export * from './labels';
 export * from './names';
 export * from './next-run';

@@ -1,5 +1,6 @@
 import { ENGINE_NAMES } from './engines';
-import { DNS_LABEL_PATTERN, DNS_SUBDOMAIN_PATTERN } from './names';
+import { HOOK, STOPPED } from './hooks';
+import { DNS_LABEL_PATTERN, DNS_SUBDOMAIN_PATTERN, NAME_DATES } from './names';
 import { array, boolean, type Infer, integer, map, object, oneOf, optional, string } from './schema';
 import { READABLE_API_VERSIONS } from './version';
 
@@ -15,6 +16,8 @@ export const MOUNTS = {
   configFile: 'backup.yaml',
   credentials: '/var/run/secrets/stillpoint/credentials',
   tls: '/var/run/secrets/stillpoint/tls',
+  hooks: '/var/run/secrets/stillpoint/hooks',
+  kept: '/var/run/secrets/stillpoint/kept',
 } as const;
 
 /** What starts backups. */
@@ -103,13 +106,64 @@ export const VOLUME = object({
         "The claim that the server's own pod has under this name among its volumes; a StatefulSet's pods have their claims under the names of its volumeClaimTemplates.",
     }),
   ),
+  optional: optional(
+    boolean(
+      "Of one that is found from the server's pod: where the pod has no such volume, what would lie there lies on another one of the policy.",
+    ),
+  ),
   directory: optional(path),
 });
+
+/**
+ * Servers whose names nobody knows beforehand: each backup finds them by the labels of their pods, and takes the ready one
+ * with the lowest ordinal.
+ */
+export const SERVERS = object(
+  {
+    matchLabels: map(string({ maxLength: 63 })),
+    port: integer({ minimum: 1, maximum: 65535 }),
+    groupLabel: optional(string({ description: 'The label that tells groups of servers from one another.' })),
+    groups: optional(
+      array(string({ maxLength: 63 }), {
+        minItems: 1,
+        description:
+          'The values of groupLabel where each group of servers holds a part of the data: one server of each is backed up.',
+      }),
+    ),
+    connectTimeoutSeconds: optional(integer({ minimum: 1, maximum: 600 })),
+  },
+  { description: 'The servers, by the labels of their pods: the ready one with the lowest ordinal is backed up.' },
+);
+
+/**
+ * The custom resource that a control plane makes the database from: kept with each backup, for a restore where the original is
+ * gone.
+ */
+export const DATABASE_RESOURCE = object(
+  {
+    apiVersion: string(),
+    kind: string(),
+    plural: string({ description: 'As the API has it in its paths: `databases`.' }),
+    name,
+    path: optional(
+      string({ description: 'What its control plane calls the database; backups are called `<path>/<id>` there.' }),
+    ),
+    passwordFile: optional(
+      string({
+        description:
+          "The administrator's password, in the file system of the runner. It is kept in a Secret beside the record, never in it.",
+      }),
+    ),
+  },
+  { description: 'The custom resource that a control plane makes the database from: kept with each backup.' },
+);
 
 /** What a policy says of one database: how it is reached, what its files lie on, how it is held. */
 const MEMBER = {
   engine: oneOf(ENGINE_NAMES),
   connection: optional(CONNECTION),
+  servers: optional(SERVERS),
+  resource: optional(DATABASE_RESOURCE),
   volumes: array(VOLUME, { minItems: 1 }),
   ignoreClaims: optional(array(name)),
   layout: optional(
@@ -121,15 +175,41 @@ const MEMBER = {
   engineOptions: optional(
     map(string({ minLength: 0 }), "Settings of the engine's own; each engine says which it knows."),
   ),
+  offline: optional(STOPPED),
+  hooks: optional(
+    array(HOOK, {
+      minItems: 1,
+      description: 'What is done from outside around the freeze: the first before the others, and undone after them.',
+    }),
+  ),
 } as const;
 
-/** What a policy says of all that it backs up. */
-const POLICY = {
+/** What a policy says of all that it backs up, however it does. */
+export const ANY_POLICY = {
   database: string({
     pattern: DNS_LABEL_PATTERN,
     maxLength: 63,
     description: 'The name of what is backed up; backups are listed under it.',
   }),
+  deadlineSeconds: optional(integer({ minimum: 1 })),
+  trigger: optional(oneOf(TRIGGERS)),
+  prune: optional(
+    boolean(
+      'Whether the pruner is asked to remove what is not kept, when a backup has ended: the policy has a retention.',
+    ),
+  ),
+  revision: optional(string({ description: 'What is about to be deployed: a commit or a version.' })),
+  registry: object({ namespace: optional(label), directory: optional(path) }),
+  clusterScope: optional(
+    boolean(
+      'Whether the account may read classes, contents and volumes. Without it the backup says what it could not check.',
+    ),
+  ),
+} as const;
+
+/** The same of one that takes snapshots. */
+const POLICY = {
+  ...ANY_POLICY,
   snapshots: object({
     className: optional(name),
     groupClassName: optional(name),
@@ -147,10 +227,15 @@ const POLICY = {
       }),
     ),
     directory: optional(path),
+    nameDate: optional(
+      oneOf(
+        NAME_DATES,
+        'How the names of the snapshots end: by the id of the backup, or by its day (UTC); of two on one day the later one says its time too.',
+      ),
+    ),
   }),
   budgetSeconds: optional(integer({ minimum: 1, maximum: 3600 })),
   readyTimeoutSeconds: optional(integer({ minimum: 1, maximum: 86400 })),
-  deadlineSeconds: optional(integer({ minimum: 1 })),
   guarded: optional(
     boolean(
       'Whether the Job has a second pod, the guard, which undoes what outlives the session of a runner that is gone. Engines whose freeze ends with its session need none.',
@@ -159,22 +244,9 @@ const POLICY = {
   guardTimeoutSeconds: optional(
     integer({ minimum: 1, maximum: 3600, description: 'How long to wait for the guard before the freeze.' }),
   ),
-  trigger: optional(oneOf(TRIGGERS)),
-  prune: optional(
-    boolean(
-      'Whether the pruner is asked to remove what is not kept, when a backup has ended: the policy has a retention.',
-    ),
-  ),
-  revision: optional(string({ description: 'What is about to be deployed: a commit or a version.' })),
-  registry: object({ namespace: optional(label), directory: optional(path) }),
-  clusterScope: optional(
-    boolean(
-      'Whether the account may read classes, contents and volumes. Without it the backup says what it could not check.',
-    ),
-  ),
 } as const;
 
-const metadata = object({ name: label, namespace: optional(label) });
+export const metadata = object({ name: label, namespace: optional(label) });
 
 /** The job's whole instruction, of one database: what the constructs write and the runner reads. */
 export const JOB_CONFIG = object(
@@ -203,26 +275,21 @@ export const GROUP_CONFIG = object(
 
 export type JobConfig = Infer<typeof JOB_CONFIG>;
 export type GroupConfig = Infer<typeof GROUP_CONFIG>;
-/** What a runner is told to do: back up one database, or a group of them. */
-export type PolicyConfig = JobConfig | GroupConfig;
+/** What a runner is told to do: take snapshots of one database, or of a group of them. */
+export type SnapshotConfig = JobConfig | GroupConfig;
 /** What a policy says of one database. */
 export type MemberConfig = Pick<JobConfig['spec'], keyof typeof MEMBER>;
 export type Connection = Infer<typeof CONNECTION>;
+export type DatabaseResource = Infer<typeof DATABASE_RESOURCE>;
+export type ServerSelection = Infer<typeof SERVERS>;
 export type VolumeSelection = Infer<typeof VOLUME>;
 export type VolumeRole = VolumeSelection['role'];
 export type Trigger = NonNullable<JobConfig['spec']['trigger']>;
 
 /** What a policy says of each of its databases, by name; that of the only one is empty. */
-export function membersOf({ spec }: PolicyConfig): readonly { readonly name: string; readonly config: MemberConfig }[] {
+export function membersOf({
+  spec,
+}: SnapshotConfig): readonly { readonly name: string; readonly config: MemberConfig }[] {
   if (!('members' in spec)) return [{ name: '', config: spec }];
   return spec.members.map(({ name: member, ...config }) => ({ name: member, config }));
-}
-
-/** Why one backup is taken: outside the schedule of its policy. */
-export type Occasion = Pick<JobConfig['spec'], 'trigger' | 'revision'>;
-
-/** The same policy, for a backup of another occasion. */
-export function onOccasion(config: PolicyConfig, occasion: Occasion): PolicyConfig {
-  if (config.kind === GROUP_CONFIG_KIND) return { ...config, spec: { ...config.spec, ...occasion } };
-  return { ...config, spec: { ...config.spec, ...occasion } };
 }

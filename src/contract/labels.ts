@@ -111,6 +111,8 @@ export const COMPONENTS = {
   pruner: 'pruner',
   prunerOnDemand: 'pruner-on-demand',
   policy: 'policy',
+  /** A Secret beside a record: what may stand in no record. */
+  kept: 'kept',
 } as const;
 
 /** The values of {@link LABELS.type}. */

@@ -46,14 +46,25 @@ export function backupIdTime(id: BackupId): Date {
   return new Date(`${year}-${month}-${day}T${hour}:${minute}:${second}Z`);
 }
 
-/** The name of the VolumeSnapshot of one volume in one backup. */
-export function snapshotName(database: string, volume: string, id: BackupId): string {
-  return `${database}-${volume}-${id}`;
+/** How snapshots say in their names when they were asked for: by the whole id, or by the day. */
+export const NAME_DATES = ['yyyyMMddHHmmss', 'YYYY-MM-DD'] as const;
+
+/** How the names of a backup's snapshots end: by its id, unless a policy wants them by the day. */
+export function nameStamp(id: BackupId, date: (typeof NAME_DATES)[number], others: readonly BackupId[] = []): string {
+  if (date === 'yyyyMMddHHmmss') return id;
+  const [day, time] = [`${id.slice(0, 4)}-${id.slice(4, 6)}-${id.slice(6, 8)}`, id.slice(8)];
+  // Two of one day must not be called the same: the later one says its time too.
+  return others.some((other) => other < id && other.startsWith(id.slice(0, 8))) ? `${day}-${time}` : day;
+}
+
+/** The name of the VolumeSnapshot of one volume in one backup; `stamp` is its id, or its {@link nameStamp}. */
+export function snapshotName(database: string, volume: string, stamp: string): string {
+  return `${database}-${volume}-${stamp}`;
 }
 
 /** The name of the VolumeGroupSnapshot of a backup. */
-export function groupSnapshotName(database: string, id: BackupId): string {
-  return `${database}-${id}`;
+export function groupSnapshotName(database: string, stamp: string): string {
+  return `${database}-${stamp}`;
 }
 
 /** The name of the content by which the storage is asked for a direct cut, by the UID that was made up for it. */
@@ -86,6 +97,17 @@ export const RECORD_NAME_PATTERN = '^[^.]+\\..+\\.\\d{14}$';
 export function leaseName(database: string): string {
   return `stillpoint-${database}`;
 }
+
+/**
+ * The same of a dump: it may take hours, and keeps no snapshot waiting. The dot keeps it apart from the {@link leaseName} of
+ * any other database.
+ */
+export function dumpLeaseName(database: string): string {
+  return `stillpoint-${database}.dump`;
+}
+
+/** The init container that brings the runner into a pod of another image. */
+export const INSTALL_CONTAINER = 'install';
 
 /** The name of the pruner: of its account, its CronJob, and the Deployment that prunes when it is asked to. */
 export const PRUNER_NAME = 'stillpoint-pruner';

@@ -4,7 +4,7 @@ import { anything, array, boolean, integer, map, object, oneOf, optional, string
 
 export const position = map(
   string({ minLength: 0 }),
-  "Where the database's log stood, in the engine's own words: PostgreSQL has lsn, timeline, startLsn, stopLsn; MySQL has binlogFile, binlogPosition, gtid, mode, exact; MongoDB has opTime, term, lastWrite, lock, exact, behindSeconds.",
+  "Where the database's log stood, in the engine's own words: PostgreSQL has lsn, timeline, startLsn, stopLsn; MySQL has binlogFile, binlogPosition, gtid, mode, exact; MongoDB has opTime, term, lastWrite, lock, exact, behindSeconds, and of a sharded cluster shard and cluster (one-instant, approximate); Neo4j has transaction, bookmark, nodes, relationships, mode.",
 );
 
 export const cut = object(
@@ -58,6 +58,43 @@ export const volume = object(
   { open: true },
 );
 
+export const storedObject = object(
+  {
+    key: string({ description: "Within the store's prefix." }),
+    location: string({ description: 'Where it is, as s3://backups/shop/orders-db/dump.sql.zst.' }),
+    bytes: integer({ minimum: 0 }),
+    sha256: string({ pattern: '^[0-9a-f]{64}$', description: 'Of what is stored.' }),
+    plainBytes: integer({ minimum: 0, description: 'As the tool wrote it.' }),
+    plainSha256: string({ pattern: '^[0-9a-f]{64}$' }),
+    compression: string({ description: 'zstd, gzip or none.' }),
+    encryption: optional(
+      object(
+        { format: string({ description: 'age.' }), recipients: array(string({ description: 'A public key of age.' })) },
+        {
+          open: true,
+          description: 'Who can open it: whoever has the identity of one of the recipients. After the compression.',
+        },
+      ),
+    ),
+    version: optional(string({ description: 'What the store calls this version of it, where it keeps several.' })),
+    lockedUntil: optional(timestamp('Until then the store lets nobody remove it, whoever asks.')),
+    checksum: optional(
+      string({ description: "The store's own, which it has confirmed, with the name of its algorithm." }),
+    ),
+  },
+  { open: true, description: 'What lies in a store, with all that is needed to check it and to open it again.' },
+);
+
+export const dumped = object(
+  {
+    tool: string({ description: 'What the tool says of itself.' }),
+    only: optional(string({ description: 'The one database that was dumped; all when left out.' })),
+    image: optional(string({ description: 'The image in which the tool ran.' })),
+    position: optional(boolean("Whether the dump itself says where the server's log stood.")),
+  },
+  { open: true, description: "How a backup of the mode dump was made by the engine's own tool." },
+);
+
 export const observation = object({ at: timestamp(), facts: map(string({ minLength: 0 })) });
 
 export const proof = object(
@@ -73,15 +110,26 @@ export const proof = object(
   { open: true },
 );
 
+/** What holds a database from outside its session. */
+export const HOLDERS = ['hook', 'workload'] as const;
+
 export const held = object(
   {
     member: string({ description: 'The server, as the engine names it: host:port.' }),
     of: optional(string({ description: 'The member of the group whose credentials lead there.' })),
+    by: optional(
+      oneOf(HOLDERS, 'What holds it from outside, where it is not the engine: then host is the pod or the workload.'),
+    ),
     host: string({ description: 'The address of the server itself, never that of a Service.' }),
     port: integer({ minimum: 1, maximum: 65535 }),
     undo: map(
       string({ minLength: 0 }),
       "What puts it back, in the engine's own words: Redis has the settings as they were, MongoDB the number of locks.",
+    ),
+    outlivesServer: optional(
+      boolean(
+        'Whether it stays in force when the server has ended, as the stopped balancer of a sharded cluster does.',
+      ),
     ),
   },
   { open: true },
@@ -108,6 +156,25 @@ export const workload = object(
   { open: true, description: 'What a restore needs when the original is gone.' },
 );
 
+export const resource = object(
+  {
+    apiVersion: string(),
+    kind: string(),
+    plural: string(),
+    name: string(),
+    path: optional(string({ description: 'What its control plane calls this backup.' })),
+    labels: optional(map(string({ minLength: 0 }))),
+    spec: optional(anything('Its spec, as it was when the backup began, without what may be a password.')),
+    secret: optional(
+      string({
+        description:
+          "The Secret in the registry's namespace with the administrator's password, key `password`. It goes with the record.",
+      }),
+    ),
+  },
+  { open: true, description: 'The custom resource that a control plane had made the database from.' },
+);
+
 export const member = object(
   {
     name: string({ description: 'A database of a group by its name there; a server of a cluster by its pod.' }),
@@ -116,6 +183,9 @@ export const member = object(
     flavour: optional(string()),
     serverVersion: optional(string()),
     serverIdentity: optional(map(string({ minLength: 0 }))),
+    cluster: optional(
+      string({ description: 'The cluster that it is a server of: backups that name the same wait for each other.' }),
+    ),
     layout: optional(string()),
     freezes: optional(string()),
     statement: optional(string({ description: 'What was proven of it, in a sentence.' })),

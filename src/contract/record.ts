@@ -1,7 +1,20 @@
 import { RECORDED_ENGINES } from './engines';
 import { TRIGGERS } from './job-config';
 import { BACKUP_ID_PATTERN } from './names';
-import { cut, failure, held, member, type observation, position, proof, volume, workload } from './record-parts';
+import {
+  cut,
+  dumped,
+  failure,
+  held,
+  member,
+  type observation,
+  position,
+  proof,
+  resource,
+  storedObject,
+  volume,
+  workload,
+} from './record-parts';
 import {
   anything,
   array,
@@ -62,6 +75,7 @@ export const RECORD = object(
         firstAsked: optional(timestamp()),
         lastCutSeen: optional(timestamp()),
         thawed: optional(timestamp()),
+        dumping: optional(timestamp('When the tool began to write.')),
         ready: optional(timestamp()),
         finished: optional(timestamp()),
       },
@@ -69,6 +83,13 @@ export const RECORD = object(
     ),
     freezeWindowMs: optional(
       integer({ minimum: 0, description: 'From the freeze taking hold to the thaw having worked.' }),
+    ),
+    downtimeMs: optional(
+      integer({
+        minimum: 0,
+        description:
+          'Of a backup that stops its server: from when that was told to stop to when all of it was ready again.',
+      }),
     ),
     spreadMs: optional(
       integer({
@@ -105,6 +126,7 @@ export const RECORD = object(
       map(string({ minLength: 0 }), 'Settings of the server that a restore needs or that qualify the guarantee.'),
     ),
     workload: optional(workload),
+    resource: optional(resource),
     members: optional(array(member)),
     warnings: optional(array(string())),
     error: optional(failure),
@@ -165,7 +187,15 @@ export const RECORD = object(
         { open: true, description: 'Of a backup that another cluster, or somebody else, has taken.' },
       ),
     ),
-    objects: optional(array(anything('Objects in a store.'))),
+    dump: optional(dumped),
+    store: optional(anything('The store that the objects lie in: where it is, and nothing of who may use it.')),
+    storeName: optional(string({ description: 'What the runner calls that store.' })),
+    objects: optional(array(storedObject)),
+    plannedObjects: optional(
+      array(
+        string({ description: 'The keys that were going to be written: what a later run, or a deletion, removes.' }),
+      ),
+    ),
     runnerVersion: string(),
     runnerImage: optional(string({ description: 'The image of the runner that took it: what prepares a restore.' })),
   },
@@ -175,6 +205,7 @@ export const RECORD = object(
 export type BackupRecord = Infer<typeof RECORD>;
 export type Phase = (typeof PHASES)[number];
 export type Cut = Infer<typeof cut>;
+export type RecordedResource = Infer<typeof resource>;
 export type RecordedVolume = Infer<typeof volume>;
 export type Proof = Infer<typeof proof>;
 export type Observation = Infer<typeof observation>;
@@ -185,6 +216,8 @@ export type Imported = NonNullable<BackupRecord['imported']>;
 export type RecordedMember = Infer<typeof member>;
 export type HeldUndone = NonNullable<BackupRecord['heldUndone']>;
 export type Failure = Infer<typeof failure>;
+/** What lies in a store of a backup. */
+export type RecordedObject = Infer<typeof storedObject>;
 
 /** The phases of a backup that a runner is at work on, or was when it ended. */
 export const UNFINISHED: readonly Phase[] = ['pending', 'freezing', 'cut'];
@@ -198,6 +231,14 @@ export function mayHold({ held, heldUndone }: Pick<BackupRecord, 'held' | 'heldU
 export function isProtected({ retention, trigger, phase }: BackupRecord): boolean {
   if (retention?.protected !== undefined) return retention.protected;
   return trigger === 'pre-deployment' && phase !== 'failed' && !UNFINISHED.includes(phase);
+}
+
+/** Until when the store lets nobody remove what a backup has there; undefined where nothing is locked any more. */
+export function lockedUntil({ objects = [] }: Pick<BackupRecord, 'objects'>, now: Date): string | undefined {
+  const still = objects.flatMap(({ lockedUntil: until }) =>
+    until === undefined || new Date(until) <= now ? [] : [until],
+  );
+  return still.sort().at(-1);
 }
 
 /** Whether what the storage holds of a backup goes with its record: an imported one is another cluster's. */

@@ -1,7 +1,7 @@
 /** What stays and what goes of all backups on record, with every reason. Pure. */
 import { type BackupId, backupIdTime } from './names';
 import { FAILED_KEPT_DAYS, type Policy } from './policy';
-import { type BackupRecord, isProtected, isVerified, mayHold, UNFINISHED } from './record';
+import { type BackupRecord, isProtected, isVerified, lockedUntil, mayHold, UNFINISHED } from './record';
 import { applyRules, type RuleSays } from './retention';
 
 /** A backup on record, and what is known of it beside its record. */
@@ -23,6 +23,7 @@ export type OwnRule =
   | 'last-good'
   | 'last-verified'
   | 'protected'
+  | 'locked'
   | 'needed'
   | 'in-use'
   | 'no-retention'
@@ -57,7 +58,7 @@ const DAY_MS = 86_400_000;
 /**
  * Decides on all records, newest first. What no retention is known for is kept, and whatever a retention says, safety rule
  * 10 holds: never the last good backup of a policy, nor its last verified one, nor one that is protected, that a kept one
- * needs, or that is being used.
+ * needs, or that is being used. What a store keeps locked cannot be removed, and stays good until it can.
  */
 export function planRetention<C extends Candidate>(
   candidates: readonly C[],
@@ -112,6 +113,8 @@ function judgePolicy<C extends Candidate>(
     if (candidate === lastGood) keep('last-good', `the last good one of policy ${record.policy}`);
     if (candidate === lastVerified) keep('last-verified', `the last verified one of policy ${record.policy}`);
     if (isProtected(record)) keep('protected', protectionText(record));
+    const locked = lockedUntil(record, now);
+    if (locked !== undefined) keep('locked', `locked in its store until ${locked}`);
     for (const user of usedBy) keep('in-use', `in use by ${user}`);
     // A policy whose retention has no rule left keeps what safety rule 10 keeps, and that alone.
     if (keeping.length === 0 && removing.length === 0) remove('keepLast', 'no rule keeps it');

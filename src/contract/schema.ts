@@ -84,7 +84,7 @@ export function timestamp(description?: string): Schema<string> {
 }
 
 /** A list. */
-export function array<T>(items: Schema<T>, limits: Limits<'minItems'> = {}): Schema<readonly T[]> {
+export function array<T>(items: Schema<T>, limits: Limits<'minItems' | 'description'> = {}): Schema<readonly T[]> {
   return { json: { type: 'array', items: items.json, ...limits } };
 }
 

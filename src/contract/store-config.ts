@@ -110,7 +110,12 @@ export const STORE_CONFIG = object(
         region: optional(string()),
       }),
     ),
-    directory: optional(object({ path: string({ pattern: '^/', description: 'An absolute path.' }) })),
+    directory: optional(
+      object({
+        path: string({ pattern: '^/', description: 'An absolute path.' }),
+        volume: optional(string({ description: 'The claim that is mounted there: it tells one folder from another.' })),
+      }),
+    ),
   },
   {
     description:
@@ -129,4 +134,23 @@ export function storeProblem(config: StoreConfig): string | undefined {
     return 'has a kmsKeyId, and its encryption is not aws:kms';
   }
   return undefined;
+}
+
+/** What a store is called by itself, without how it is reached: two configs of one place have the same. */
+export function storePlace({ kind, prefix, s3, gcs, azure, swift, directory }: StoreConfig): string {
+  const parts: Readonly<Record<StoreKind, readonly (string | undefined)[]>> = {
+    s3: [s3?.endpoint, s3?.bucket],
+    gcs: [gcs?.endpoint, gcs?.bucket],
+    azure: [azure?.endpoint ?? azure?.account, azure?.container],
+    swift: [swift?.region, swift?.container],
+    directory: [directory?.volume ?? directory?.path],
+  };
+  return [kind, ...parts[kind], prefix].map((part) => part ?? '').join(' ');
+}
+
+/** A store as a record names it: where it is, and nothing of who may use it. */
+export function withoutAccess({ credentialsDirectory: _, patienceSeconds: __, ...place }: StoreConfig): StoreConfig {
+  if (place.s3?.caFile === undefined) return place;
+  const { caFile: ___, ...s3 } = place.s3;
+  return { ...place, s3 };
 }

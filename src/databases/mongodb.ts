@@ -44,6 +44,15 @@ export interface MongoBackupProps extends DatabaseBackupProps {
   readonly lock?: boolean;
 
   /**
+   * Of a sharded cluster, where `host` is a mongos: whether its servers may be locked one after another, so that their copies are
+   * of no one instant. Without, the mongos locks the primaries of all shards at once, which asks for `MongoMember.PRIMARY` and a mongos
+   * from 5.0.22, 6.0.11, 7.0.2 or 7.1 on; what cannot be had is refused. Servers of no cluster do not mind it.
+   *
+   * @default false
+   */
+  readonly approximate?: boolean;
+
+  /**
    * The database that the user was created in.
    *
    * @default 'admin'
@@ -53,7 +62,8 @@ export interface MongoBackupProps extends DatabaseBackupProps {
 
 /**
  * Backs up a MongoDB (5 to 8) replica set, or a server of none, on a schedule: snapshots of the volumes of one member
- * that restore to a consistent database. Sharded clusters are refused.
+ * that restore to a consistent database. Where the host is a mongos, one member of the config servers and of each shard are
+ * backed up together.
  *
  * Its main child is a CronJob, so a backup by hand is `kubectl create job --from=cronjob/<policy name> <any name>`.
  *
@@ -75,8 +85,9 @@ export class MongoBackup extends DatabaseBackup {
   protected override _engine(props: MongoBackupProps): EngineDefinition {
     checkVolumes(this, props.volumes);
     this.checkSeveralVolumes(props);
+    this.checkApproximate(props);
     this.checkLogin(props);
-    const { member, maxLag, lock, groupSnapshotClass, volumes } = props;
+    const { member, maxLag, lock, approximate, groupSnapshotClass, volumes } = props;
     return {
       engine: 'mongodb',
       defaultPort: 27017,
@@ -88,6 +99,7 @@ export class MongoBackup extends DatabaseBackup {
         ...(member === undefined ? {} : { member }),
         ...(maxLag === undefined ? {} : { maxLagSeconds: String(maxLag.toSeconds()) }),
         ...(lock === undefined ? {} : { lock: String(lock) }),
+        ...(approximate === undefined ? {} : { approximate: String(approximate) }),
       },
     };
   }
@@ -108,6 +120,15 @@ export class MongoBackup extends DatabaseBackup {
         "leave lock out, or set groupSnapshotClass: GroupSnapshotClass.fromName('…')",
       );
     }
+  }
+
+  private checkApproximate({ approximate, lock }: MongoBackupProps): void {
+    if (approximate !== true || lock !== false) return;
+    throw invalid(
+      this,
+      'is content with shards that are locked one after another (approximate: true), and locks none (lock: false)',
+      'leave lock out',
+    );
   }
 
   private checkLogin({ clientCertificate, passwordKey }: MongoBackupProps): void {

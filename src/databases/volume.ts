@@ -1,18 +1,35 @@
 import type { Construct } from 'constructs';
 import type { BackupPolicyProps } from '../backup-props';
-import { checkLabel, checkVolumes } from '../checks';
+import { checkLabel, checkSnapshots, checkVolumes } from '../checks';
 import type { MemberConfig, PolicyConfig } from '../contract';
 import { BackupPolicy } from '../database-backup';
 import { GroupMember } from '../group-member';
+import { type FreezeHook, hooksOf } from '../hooks';
 import { invalid } from '../invalid';
 import { type PolicyNames, volumeConfigOf } from '../job-config';
 import type { MountedVolume } from '../runner-pod';
+import type { WorkloadRef } from '../stopped-workload';
 import type { BackupVolume } from '../volumes';
 
 /** Volumes with files, of no database. */
 export interface VolumesProps {
   /** The volumes, by their claims. There is no server whose pod they could be found from. */
   readonly volumes: BackupVolume[];
+
+  /**
+   * What stands still while the volumes are cut: the program that writes to them, or their file system.
+   *
+   * @default - none: nothing is held
+   */
+  readonly hooks?: FreezeHook[];
+
+  /**
+   * What runs on the volumes, where it is to be stopped while they are cut: it is scaled to zero, and back as soon as they are,
+   * whatever becomes of the backup. The record has the downtime.
+   *
+   * @default - none: it runs
+   */
+  readonly offline?: WorkloadRef;
 }
 
 /** Properties of a {@link VolumeBackup}. */
@@ -39,41 +56,51 @@ export class VolumeBackup extends BackupPolicy {
 
   /** @internal */
   protected override _policyConfig(props: VolumeBackupProps, names: PolicyNames): PolicyConfig {
+    checkSnapshots(this, props);
     checkPlainVolumes(this, props.volumes);
-    return volumeConfigOf(this, props, 'volume', names);
+    return volumeConfigOf(this, props, memberOf(this, props), names);
   }
 
   /** @internal */
-  protected override _secrets(_props: BackupPolicyProps): readonly MountedVolume[] {
-    return [];
+  protected override _secrets(props: VolumeBackupProps): readonly MountedVolume[] {
+    return (props.hooks ?? []).flatMap((hook) => hook._secrets());
   }
 }
 
 /** Plain volumes as a member of a group: cut together with its databases, and not frozen. */
 export class VolumeMember extends GroupMember {
-  private readonly volumes: BackupVolume[];
+  private readonly props: VolumesProps;
 
   constructor(name: string, props: VolumesProps) {
     super(name);
-    this.volumes = props.volumes;
+    this.props = props;
   }
 
   /** @internal */
   public override _guarded(): boolean {
-    return false;
+    return (this.props.hooks ?? []).length > 0 || this.props.offline !== undefined;
   }
 
   /** @internal */
   public override _config(group: Construct): MemberConfig {
     checkLabel(group, `member ${this.name}`, this.name);
-    checkPlainVolumes(group, this.volumes);
-    return { engine: 'volume', volumes: this.volumes.map((volume) => volume._toConfig()) };
+    checkPlainVolumes(group, this.props.volumes);
+    return memberOf(group, this.props);
   }
 
   /** @internal */
   public override _secrets(): readonly MountedVolume[] {
-    return [];
+    return (this.props.hooks ?? []).flatMap((hook) => hook._secrets());
   }
+}
+
+function memberOf(construct: Construct, { volumes, hooks, offline }: VolumesProps): MemberConfig {
+  return {
+    engine: 'volume',
+    volumes: volumes.map((volume) => volume._toConfig()),
+    ...(offline === undefined ? {} : { offline: offline._toConfig() }),
+    ...hooksOf(construct, hooks, offline?._toConfig()),
+  };
 }
 
 function checkPlainVolumes(construct: Construct, volumes: BackupVolume[]): void {

@@ -15,6 +15,7 @@ import { type BenchOptions, wantedOf } from './options';
 import { OTHER_WAYS, type OtherWay } from './other-ways';
 import type { BenchRow, Place } from './rows';
 import { median, timesRow } from './table';
+import { type Failures, tried } from './tried';
 
 /** The parameters of the cluster's classes `disk` and `disk-slow`, in classes that retain. */
 const STORAGES: Readonly<Record<string, Readonly<Record<string, string>>>> = {
@@ -42,14 +43,21 @@ export async function bench(options: BenchOptions): Promise<BenchRow[]> {
   for (const name of wantedOf(options.parts, Object.keys(STORAGES))) {
     await using kept = await makeRetainClass('VolumeSnapshotClass', STORAGES[name]);
     const storage: Storage = { name, className: kept.name };
+    const failures: Failures = [];
     const ours: BenchRow[] = [];
     for (const { engine, setup, server } of servers) {
       const modes = modesOf(engine).filter(
         (mode) => mode.setup === setup && (name === FAST || mode.freezes !== 'nothing'),
       );
-      for (const mode of modes) ours.push(...(await oursOf({ engine, server, storage, mode }, options.runs)));
+      for (const mode of modes) ours.push(...(await oursOf({ engine, server, storage, mode, failures }, options.runs)));
     }
     rows.push(...ours, ...(await theirs(servers, storage, Math.min(options.runs, RUNS_OF_OTHERS), ours)));
+    rows.push({
+      name: `freezes: ${name}: backups that failed and are in no value`,
+      value: failures.length,
+      unit: '',
+      target: 0,
+    });
   }
   return rows;
 }
@@ -72,16 +80,20 @@ interface Ours {
   readonly server: BenchServer;
   readonly storage: Storage;
   readonly mode: EngineMode;
+  readonly failures: Failures;
 }
 
-async function oursOf({ engine, server, storage, mode }: Ours, runs: number): Promise<readonly BenchRow[]> {
+async function oursOf({ engine, server, storage, mode, failures }: Ours, runs: number): Promise<readonly BenchRow[]> {
   const samples: Record<'plain' | 'direct', FreezeSample[]> = { plain: [], direct: [] };
-  for (let run = 0; run < runs; run++) {
-    samples.plain.push(await oursOnce(server, mode, storage, { directCut: false }));
-    samples.direct.push(await oursOnce(server, mode, storage, { directCut: true }));
-  }
   const line = `${engine.title}, ${mode.name}, ${storage.name}`;
+  for (let run = 0; run < runs; run++) {
+    for (const way of ['plain', 'direct'] as const) {
+      const once = (): Promise<FreezeSample> => oursOnce(server, mode, storage, { directCut: way === 'direct' });
+      samples[way].push(...(await tried(`${line}, ${way}`, once, failures)));
+    }
+  }
   return Object.entries(samples).flatMap(([way, of]) => {
+    if (of.length === 0) return [];
     const at = (column: string): Place => ({ table: 'freezes', line, column: `${column}, ${way}` });
     const name = `freezes: ${line}, ${way}`;
     return [

@@ -110,6 +110,22 @@ function rowsOf(
   return [
     { name: `${name}: succeeded`, value: done.length, unit: '', place: at('succeeded') },
     {
+      name: `${name}: not succeeded`,
+      value: count - done.length,
+      unit: '',
+      target: 0,
+      place: at('not succeeded'),
+    },
+    // Why: a number alone would have to be measured again.
+    ...Object.entries(Object.groupBy(records, ({ phase, error }) => error?.code ?? phase))
+      .filter(([code]) => code !== 'succeeded')
+      .map(([code, of = []]) => ({
+        name: `${name}: ${code} (as ${of[0]?.error?.message ?? 'none said'})`,
+        value: of.length,
+        unit: '',
+      })),
+    { name: `${name}: without a record`, value: count - records.length, unit: '', target: 0 },
+    {
       name: `${name}: the longest freeze`,
       value: Math.max(...windows),
       unit: 'ms',

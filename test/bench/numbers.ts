@@ -22,8 +22,16 @@ const TABLES: Readonly<Record<string, { readonly title: string; readonly text: s
   },
 };
 
-/** The whole page. */
-export function numbersPage(rows: readonly BenchRow[], noise: Noise, runs: number): string {
+/** What one run has printed: what it was asked for, what the machine was at, and the values. */
+export interface BenchResult extends Noise {
+  readonly benches: readonly string[];
+  readonly runs: number;
+  readonly rows: readonly BenchRow[];
+}
+
+/** The whole page, of one run or of several that could not be one: what is alone on the cluster has a run of its own. */
+export function numbersPage(results: readonly BenchResult[]): string {
+  const rows = results.flatMap((result) => result.rows);
   const placed = Object.entries(TABLES).flatMap(([name, { title, text }]) => {
     const of = rows.filter(({ place }) => place?.table === name);
     return of.length === 0 ? [] : [`## ${title}`, text, pivot(of)];
@@ -32,16 +40,16 @@ export function numbersPage(rows: readonly BenchRow[], noise: Noise, runs: numbe
   return `${[
     '# Numbers',
     'Measured by `npm run bench -- --write docs/numbers.md`, and not edited. Times are milliseconds unless a unit stands beside them: the middle of all runs, and in brackets the least and the most.',
-    machineText(noise, runs),
+    ...results.map(machineText),
     ...placed,
     ...(others.length === 0 ? [] : ['## All else', flat(others)]),
   ].join('\n\n')}\n`;
 }
 
-function machineText(noise: Noise, runs: number): string {
+function machineText({ benches, runs, ...noise }: BenchResult): string {
   const percent = (part: number): string => `${Math.round(part * 100)} %`;
   return (
-    `${noise.from.slice(0, 10)}, ${noise.cores} cores, ${noise.memoryGiB} GiB, Node ${noise.node}; ${runs} runs of each where nothing else is said. ` +
+    `${benches.join(', ')}: ${noise.from.slice(0, 10)}, ${noise.cores} cores, ${noise.memoryGiB} GiB, Node ${noise.node}; ${runs} runs of each where nothing else is said. ` +
     `The cluster, its databases and their clients share the machine. It was busy for ${percent(noise.busy)} of the time, the bench included, and ${percent(noise.stolen)} were taken by ` +
     `other machines of its host; load ${noise.loadBefore.toFixed(1)} at the beginning, ${noise.loadAfter.toFixed(1)} at the end. Compare ratios, not machines.`
   );

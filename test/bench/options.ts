@@ -15,6 +15,8 @@ export interface BenchRequest extends BenchOptions {
   readonly benches: readonly string[];
   /** A file for the numbers as a page of the documentation. */
   readonly write: string | undefined;
+  /** Files with what other runs have printed as JSON, for the same page. */
+  readonly others: readonly string[];
 }
 
 /** Enough for a middle that does not jump, and for all benches in less than 25 minutes. */
@@ -26,7 +28,7 @@ export function wantedOf(parts: readonly string[], names: readonly string[]): re
   return named.length === 0 ? names : named;
 }
 
-/** Reads `[--only NAME[:PART]]… [--engine NAME]… [--runs N] [--write FILE] [NAME…]`. */
+/** Reads `[--only NAME[:PART]]… [--engine NAME]… [--runs N] [--write FILE [--with FILE]…] [NAME…]`. */
 export function benchRequest(args: readonly string[]): BenchRequest {
   const { values, positionals } = parseArgs({
     args: [...args],
@@ -35,6 +37,7 @@ export function benchRequest(args: readonly string[]): BenchRequest {
       engine: { type: 'string', multiple: true },
       runs: { type: 'string' },
       write: { type: 'string' },
+      with: { type: 'string', multiple: true },
     },
     allowPositionals: true,
   });
@@ -47,6 +50,7 @@ export function benchRequest(args: readonly string[]): BenchRequest {
     parts: named.flatMap((name) => name.split(':').slice(1)),
     engines: listed(values.engine ?? []),
     write: values.write,
+    others: values.with ?? [],
   };
 }
 

@@ -81,6 +81,7 @@ function databaseRules(database: string): k8s.PolicyRule[] {
       resourceNames: [`stillpoint-${database}`],
       verbs: ['get', 'update'],
     },
+    { apiGroups: ['coordination.k8s.io'], resources: ['leases'], verbs: ['get'] },
     { apiGroups: [''], resources: ['events'], verbs: ['create'] },
   ];
 }
@@ -185,7 +186,7 @@ function podSpec(name: string, database: string): k8s.PodSpec {
           { name: 'POD_NAMESPACE', valueFrom: { fieldRef: { fieldPath: 'metadata.namespace' } } },
         ],
         resources: {
-          requests: { cpu: k8s.Quantity.fromString('50m'), memory: k8s.Quantity.fromString('64Mi') },
+          requests: { cpu: k8s.Quantity.fromString('100m'), memory: k8s.Quantity.fromString('64Mi') },
           limits: { memory: k8s.Quantity.fromString('256Mi') },
         },
         securityContext: {

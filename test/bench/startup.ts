@@ -4,13 +4,14 @@
  */
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { stringify } from 'yaml';
 import { API_VERSION, JOB_CONFIG_KIND, type JobConfig } from '../../src/contract';
 import { PASSWORD, PostgresServer } from '../integration/postgres-server';
+import { nodeFlags } from './node-flags';
 import { firstStatementSince, LOG_LINE_PREFIX, peakMiB } from './process';
 import type { BenchRow } from './rows';
 import { median } from './table';
@@ -99,12 +100,6 @@ class Runs {
     await pause(1000);
     return { firstStatementMs: first - began, peak };
   }
-}
-
-/** What the image starts Node with. */
-function nodeFlags(): readonly string[] {
-  const entry = /^ENTRYPOINT (\[.*\])$/m.exec(readFileSync('Dockerfile', 'utf8'))?.[1] ?? '[]';
-  return (JSON.parse(entry) as readonly string[]).filter((arg) => arg.startsWith('--') && arg !== '--library-path');
 }
 
 function jobConfig(folder: string, server: PostgresServer): JobConfig {

@@ -33,6 +33,10 @@ const imported = { at: '2026-11-01T00:00:00.000Z', from: {}, ownsData: false } a
 >;
 const held = [{ member: 'main', what: 'fsyncLock', facts: {} }] as unknown as BackupRecord['held'];
 
+/** An object that its store lets nobody remove for so many days from now. */
+const lockedFor = (days: number): NonNullable<BackupRecord['objects']>[number] =>
+  ({ key: 'a', lockedUntil: new Date(NOW.getTime() + days * 86_400_000).toISOString() }) as never;
+
 const CASES: readonly [what: string, candidates: readonly Candidate[], rules: readonly string[]][] = [
   ['what no rule keeps goes', [daysAgo(0), daysAgo(1)], ['keepLast last-good', 'gone: keepLast']],
   [
@@ -53,6 +57,16 @@ const CASES: readonly [what: string, candidates: readonly Candidate[], rules: re
     'rule 10: a protected one stays',
     [daysAgo(0), daysAgo(1, { retention: { protected: true } })],
     ['keepLast last-good', 'protected'],
+  ],
+  [
+    'what its store keeps locked stays until it can be removed, whoever asks',
+    [
+      daysAgo(0),
+      daysAgo(1, { objects: [lockedFor(1)] }),
+      { ...daysAgo(2, { objects: [lockedFor(1)] }), deletionAsked: true },
+      daysAgo(3, { objects: [lockedFor(-1)] }),
+    ],
+    ['keepLast last-good', 'locked', 'locked', 'gone: keepLast'],
   ],
   [
     'rule 10: one from before a deployment stays until it is released',

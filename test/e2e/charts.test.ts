@@ -5,15 +5,16 @@
 import { globSync, readFileSync } from 'node:fs';
 import { afterAll, beforeAll, expect, inject, test } from 'vitest';
 import { parse, parseAllDocuments, stringify } from 'yaml';
-import { type JobConfig, MOUNTS } from '../../src/contract';
+import { type DumpConfig, type JobConfig, MOUNTS } from '../../src/contract';
 import { attemptBackup, succeeded, takeBackup } from './harness/backup';
 import { type Anything, apply, KINDS, patch, read } from './harness/cluster';
 import { MONGO_TITLE, startMongo } from './harness/mongo';
 import { startMySql } from './harness/mysql';
 import { makeNamespace, type TestNamespace } from './harness/namespace';
 import type { TestPolicy } from './harness/policy';
-import { BACKUP_PASSWORD, startPostgres } from './harness/postgres';
+import { BACKUP_PASSWORD, SUPERUSER_PASSWORD, startPostgres } from './harness/postgres';
 import { startRedis } from './harness/redis';
+import { startS3 } from './harness/s3';
 
 let namespace: TestNamespace;
 
@@ -69,6 +70,29 @@ test('orders: PostgreSQL 17, with nothing that waits', async () => {
   const metadata = { name: 'orders-db', namespace: namespace.name };
   await apply([{ ...KINDS.secret, metadata, stringData: login } as Anything]);
   expect(succeeded(await takeBackup(await applied('orders')))).toMatchObject({ layout: 'atomic', freezes: 'nothing' });
+});
+
+test('orders-dump: PostgreSQL 17 to a bucket, which is another than in the file', async () => {
+  const s3 = await startS3(namespace.name);
+  await s3.secret('store', namespace.name);
+  const login = { username: 'postgres', password: SUPERUSER_PASSWORD };
+  await apply([
+    {
+      ...KINDS.secret,
+      metadata: { name: 'orders-db-admin', namespace: namespace.name },
+      stringData: login,
+    } as Anything,
+  ]);
+  const policy = await applied('orders-dump');
+  const { spec, ...config } = parse(
+    (await read(KINDS.configMap, policy.name, namespace.name))?.data[MOUNTS.configFile],
+  ) as DumpConfig;
+  expect(spec.storage.s3).toEqual({ bucket: `backups-of-${namespace.name}`, region: 'eu-central-1' });
+  const here = { bucket: s3.bucket, endpoint: s3.endpoint, pathStyle: true };
+  const text = stringify({ ...config, spec: { ...spec, storage: { ...spec.storage, s3: here } } });
+  await patch(KINDS.configMap, policy.name, namespace.name, { data: { [MOUNTS.configFile]: text } });
+  const { objects: [object] = [] } = succeeded(await takeBackup(policy));
+  expect(await s3.keys()).toContain(object?.key);
 });
 
 test(`catalogue: ${MONGO_TITLE}, which has no secondary: refused as it is, backed up where the primary will do`, async () => {

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { parse, stringify } from 'yaml';
-import { MOUNTS } from '../../src/contract';
+import { LABELS, MOUNTS } from '../../src/contract';
 import { KINDS, patch } from './harness/cluster';
 import { makeNamespace, type TestNamespace } from './harness/namespace';
 import { applyPolicy, type PolicyOptions, type TestPolicy } from './harness/policy';
@@ -31,15 +31,18 @@ const ask = (...words: readonly string[]): ReturnType<typeof stillpoint> => stil
 const run = (command: string, policy: string, ...more: string[]): ReturnType<typeof stillpoint> =>
   stillpoint(command, policy, '-n', namespace.name, '--timeout', '3m', ...more);
 
-test('backup --wait comes back when the backup has succeeded; its database is name enough', async () => {
-  await policyOf('waited', { name: 'some-policy' });
-  for (const name of ['some-policy', 'waited']) {
-    const answer = await run('backup', name, '--wait');
-    expect(answer, answer.stderr).toMatchObject({
-      exitCode: 0,
-      stdout: expect.stringMatching(new RegExp(`^backup ${namespace.name}/waited/\\d{14} succeeded\\n$`)),
-    });
-  }
+test('backup --wait comes back when the backup has succeeded, and the line that backup prints waits for it as well', async () => {
+  const { name } = await policyOf('waited', { name: 'some-policy' });
+  await patch(KINDS.cronJob, name, namespace.name, { metadata: { labels: { team: 'shop' } } });
+  const done = new RegExp(`^backup ${namespace.name}/waited/\\d{14} succeeded\\n$`);
+  const answer = await run('backup', 'some-policy', '--wait');
+  expect(answer, answer.stderr).toMatchObject({ exitCode: 0, stdout: expect.stringMatching(done) });
+  // The database is name enough. What is begun is not on record yet: whoever waits at once waits for it all the same.
+  const begun = await ask('backup', 'waited');
+  const [, command = ''] = /\nstillpoint (wait \S+)\n$/.exec(begun.stdout) ?? [];
+  const waited = await stillpoint(...command.split(' '));
+  expect(waited, waited.stderr).toMatchObject({ exitCode: 0, stdout: expect.stringMatching(done) });
+  expect(waited.stdout).not.toBe(answer.stdout);
 });
 
 test('list, status and describe show a database with its backups, its policy and its last results', async () => {
@@ -95,19 +98,59 @@ test('list, status and describe show a database with its backups, its policy and
   expect((await ask('describe', 'waited/latest')).stdout).toMatch(new RegExp(`^Backup: +${ids[0]}\n`));
 });
 
+test('labels choose backups and databases, of records and of policies', async () => {
+  const ids = [...(await ask('list', 'waited')).stdout.matchAll(/\d{14}/g)].map(([id]) => id).sort();
+  const paths = ids.map((id) => `${namespace.name}/waited/${id}`);
+  const both = [...'-A -l'.split(' '), `${LABELS.database}=waited,${LABELS.namespace}=${namespace.name}`];
+  const waited = await stillpoint('wait', ...both, '-o', 'name');
+  expect(waited, waited.stderr).toMatchObject({ exitCode: 0 });
+  expect(waited.stdout.trim().split('\n').sort()).toEqual(paths);
+  const one = ['-l', `${LABELS.backup}=${ids[0]}`];
+  expect(JSON.parse((await ask('protect', ...one, '--reason', 'x', '-o', 'json')).stdout)).toMatchObject([
+    { id: ids[0], retention: { protected: true, reason: 'x' } },
+  ]);
+  expect((await ask('list', '-l', `${LABELS.protected}=true`, '-o', 'name')).stdout).toBe(`${paths[0]}\n`);
+  expect((await ask('release', '-l', `${LABELS.protected}=true`, '-o', 'name')).stdout).toBe(`${paths[0]}\n`);
+  // All of a database are never deleted, however they are chosen; and who chooses nothing changes nothing.
+  expect(await stillpoint('delete', ...both, '--dry-run')).toMatchObject({
+    exitCode: 3,
+    stderr: expect.stringContaining('(delete-refused)'),
+  });
+  expect((await ask('delete', ...one, '--dry-run', '-o', 'name')).stdout).toBe(`${paths[0]}\n`);
+  expect(await ask('delete', '-l', 'nobody=has-it', '--yes')).toMatchObject({
+    exitCode: 0,
+    stdout: '',
+    stderr: 'No backups found with these labels.\n',
+  });
+  expect(await ask('wait', '-l', 'nobody=has-it')).toMatchObject({ exitCode: 5 });
+  expect(await ask('list', '-l', 'no label at all!')).toMatchObject({ exitCode: 3 });
+  // A database is meant by a label of its policy as by one of its records, and is shown as a whole.
+  for (const label of [`${LABELS.backup}=${ids[0]}`, 'team=shop']) {
+    const [state, ...others] = JSON.parse((await ask('status', '-l', label, '-o', 'json')).stdout);
+    expect(others).toEqual([]);
+    expect(state).toMatchObject({ database: 'waited', backups: 2, policies: [{ name: 'some-policy' }] });
+  }
+  expect((await ask('status', '-l', 'team=other', '-o', 'name')).stdout).toBe('');
+});
+
 test('one rule for the namespace: that of the context, and all with -A', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'stillpoint-context-'));
   try {
     const kubeconfig = join(folder, 'kubeconfig');
     const elsewhere = parse(readFileSync(process.env.KUBECONFIG ?? '', 'utf8'));
     elsewhere.contexts[0].context.namespace = namespace.name;
+    elsewhere.contexts.push({ name: 'other', context: { ...elsewhere.contexts[0].context, namespace: 'kube-public' } });
     writeFileSync(kubeconfig, stringify(elsewhere));
     const here = await stillpoint('list', 'waited', '-o', 'name', '--kubeconfig', kubeconfig);
     expect(here.stdout.trim().split('\n')).toHaveLength(2);
     const latest = await stillpoint('describe', 'waited/latest', '-o', 'name', '--kubeconfig', kubeconfig);
     expect(latest.stdout).toBe(`${here.stdout.split('\n')[0]}\n`);
     expect((await stillpoint('wait', 'waited/latest', '--kubeconfig', kubeconfig)).exitCode).toBe(0);
-    // Another context's namespace has none of them.
+    // Another context's namespace has none of them, and neither has one that nobody has.
+    expect((await stillpoint('list', '--kubeconfig', kubeconfig, '--context', 'other')).stderr).toContain(
+      'No backups found in namespace kube-public.',
+    );
+    expect((await stillpoint('list', '--kubeconfig', kubeconfig, '--context', 'nobody', '-A')).exitCode).toBe(3);
     expect((await stillpoint('describe', 'waited/latest')).exitCode).toBe(5);
     expect((await stillpoint('describe', 'waited/latest', '-A', '-o', 'name')).stdout).toBe(latest.stdout);
   } finally {
@@ -151,6 +194,7 @@ test('kubectl runs it as its plugin, and completes it', async () => {
     };
     const all = (await ask('list', '-o', 'name')).stdout;
     expect(await kubectl('stillpoint', 'list', '-n', namespace.name, '-o', 'name')).toBe(all);
+    expect(await kubectl('stillpoint', '-n', namespace.name, 'list', '-o', 'name')).toBe(all);
     expect(await kubectl('__complete', 'stillpoint', 'list', '-n', namespace.name, 'wai')).toBe('waited\n:4\n');
   } finally {
     rmSync(folder, { recursive: true });
@@ -179,7 +223,7 @@ test('backup --wait says what the pod said where no runner came so far as to mak
   await patch(KINDS.configMap, name, namespace.name, { data: { [MOUNTS.configFile]: 'kind: BackupJob\n' } });
   const answer = await run('backup', 'unread', '--wait');
   expect(answer.exitCode, answer.stderr).toBe(2);
-  expect(answer.stderr).toMatch(/backup \S+ failed: job config .* \(config-invalid\)/);
+  expect(answer.stderr).toMatch(/job \S+ made no backup: job config .* \(config-invalid\)/);
   expect(answer.stderr).not.toMatch(/BackoffLimitExceeded|PodFailurePolicy/);
 });
 
@@ -187,7 +231,8 @@ test('backup --wait does not wait for an image that nobody has', async () => {
   await policyOf('imageless', { image: 'stillpoint:never-built' });
   const answer = await run('backup', 'imageless', '--wait');
   expect(answer.exitCode).toBe(4);
-  expect(answer.stderr).toMatch(/cannot start/);
+  // There is no record, and none is named as if there were.
+  expect(answer.stderr).toMatch(/error: job \S+ made no backup: its container runner cannot start: .*never-built/);
 });
 
 test('doctor prints its findings with their remedies, and fails when there is an error', async () => {

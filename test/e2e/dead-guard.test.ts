@@ -10,11 +10,11 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { parse, stringify } from 'yaml';
 import { type JobConfig, LABELS, MOUNTS } from '../../src/contract';
 import { startLedger } from './engines/copy';
+import { abandon } from './harness/abandon';
 import { attemptEnd, succeeded, takeBackup } from './harness/backup';
 import { KINDS, list, patch, read, remove } from './harness/cluster';
-import { openGate } from './harness/gate';
 import { GUARDED, type HeldServer } from './harness/held';
-import { nthGuard, nthPod, podsOf, startBackup } from './harness/job';
+import { nthGuard, nthPod, startBackup } from './harness/job';
 import { makeNamespace, type TestNamespace } from './harness/namespace';
 import type { TestPolicy } from './harness/policy';
 import { recordsOf } from './harness/records';
@@ -40,17 +40,7 @@ describe.concurrent.each(GUARDED)('$title', (engine) => {
   /** A server that is held, with nobody left to undo it. */
   async function abandoned(name: string): Promise<TestPolicy> {
     const policy = await server.policy({ name, budget: BUDGET });
-    await using gate = await openGate(namespace.name);
-    const held = gate.hold(({ resource, operation }) => resource === 'volumesnapshots' && operation === 'CREATE');
-    const job = await startBackup(policy);
-    const { refuse } = await held;
-    const runner = await runnerProcess(await nthPod(job), namespace.name);
-    const guard = await runnerProcess(await nthGuard(job), namespace.name);
-    guard.kill();
-    runner.kill();
-    await remove(KINDS.job, job.name, job.namespace);
-    await eventually('the Job is gone with its pods', async () => (await podsOf(job)).length === 0, { seconds: 120 });
-    refuse();
+    await abandon(policy);
     expect(await server.held()).not.toEqual([]);
     return policy;
   }
@@ -183,7 +173,7 @@ describe.concurrent.each(GUARDED)('$title', (engine) => {
       const policy = await abandoned('heal');
       const healed = await stillpoint('heal', policy.name, '-n', namespace.name);
       expect(healed, healed.stderr).toMatchObject({ exitCode: 0 });
-      expect(await server.held()).toEqual([]);
+      expect(await server.held(), healed.stdout).toEqual([]);
       const [record] = await recordsOf(policy);
       expect(record).toMatchObject({ heldUndone: { by: 'heal' } });
       expect(record?.heldUndone?.done).not.toEqual([]);

@@ -2,12 +2,14 @@
 import { BackupVolume, type RedisBackupProps } from 'stillpoint';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { PolicyFinding } from '../../runner/output/findings';
-import { KINDS, list } from './harness/cluster';
+import { apply, KINDS, list, patch, read } from './harness/cluster';
 import { makeNamespace, type TestNamespace } from './harness/namespace';
+import { isReady } from './harness/pods';
 import { applyRedisPolicy, type PolicyOptionsOf, type TestPolicy } from './harness/policy';
 import { recordsOf, snapshotsLeft } from './harness/records';
 import { type RedisClient, startRedis, type TestRedis } from './harness/redis';
 import { stillpoint } from './harness/stillpoint';
+import { eventually } from './harness/wait';
 
 let namespace: TestNamespace;
 /** What is changed there for a freeze outlives the session: its rehearsal needs the guard. */
@@ -96,4 +98,53 @@ test('all policies of a namespace are looked at, the worst first, each finding w
 
   const none = await stillpoint('doctor', '-n', 'kube-public');
   expect(none).toMatchObject({ exitCode: 5, stderr: expect.stringContaining('policy-not-found') });
+});
+
+test('a volume that nobody backs up, and a right that the database user lacks, are found before the first night', async () => {
+  const { name } = namespace;
+  await policyOf('gaps');
+  const claimName = 'uploads';
+  await apply([
+    {
+      ...KINDS.claim,
+      metadata: { name: claimName, namespace: name },
+      spec: { accessModes: ['ReadWriteOnce'], resources: { requests: { storage: '64Mi' } } },
+    } as object,
+  ]);
+  const pod = (await read(KINDS.statefulSet, server.name, name))?.spec.template.spec;
+  const [container, ...others] = pod.containers;
+  const mounts = [...container.volumeMounts, { name: claimName, mountPath: '/uploads' }];
+  const spec = {
+    containers: [{ ...container, volumeMounts: mounts }, ...others],
+    volumes: [...(pod.volumes ?? []), { name: claimName, persistentVolumeClaim: { claimName } }],
+  };
+  const before = (await read(KINDS.pod, server.pod, name))?.metadata?.uid;
+  await patch(KINDS.statefulSet, server.name, name, { spec: { template: { spec } } });
+  await eventually('it is started anew', async () => {
+    const uid = (await read(KINDS.pod, server.pod, name))?.metadata?.uid;
+    return uid !== undefined && uid !== before && (await isReady(server.pod, name));
+  });
+  const admin = await server.connect();
+  await admin.send('ACL', 'SETUSER', 'stillpoint', '-client|pause');
+  await admin.end();
+
+  const answer = await doctor('gaps', '-o', 'json');
+  expect(answer.exitCode, answer.stderr).toBe(3);
+  const findings = JSON.parse(answer.stdout) as readonly PolicyFinding[];
+  expect(findings).toContainEqual(
+    expect.objectContaining({
+      severity: 'error',
+      code: 'privilege-missing',
+      hint: expect.stringContaining('client|pause'),
+    }),
+  );
+  expect(findings).toContainEqual(
+    expect.objectContaining({
+      severity: 'warning',
+      code: 'volume-not-covered',
+      subject: `claim ${claimName}`,
+      hint: 'add it to the volumes, or name it in ignoreClaims',
+    }),
+  );
+  expect(await recordsOf({ name: 'gaps', namespace: name, database: 'gaps' })).toEqual([]);
 });

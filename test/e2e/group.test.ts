@@ -7,31 +7,28 @@ import { Secret } from 'cdk8s-plus-28';
 import {
   BackupGroup,
   type BackupGroupProps,
-  BackupSchedule,
   BackupVolume,
   MySqlMember,
   PostgresMember,
   RedisMember,
-  Registry,
-  SnapshotClass,
   VolumeMember,
 } from 'stillpoint';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
-import type { BackupRecord } from '../../src/contract';
+import { shortTime } from '../../runner/output/duration';
+import { ANNOTATIONS, type BackupRecord, LABELS } from '../../src/contract';
 import type { SqlClient } from '../ledger/sql';
 import { compareStations, type Station, type StationClient, TransferWriter } from '../ledger/transfers';
 import { attemptBackup, succeeded, takeBackup } from './harness/backup';
-import { apply, KINDS, list, read, remove } from './harness/cluster';
+import { apply, KINDS, list, patch, read, remove } from './harness/cluster';
 import { openGate } from './harness/gate';
-import { nthPod, podsOf, startBackup } from './harness/job';
+import { forget, nthPod, startBackup } from './harness/job';
 import { startMySql, startMySqlOnClaims, type TestMySql } from './harness/mysql';
 import { makeNamespace, type TestNamespace, uniqueName } from './harness/namespace';
-import type { TestPolicy } from './harness/policy';
+import { type TestPolicy, usualProps } from './harness/policy';
 import { startOnClaims, startPostgres, type TestPostgres } from './harness/postgres';
 import { type RedisClient, startRedis, startRedisOnClaim, type TestRedis } from './harness/redis';
 import { runnerProcess } from './harness/runner-process';
 import { stillpoint } from './harness/stillpoint';
-import { thisRun } from './harness/this-run';
 import { eventually } from './harness/wait';
 
 const RUNS = Number(process.env.LEDGER_RUNS ?? '3');
@@ -88,7 +85,10 @@ function redisStation(client: RedisClient): StationClient {
 }
 
 /** Makes the group's policy as a user writes it. */
-async function applyGroup(id: string, props: Partial<BackupGroupProps> = {}): Promise<TestPolicy> {
+async function applyGroup(
+  id: string,
+  { asGroup, ...props }: Partial<BackupGroupProps> & { readonly asGroup?: boolean } = {},
+): Promise<TestPolicy> {
   const chart = new Chart(Testing.app(), 'policy', { namespace: namespace.name });
   const member = ({ name, credentials }: { readonly name: string; readonly credentials: string }) => ({
     host: name,
@@ -102,11 +102,7 @@ async function applyGroup(id: string, props: Partial<BackupGroupProps> = {}): Pr
       new RedisMember('cache', member(cache)),
       new VolumeMember('uploads', { volumes: [BackupVolume.fromClaimName('uploads')] }),
     ],
-    snapshotClass: SnapshotClass.fromName(thisRun.registry),
-    schedule: BackupSchedule.cron('0 0 31 2 *'),
-    registry: Registry.fromNamespace(thisRun.registry, 0),
-    image: thisRun.image,
-    deadline: Duration.minutes(5),
+    ...usualProps({ asGroup }),
     ...props,
   });
   await apply(chart.toJson());
@@ -160,6 +156,48 @@ async function restoredNumbers(record: BackupRecord, more: readonly string[]): P
   return numbers;
 }
 
+/** Policies by which runs are taken: of all volumes each by its own, and of all of them at one instant. */
+async function policiesOfRuns(): Promise<(run: number) => TestPolicy> {
+  const own = await applyGroup('shop');
+  const claims = [orders.claims.data, accounts.claims.data, cache.claims.data, 'uploads'];
+  for (const claim of claims) {
+    await patch(KINDS.claim, claim, namespace.name, { metadata: { labels: { 'cut-with': 'shop' } } });
+  }
+  const together = await applyGroup('together', { asGroup: true, database: 'shop' });
+  return (run) => (run === 1 ? together : own);
+}
+
+/** The spread is from the first cut that was seen to the last, and told. */
+async function expectSpread(record: BackupRecord, atOnce: boolean): Promise<void> {
+  const seen = record.cuts.map(({ seenAt }) => Date.parse(seenAt));
+  expect(record.spreadMs).toBe(Math.max(...seen) - Math.min(...seen));
+  // One group snapshot is seen at one instant; four of their own are not.
+  if (!atOnce) expect(record.spreadMs).toBeGreaterThan(0);
+  const { stdout } = await stillpoint('describe', `${record.namespace}/${record.database}/${record.id}`);
+  expect(stdout).toContain(` ${shortTime(record.spreadMs ?? 0)} from the first cut seen to the last\n`);
+}
+
+/** What each snapshot of a group says of itself, as in seed 002. */
+async function expectMarks(record: BackupRecord): Promise<void> {
+  expect(record.cuts).toHaveLength(4);
+  for (const { volume, snapshot } of record.cuts) {
+    const of = record.volumes.find(({ name }) => name === volume)?.member;
+    const { engine, serverVersion, position = {} } = record.members?.find(({ name }) => name === of) ?? {};
+    const { labels, annotations } = (await read(KINDS.snapshot, snapshot, namespace.name))?.metadata ?? {};
+    expect(labels).toMatchObject({
+      [LABELS.batch]: record.id,
+      [LABELS.group]: record.policy,
+      [LABELS.engine]: engine,
+      [LABELS.type]: engine === 'volume' ? 'crash-consistent' : 'application-consistent',
+    });
+    // A plain volume has none of its own, and names those of all the group.
+    if (engine !== 'volume') expect(annotations?.[ANNOTATIONS.serverVersion]).toBe(serverVersion);
+    expect(annotations?.[ANNOTATIONS.binlogFile]).toBe(position.binlogFile);
+    expect(annotations?.[ANNOTATIONS.binlogPosition]).toBe(position.binlogPosition);
+    if (engine === 'mysql') expect(position.binlogFile).toMatch(/\.\d{6}$/);
+  }
+}
+
 describe('a group', () => {
   test('rule 2: is refused with the role to grant where PostgreSQL would not let its tables be locked', async () => {
     const writer = await startTransfers();
@@ -177,10 +215,10 @@ describe('a group', () => {
   test(
     `in ${RUNS} of ${RUNS} restores no credit lacks its debit, and only what was on its way has stopped`,
     async () => {
-      const policy = await applyGroup('shop');
+      const policyOf = await policiesOfRuns();
       for (let run = 0; run < RUNS; run++) {
         const writer = await startTransfers();
-        const record = succeeded(await takeBackup(policy));
+        const record = succeeded(await takeBackup(policyOf(run)));
         await writer.more(20);
         await writer.stop();
         expect(record).toMatchObject({ engine: 'group', freezes: 'writes', proof: { holds: true } });
@@ -200,6 +238,10 @@ describe('a group', () => {
           expect(Date.parse(thawed ?? '')).toBeGreaterThanOrEqual(Date.parse(lastCutSeen));
         }
         expect(record.spreadMs).toBeLessThanOrEqual(record.freezeWindowMs ?? 0);
+        await expectSpread(record, run === 1);
+        expect(new Set(record.cuts.map(({ groupUid }) => groupUid))).toHaveProperty('size', 1);
+        expect(record.cuts[0]?.groupUid !== undefined).toBe(run === 1);
+        await expectMarks(record);
         expect(await held()).toEqual([]);
         const cuts = { firstAsked: Date.parse(firstAsked), lastSeen: Date.parse(lastCutSeen) };
         // Once with the servers that the restore itself starts and looks at.
@@ -257,7 +299,6 @@ describe('a group', () => {
     await eventually('nothing is held', async () => (await held()).length === 0, { seconds: 15 });
     process.stdout.write(`    killed: stall ${stall} ms\n`);
     refuse();
-    await remove(KINDS.job, job.name, job.namespace);
-    await eventually('the Job is gone with its pods', async () => (await podsOf(job)).length === 0, { seconds: 60 });
+    await forget(job);
   });
 });

@@ -225,6 +225,7 @@ describe('rule 9: what is not what it says it is', () => {
     expect(answer, answer.stderr).toMatchObject({
       exitCode: 0,
       stderr: expect.stringMatching(/nothing shows who wrote this record/),
+      stdout: expect.stringMatching(/--claim <name> --image <runner image>\n$/),
     });
     const record = JSON.parse((await there('describe', 'unsigned/latest', '-o', 'json')).stdout) as BackupRecord;
     expect(record.runnerImage).toBeUndefined();
@@ -404,12 +405,29 @@ describe('deleting an imported backup', () => {
     const older = await stillpoint('export', `${origin.namespace.name}/orders-db/${id}`, '--file', at('older.yaml'));
     expect(older, older.stderr).toMatchObject({ exitCode: 0 });
     expect(await there('import', at('older.yaml'))).toMatchObject({ exitCode: 0 });
+    expect(await there('import', at('older.yaml'), '--database', 'stale')).toMatchObject({ exitCode: 0 });
+    // There is no policy here: what was imported is looked at all the same.
+    const before = await there('doctor');
+    expect(before, before.stderr).toMatchObject({
+      exitCode: 0,
+      stdout: expect.stringMatching(/ok +- +imported backups +what \d imported backups name is there/),
+    });
     const deleted = await there('delete', `orders-db/${id}`, '--with-data', '--yes');
     expect(deleted, deleted.stderr).toMatchObject({
       exitCode: 0,
       stdout: expect.stringContaining('deleted, with 1 snapshot'),
     });
-    const gone = await importHandle(handleOf(origin.older), 'gone');
+    const [gone, doctor] = await Promise.all([importHandle(handleOf(origin.older), 'gone'), there('doctor')]);
+    const lost = new RegExp(
+      `^warning +snapshot-missing +backup ${elsewhere.name}/stale/${id} .*the storage says of ${handleOf(origin.older)}: `,
+      'm',
+    );
+    expect(doctor, doctor.stderr).toMatchObject({ exitCode: 0, stdout: expect.stringMatching(lost) });
+    expect(doctor.stdout.match(/snapshot-missing/g)).toHaveLength(1);
+    // What it asked by is gone again.
+    expect((await list(KINDS.snapshotContent)).filter(({ metadata }) => metadata?.name?.includes('.look-'))).toEqual(
+      [],
+    );
     expect(gone).toMatchObject({ exitCode: 7, stderr: expect.stringContaining('could not be imported') });
     const own = await stillpoint('delete', `${origin.namespace.name}/orders-db/${id}`, '--with-data', '--yes');
     expect(own).toMatchObject({ exitCode: 2, stderr: expect.stringContaining('was not imported') });

@@ -1,6 +1,7 @@
 /**
  * Restores in place: the database's own claims get other volumes, and get their own back. All of it with the rights of
- * InPlaceAccess and no other; killed and begun again; and with somebody who scales up again meanwhile.
+ * InPlaceAccess and no other; killed and begun again; and with somebody who scales up again meanwhile. The claims are for
+ * one pod at a time, and no pod of the databases may be evicted.
  */
 import { Chart, Testing } from 'cdk8s';
 import { BackupVolume, InPlaceAccess, RedisBackup, Registry } from 'stillpoint';
@@ -42,11 +43,13 @@ beforeAll(async () => {
     namespace: namespace.name,
     version: '17',
     separateWal: true,
+    accessMode: 'ReadWriteOncePod',
     settings: [
       'archive_mode=on',
       'archive_command=test ! -f /tmp/archive/%f && mkdir -p /tmp/archive && cp %p /tmp/archive/%f',
     ],
   });
+  await forbidEvictions(SET);
   await patch(KINDS.statefulSet, SET, namespace.name, {
     spec: { persistentVolumeClaimRetentionPolicy: { whenScaled: 'Delete', whenDeleted: 'Retain' } },
   });
@@ -89,6 +92,18 @@ async function grant(): Promise<[typeof person, typeof stranger]> {
   return [await clientAs(people.name, 'someone'), await clientAs(namespace.name, 'someone')];
 }
 
+/** A PodDisruptionBudget that none of a database's pods may be spared under. */
+async function forbidEvictions(app: string): Promise<void> {
+  await apply([
+    {
+      apiVersion: 'policy/v1',
+      kind: 'PodDisruptionBudget',
+      metadata: { name: app, namespace: namespace.name },
+      spec: { maxUnavailable: 0, selector: { matchLabels: { app } } },
+    } as Anything,
+  ]);
+}
+
 async function write(sql: string): Promise<void> {
   const client = await server.connect();
   await client.query(sql);
@@ -116,6 +131,10 @@ async function volumeOf(claim: string): Promise<string> {
 
 function volumesNow(): Promise<readonly string[]> {
   return Promise.all([DATA, LOG].map(volumeOf));
+}
+
+async function modesOf(claim: string): Promise<readonly string[]> {
+  return (await read(KINDS.claim, claim, namespace.name))?.spec.accessModes;
 }
 
 async function policyOf(volume: string): Promise<string> {
@@ -236,6 +255,7 @@ describe('a PostgreSQL in a StatefulSet that deletes claims when scaled down', (
     expect(await Promise.all(kept.map(volumeOf))).toEqual(volumes);
     expect(await Promise.all(volumes.map(policyOf))).toEqual(['Retain', 'Retain']);
     expect(await Promise.all((await volumesNow()).map(policyOf))).toEqual(['Delete', 'Delete']);
+    for (const claim of [DATA, LOG, ...kept]) expect(await modesOf(claim)).toEqual(['ReadWriteOncePod']);
     const set = await read(KINDS.statefulSet, SET, namespace.name);
     expect(set?.spec).toMatchObject({ replicas: 1, persistentVolumeClaimRetentionPolicy: { whenScaled: 'Delete' } });
     // A backup of the state before was taken, too.
@@ -371,6 +391,7 @@ describe('somebody who scales it up again meanwhile', () => {
 describe('a Redis in a Deployment', () => {
   test('goes back, and the claim keeps its labels', async () => {
     const redis = await deployRedis({ namespace: namespace.name, image: 'redis:8', name: 'cache-db' });
+    await forbidEvictions(redis.name);
     const say = async (...words: readonly string[]): Promise<unknown> => {
       const client = await redis.connect();
       const answer = await client.send(...words);
@@ -388,7 +409,10 @@ describe('a Redis in a Deployment', () => {
     expect(restored, restored.stderr).toMatchObject({ exitCode: 0 });
     expect(await say('GET', 'season')).toBe('summer');
     const claim = await read(KINDS.claim, redis.claim, namespace.name);
-    expect(claim?.metadata?.labels).toMatchObject({ team: 'shop' });
+    expect(claim).toMatchObject({
+      metadata: { labels: { team: 'shop' } },
+      spec: { accessModes: ['ReadWriteOncePod'] },
+    });
     const undone = await restore(...JSON.parse(restored.stdout).undo.split(' ').slice(2), '--yes');
     expect(undone, undone.stderr).toMatchObject({ exitCode: 0 });
     await eventually('the database is as it was', async () => (await say('GET', 'season')) === 'autumn');

@@ -6,16 +6,23 @@ import { Duration } from 'cdk8s';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { startLedger } from './engines/copy';
 import { backupEnd, succeeded } from './harness/backup';
+import { backupByHand } from './harness/by-hand';
 import { type Gate, openGate } from './harness/gate';
 import { HELD, type HeldServer } from './harness/held';
 import { nthPod, startBackup } from './harness/job';
 import { followLog } from './harness/logs';
 import { makeNamespace, type TestNamespace } from './harness/namespace';
+import { recordsOf } from './harness/records';
 import { eventually } from './harness/wait';
 import { makeRetainClass } from './kube/fixture';
 
 /** One whose lock goes together with another's, and one that ends another's pause with its own. */
 const ENGINES = HELD.filter(({ name }) => name === 'mysql' || name === 'redis');
+
+/** A session ends a moment after its client has. */
+async function isLetGo(server: HeldServer): Promise<void> {
+  await eventually('nothing is held', async () => (await server.held()).length === 0);
+}
 
 // Engines side by side.
 describe.concurrent.each(ENGINES)('$title', (engine) => {
@@ -62,6 +69,35 @@ describe.concurrent.each(ENGINES)('$title', (engine) => {
     expect(Date.parse(other.times.frozen ?? '')).toBeGreaterThan(Date.parse(one.times.thawed ?? ''));
     expect([one.proof?.holds, other.proof?.holds]).toEqual([true, true]);
     expect(other.warnings ?? []).not.toContainEqual(expect.stringContaining('an earlier'));
-    expect(await server.held()).toEqual([]);
+    await isLetGo(server);
+  });
+
+  // What would need a guard nobody can take without a Job.
+  test.runIf(!engine.guarded)('rule 2: it waits for a backup that a person takes without a Job, too', async () => {
+    await using slow = await makeRetainClass('VolumeSnapshotClass', { cutDelayMs: '15000' });
+    const mine = await server.policy({ name: 'by-hand', budget: Duration.seconds(90), className: slow.name });
+    const other = await server.policy({ name: 'other' });
+    const asks = gate.hold(
+      ({ resource, operation, name }) =>
+        resource === 'volumesnapshots' && operation === 'CREATE' && name.startsWith('by-hand-'),
+    );
+    const taking = backupByHand(mine);
+    const { allow } = await asks;
+    const job = await startBackup(other);
+    const log = await followLog(await nthPod(job), namespace.name);
+    try {
+      await eventually('the other backup waits', async () =>
+        (await log.lines()).some(({ message }) => /^waits for backup \S+\/by-hand\//.test(message ?? '')),
+      );
+    } finally {
+      await log[Symbol.asyncDispose]();
+      allow();
+    }
+    const taken = await taking;
+    expect(taken, taken.stderr).toMatchObject({ exitCode: 0 });
+    const [first] = (await recordsOf(mine)).map(({ times }) => times);
+    const second = succeeded(await backupEnd(other, job));
+    expect(Date.parse(second.times.frozen ?? '')).toBeGreaterThan(Date.parse(first?.thawed ?? ''));
+    await isLetGo(server);
   });
 });

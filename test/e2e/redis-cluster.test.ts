@@ -1,12 +1,12 @@
 /** A Redis Cluster in one backup: every master held at once, the map of slots on record, and a cluster made of the copies. */
 import { Duration } from 'cdk8s';
-import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { BackupRecord } from '../../src/contract';
-import { compareLedger, LedgerWriter } from '../ledger/writer';
+import { compareLedger } from '../ledger/writer';
+import { sharedLedger } from './engines/copy';
 import { attemptBackup, succeeded, takeBackup } from './harness/backup';
-import { KINDS, remove } from './harness/cluster';
 import { openGate } from './harness/gate';
-import { nthPod, podsOf, startBackup } from './harness/job';
+import { forget, nthPod, startBackup } from './harness/job';
 import { makeNamespace, type TestNamespace, uniqueName } from './harness/namespace';
 import { applyRedisPolicy } from './harness/policy';
 import { changedAt, startClusterOnClaims, startRedisCluster, type TestRedisCluster } from './harness/redis-cluster';
@@ -24,16 +24,6 @@ beforeAll(async () => {
   cluster = await startRedisCluster(namespace.name, 'cache');
 });
 afterAll(() => namespace[Symbol.asyncDispose]());
-
-async function startLedger(): Promise<LedgerWriter> {
-  const client = await cluster.ledger();
-  await client.forget();
-  await client.end();
-  const ledger = await LedgerWriter.start({ connect: cluster.ledger, now: Date.now, writers: 4 });
-  onTestFinished(() => ledger.stop().catch(() => undefined));
-  await ledger.more(200);
-  return ledger;
-}
 
 /** What is held at any of the masters. */
 async function held(): Promise<readonly string[]> {
@@ -79,7 +69,7 @@ describe('every master of a cluster in one backup', () => {
     async () => {
       const policy = await applyRedisPolicy(cluster);
       for (let run = 0; run < RUNS; run++) {
-        const ledger = await startLedger();
+        const ledger = await sharedLedger(cluster.ledger);
         const record = succeeded(await takeBackup(policy));
         await ledger.more(50);
         await ledger.stop();
@@ -117,7 +107,7 @@ describe('every master of a cluster in one backup', () => {
       name: 'killed',
       budget: Duration.seconds(budgetSeconds),
     });
-    const ledger = await startLedger();
+    const ledger = await sharedLedger(cluster.ledger);
     await using gate = await openGate(namespace.name);
     const asked = gate.hold(({ resource, operation }) => resource === 'volumesnapshots' && operation === 'CREATE');
     const from = Date.now();
@@ -131,9 +121,7 @@ describe('every master of a cluster in one backup', () => {
     await eventually('nothing is held at any master', async () => (await held()).length === 0, { seconds: 15 });
     process.stdout.write(`    stall ${Math.round(stall)} ms\n`);
     refuse();
-    // Its next pod would go on with it, at the same servers as the tests that follow.
-    await remove(KINDS.job, job.name, job.namespace);
-    await eventually('the Job is gone with its pods', async () => (await podsOf(job)).length === 0, { seconds: 60 });
+    await forget(job);
   });
 
   test('rule 6: a move of slots that begins while the masters are held fails the backup', async () => {

@@ -4,22 +4,34 @@
  */
 import { Testing } from 'cdk8s';
 import { Secret } from 'cdk8s-plus-28';
-import { TlsMode } from 'stillpoint';
+import { Registry, TlsMode } from 'stillpoint';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { systemClock } from '../../runner/clock';
 import type { PlanRequest, Target } from '../../runner/engine';
 import { engine } from '../../runner/engines/redis';
+import { KubernetesSlots } from '../../runner/kube/slots';
+import type { Slot } from '../../runner/ports';
 import { redisLedger } from '../ledger/redis';
 import { QuietLog } from '../support/quiet-log';
 import { inspectRestored } from './engines/copy';
-import { attemptBackup, succeeded, takeBackup } from './harness/backup';
+import { attemptBackup, backupEnd, succeeded } from './harness/backup';
 import { selfSigned, type TestCertificate } from './harness/certificate';
 import { apply } from './harness/cluster';
+import { nthPod, startBackup } from './harness/job';
+import { followLog } from './harness/logs';
 import { makeNamespace, type TestNamespace } from './harness/namespace';
 import { secret } from './harness/objects';
 import { applyRedisPolicy, type TestPolicy } from './harness/policy';
-import { BACKUP_RULES, REDIS_BACKUP_PASSWORD, startRedis, type TestRedis } from './harness/redis';
+import { BACKUP_RULES, REDIS_BACKUP_PASSWORD, type RedisClient, startRedis, type TestRedis } from './harness/redis';
+import { slowClass } from './harness/registry';
+import { thisRun } from './harness/this-run';
+import { eventually } from './harness/wait';
+import { connect } from './kube/fixture';
 
 const NAME = 'secured-db';
+
+/** Shorter than a backup waits, and than its cut takes. */
+const IDLE_SECONDS = '2';
 
 describe('redis:8 with TLS', () => {
   let namespace: TestNamespace;
@@ -48,8 +60,36 @@ describe('redis:8 with TLS', () => {
     });
   }
 
-  test('it is backed up, and its copy starts without its certificate', async () => {
-    const record = succeeded(await takeBackup(await policyOf('usual')));
+  test('it is backed up, also where it ends who is idle while a backup waits; its copy starts without its certificate', async () => {
+    const policy = await policyOf('usual', {
+      registry: Registry.fromNamespace(thisRun.registry, 1),
+      // Its cuts take 5 s.
+      className: slowClass(thisRun.registry),
+    });
+    const turn = await takeTurn();
+    const job = await startBackup(policy);
+    await using log = await followLog(await nthPod(job), namespace.name);
+    const clients: RedisClient[] = [];
+    try {
+      await eventually('the backup waits for its turn', async () =>
+        (await log.lines()).some(({ message }) => message?.startsWith('waiting for the snapshot controller')),
+      );
+      // Not before: the test itself is idle while a pod starts.
+      const admin = await server.connect();
+      await admin.send('CONFIG', 'SET', 'timeout', IDLE_SECONDS);
+      // Whoever came later and is idle was ended: by then the backup has been idle for longer.
+      const idle = await server.connect();
+      clients.push(admin, idle);
+      const id = String(await idle.send('CLIENT', 'ID'));
+      await eventually('the server has ended an idle client', async () => {
+        return String(await admin.send('CLIENT', 'LIST', 'ID', id)).trim() === '';
+      });
+    } finally {
+      await Promise.all([turn?.release(0), ...clients.map((client) => client.end())]);
+    }
+    const record = succeeded(await backupEnd(policy, job));
+    const later = await server.connect();
+    await later.send('CONFIG', 'SET', 'timeout', '0').finally(() => later.end());
     expect(record).toMatchObject({
       layout: 'atomic',
       volumes: [{ claim: server.claims.data }],
@@ -57,6 +97,13 @@ describe('redis:8 with TLS', () => {
     });
     expect((await inspectRestored(record)).filter((each) => each !== 'ok')).toEqual([]);
   });
+
+  /** The one turn at the snapshot controller that the policy asks for. */
+  async function takeTurn(): Promise<Slot | undefined> {
+    const asked = { namespace: thisRun.registry, count: 1, holder: 'this test', limitMs: 120_000 };
+    const slots = new KubernetesSlots(await connect(), { ...asked, clock: systemClock, log: new QuietLog() });
+    return await slots.take(new AbortController().signal);
+  }
 
   test('rule 2: an authority that is not the one of its certificate is refused', async () => {
     await expectUntrusted(await policyOf('stranger', { certificateAuthority: authority('stranger') }));

@@ -1,11 +1,13 @@
-import { globSync } from 'node:fs';
-import { delimiter, dirname } from 'node:path';
+import { existsSync, globSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { delimiter, dirname, join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
 import pg from 'pg';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { systemClock } from '../../runner/clock';
 import type { Target } from '../../runner/engine';
 import { dump as tools } from '../../runner/engines/postgres/dump';
+import { StillpointError } from '../../runner/errors';
 import { dump, type PipeOptions } from '../../runner/pipe/dump';
 import { restore } from '../../runner/pipe/restore';
 import { QuietLog } from '../support/quiet-log';
@@ -52,10 +54,11 @@ describe.skipIf(CLIENTS === undefined)('a real PostgreSQL by its own tools, wher
   async function comeBack(bytes: Buffer, passed: Awaited<ReturnType<typeof dump>>, database: string): Promise<void> {
     const command = tools.restore?.(target(), { database });
     if (command === undefined) throw new Error('no tool reads dumps');
-    async function* content(): AsyncGenerator<Uint8Array, void> {
-      for (let at = 0; at < bytes.length; at += 65_536) yield bytes.subarray(at, at + 65_536);
-    }
-    await restore(command, content(), passed, options);
+    await restore(command, contentOf(bytes), passed, options);
+  }
+
+  async function* contentOf(bytes: Buffer): AsyncGenerator<Uint8Array, void> {
+    for (let at = 0; at < bytes.length; at += 65_536) yield bytes.subarray(at, at + 65_536);
   }
 
   beforeAll(async () => {
@@ -84,6 +87,142 @@ describe.skipIf(CLIENTS === undefined)('a real PostgreSQL by its own tools, wher
     const passed = await dump(tools.dump(target(), {}), stored, { ...options, compression: 'none' });
     expect(String(passed.stored)).toContain('\\connect orders');
     expect(String(passed.stored)).toContain('-- PostgreSQL database cluster dump complete');
+  });
+
+  it('the whole cluster comes back into an empty one, whose own login stays; and into no other', async () => {
+    await query('postgres', "create role app login password 'app-secret-7'");
+    await query('orders', 'alter table t owner to app');
+    // Not older than the tool: what that writes an older server does not read.
+    const copy = await PostgresServer.create({ version: 17 });
+    onTestFinished(() => copy.remove());
+    await copy.query("create role reader login password 'of-the-copy-9'");
+    // As a new database has it: an administrator with another password than that of the original.
+    await copy.query("alter role postgres password 'of-the-copy-8'");
+    // And a role that who set it up has made: it stays as it is.
+    await query('postgres', "create role reader login password 'of-the-original-9'");
+    onTestFinished(async () => void (await query('postgres', 'drop role reader')));
+    const passed = await dump(tools.dump(target(), {}), stored, options);
+    const there: Target = {
+      ...target('of-the-copy-8'),
+      connection: { host: copy.host, port: copy.port } as Target['connection'],
+    };
+    const [log, { signal }] = [new QuietLog(), options];
+    const empty = await tools.destination?.(there, {}, log, signal);
+    expect(empty?.holds).toEqual([]);
+    expect(empty?.logins).toContain('postgres');
+    const command = tools.restore?.(there, { destination: empty });
+    if (command === undefined) throw new Error('no tool reads dumps');
+    await restore(command, contentOf(passed.stored), passed, options);
+
+    expect((await tools.destination?.(there, {}, log, signal))?.holds).toEqual(
+      expect.arrayContaining(['database copy', 'database orders']),
+    );
+    const reader = { ...there, username: 'reader', password: 'of-the-copy-9' };
+    await expect(tools.destination?.(reader, { database: 'orders' }, log, signal)).resolves.toBeDefined();
+    const as = { ...there, username: 'app', password: 'app-secret-7' };
+    const one = await tools.destination?.(as, { database: 'orders' }, log, signal);
+    expect(one?.holds).toEqual(['relation t']);
+    await expect(restore(command, contentOf(passed.stored), passed, options)).rejects.toMatchObject({
+      code: 'tool-failed',
+    });
+  });
+
+  it('one database comes out of the dump of everything, under another name, into what was empty', async () => {
+    const { destination, createDatabase, restore: reading } = tools;
+    if (destination === undefined || createDatabase === undefined || reading === undefined)
+      throw new Error('no restore');
+    const { signal } = options;
+    const holds = async (database: string): Promise<readonly string[]> =>
+      (await destination(target(), { database }, options.log, signal)).holds;
+    await query(
+      'orders',
+      `create function f() returns text language sql as $f$ select '
+\\connect postgres
+-- PostgreSQL database dump complete
+'::text $f$`,
+    );
+    const everything = await dump(tools.dump(target(), {}), stored, options);
+    await createDatabase(target(), 'other', options.log, signal);
+    expect(await holds('other')).toEqual([]);
+    async function* content(): AsyncGenerator<Uint8Array, void> {
+      for (let at = 0; at < everything.stored.length; at += 1000) yield everything.stored.subarray(at, at + 1000);
+    }
+    await restore(reading(target(), { outOf: 'orders', database: 'other' }), content(), everything, options);
+    const all = "select count(*)::int as rows, md5(string_agg(word, ',' order by n)) as words, f() as text from t";
+    expect(await query('other', all)).toEqual(await query('orders', all));
+    expect(await holds('other')).toEqual(['function f()', 'relation t']);
+    // The server as a whole is not empty.
+    expect((await destination(target(), {}, options.log, signal)).holds).toContain('database orders');
+  });
+
+  describe('a forged dump runs no program where it is restored:', () => {
+    // In PostgreSQL's older way to write strings a backslash hides the quote: to psql the command is outside of it.
+    const hidden = "SET standard_conforming_strings = off;\nSELECT '\\'' \\! touch MARK\n--';\n";
+    const forged = {
+      'a command of its own': '\\! touch MARK\n',
+      'a program for an output': 'SELECT 1 \\g |touch MARK\n',
+      'a program for a name': '\\connect `touch MARK`\n',
+      'a program in a variable': '\\set x `touch MARK`\n',
+      'a command behind the end of rows': 'CREATE TEMP TABLE x (a text);\nCOPY x FROM stdin;\na\n\\.\n\\! touch MARK\n',
+    };
+    const mark = join(tmpdir(), `stillpoint-mark-${process.pid}`);
+    afterEach(() => rmSync(mark, { force: true }));
+
+    const given = async (text: string, readerSays: string): Promise<unknown> => {
+      const passed = await dump(
+        { program: 'cat', args: () => [], env: {}, files: {}, secrets: [], refine: () => contentOf(Buffer.from(text)) },
+        stored,
+        options,
+      );
+      const command = tools.restore?.(target(), { database: 'postgres', readerSays });
+      if (command === undefined) throw new Error('no tool reads dumps');
+      return await restore(command, contentOf(passed.stored), passed, options).catch((error: unknown) => error);
+    };
+    const says = {
+      'a psql that can be restricted': 'psql (PostgreSQL) 15.18',
+      'one that cannot': 'psql (PostgreSQL) 15.2',
+    };
+
+    it.each(
+      Object.entries(says).flatMap(([who, version]) =>
+        Object.entries(forged).map(([what, text]) => [what, who, text, version] as const),
+      ),
+    )('%s, %s', async (_what, _who, text, version) => {
+      expect(await given(text.replaceAll('MARK', mark), version)).toBeInstanceOf(StillpointError);
+      expect(existsSync(mark)).toBe(false);
+    });
+
+    it('what looks like a string from outside, since psql itself is restricted', async () => {
+      expect(await given(hidden.replaceAll('MARK', mark), says['a psql that can be restricted'])).toMatchObject({
+        code: 'tool-failed',
+        message: expect.stringContaining('backslash commands are restricted'),
+      });
+      expect(existsSync(mark)).toBe(false);
+      // Of one that cannot be it is known, and said in a warning.
+      await given(hidden.replaceAll('MARK', mark), says['one that cannot']);
+      expect(existsSync(mark)).toBe(true);
+    });
+  });
+
+  it.each([
+    ['relation t', 'create table t ()'],
+    ['type mood', "create type mood as enum ('a')"],
+    ['type pair', 'create type pair as (a int, b int)'],
+    ['type small', 'create domain small as int'],
+    ['function f()', "create function f() returns int language sql as 'select 1'"],
+    ['schema shop', 'create schema shop'],
+    ['operator ===(integer,integer)', 'create operator === (function = int4eq, leftarg = int, rightarg = int)'],
+    ['collation german', 'create collation german from "C"'],
+    ['publication p', 'create publication p'],
+    ['large object 4711', 'select lo_create(4711)'],
+  ])('%s, and nothing else, makes a database one that is not empty', async (what, sql) => {
+    await query('postgres', 'create database filled');
+    onTestFinished(async () => void (await query('postgres', 'drop database filled')));
+    const holds = async (): Promise<readonly string[] | undefined> =>
+      (await tools.destination?.(target(), { database: 'filled' }, options.log, options.signal))?.holds;
+    expect(await holds()).toEqual([]);
+    await query('filled', sql);
+    expect(await holds()).toEqual([what]);
   });
 
   it('a login that is refused fails, with the words of the tool and without the password', async () => {

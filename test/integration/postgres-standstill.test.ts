@@ -96,6 +96,29 @@ describe.each([14, 18] as const)('a standstill of PostgreSQL %i', (version) => {
     expect(plan.results().position.lsn).toMatch(/^[0-9A-F]+\/[0-9A-F]+$/);
   });
 
+  it('holds for as long as the budget says, whatever limits others of its user have', async () => {
+    const role = `ALTER ROLE "${BACKUP_USER.name}"`;
+    const limits = ['idle_session_timeout', 'idle_in_transaction_session_timeout'];
+    if (version >= 17) limits.push('transaction_timeout');
+    for (const name of limits) await fixture.server.query(`${role} SET ${name} = '300ms'`);
+    const held = await engine.open(fixture.target(), new QuietLog(), never);
+    const locks = held.plan(REQUEST);
+    try {
+      await freeze(locks);
+      const before = await locks.observe(within);
+      const other = await fixture.server.connect({ user: BACKUP_USER.name, password: BACKUP_USER.password });
+      const ended = new Promise((end) => other.once('end', end));
+      // On a busy machine the first limit may have ended it by then.
+      await other.query('BEGIN').catch(() => undefined);
+      await ended;
+      expect(await locks.observe(within)).toEqual(before);
+    } finally {
+      await locks.thaw(within);
+      await held.close();
+      await fixture.server.query(`${role} RESET ALL`);
+    }
+  });
+
   it('says what went on that no lock holds', async () => {
     await freeze();
     const after = plan.steps.at(-1);

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parseConfig, readConfig, readTarget } from '../../runner/config';
-import { type Connection, type MemberConfig, membersOf } from '../../src/contract';
+import { type Connection, type JobConfig, type MemberConfig, membersOf } from '../../src/contract';
 
 let folder: string;
 beforeAll(async () => {
@@ -11,7 +11,7 @@ beforeAll(async () => {
 });
 afterAll(() => rm(folder, { recursive: true }));
 
-const config = (usernameFile: string, passwordFile: string): ReturnType<typeof parseConfig> =>
+const config = (usernameFile: string, passwordFile: string): JobConfig =>
   parseConfig(
     `
 apiVersion: stillpoint.dev/v1
@@ -26,7 +26,7 @@ spec:
   registry: {}
 `,
     'test',
-  );
+  ) as JobConfig;
 
 describe('the job config', () => {
   it('says everything that is wrong with it at once', () => {

@@ -3,9 +3,10 @@
  * and real storage behave so is shown in test/integration and test/e2e.
  */
 import { describe, expect, it } from 'vitest';
+import { changedFacts } from '../../runner/changed-facts';
 import type { Plan, PlanStep } from '../../runner/engine';
 import { StillpointError } from '../../runner/errors';
-import { changedFacts, type FrozenContext, runFrozen } from '../../runner/frozen';
+import { type FrozenContext, runFrozen } from '../../runner/frozen';
 import type { CutRequest, SnapshotStore, Volume } from '../../runner/ports';
 import type { Cut } from '../../src/contract';
 import { FakeClock } from '../support/fake-clock';
@@ -150,6 +151,27 @@ describe('the executor of plans', () => {
     await runFrozen(plan(events), prepared);
     expect(events.slice(0, 3)).toEqual(['turn', 'prepare 20260101000000 individually', 'start']);
     expect(events.slice(-2)).toEqual(['thaw', 'end']);
+  });
+
+  it('rule 8: says once that something holds that nobody can see, also where the window is open already', async () => {
+    const { events, context } = scene();
+    const hook = (name: string): PlanStep => ({
+      kind: 'act',
+      name,
+      freezes: true,
+      holdsFromStart: true,
+      run: async () => void events.push(name),
+    });
+    const { steps } = plan(events);
+    const [lock, ...rest] = steps as [PlanStep, ...PlanStep[]];
+    const onHold = async (): Promise<void> => void events.push('told');
+    await runFrozen(plan(events, { steps: [lock, hook('first'), hook('second'), ...rest] }), { ...context, onHold });
+    expect(events.filter((each) => ['start', 'told', 'first', 'second'].includes(each))).toEqual([
+      'start',
+      'told',
+      'first',
+      'second',
+    ]);
   });
 
   it('freezes nothing when the cuts cannot be prepared', async () => {

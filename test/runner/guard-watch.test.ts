@@ -34,7 +34,10 @@ class Scene {
   order: GuardOrder | undefined = order();
   runnerGone = false;
   ended = false;
+  begun = false;
   held = false;
+  /** Whether nobody can see what is held. */
+  unseen = false;
   opens = 0;
   session = new AbortController();
   /** What open, holds and undo do besides. */
@@ -44,7 +47,7 @@ class Scene {
 
   at(
     ms: number,
-    happens: (() => void) | Partial<Pick<Scene, 'order' | 'runnerGone' | 'ended' | 'held' | 'fail'>>,
+    happens: (() => void) | Partial<Pick<Scene, 'order' | 'runnerGone' | 'ended' | 'begun' | 'held' | 'fail'>>,
   ): this {
     this.#script.push({
       at: ms,
@@ -68,6 +71,9 @@ class Scene {
       },
       get runnerGone() {
         return scene.runnerGone;
+      },
+      get begun() {
+        return scene.begun;
       },
       get ended() {
         return scene.ended;
@@ -99,7 +105,7 @@ class Scene {
     return {
       holds: async () => {
         if (this.fail.holds !== undefined) throw this.fail.holds;
-        return this.held;
+        return this.unseen ? undefined : this.held;
       },
       undo: async () => {
         if (this.fail.undo !== undefined) throw this.fail.undo;
@@ -231,6 +237,19 @@ describe('a guard', () => {
     expect(scene.answers.at(-1)).toMatchObject({ done: [] });
   });
 
+  it('looks again for what outlives its server, and undoes it once the name leads there', async () => {
+    const scene = new Scene();
+    scene.order = order({ held: order().held.map((held) => ({ ...held, outlivesServer: true })) });
+    scene.at(1_000, () => {
+      scene.held = true;
+      scene.session.abort(unreachable);
+      scene.fail = { open: new StillpointError('server-changed', 'another cluster answers') };
+    });
+    scene.at(2_000, { runnerGone: true }).at(8_000, { fail: {} }).at(60_000, { ended: true });
+    await scene.run();
+    expect(scene.undoneAt).toHaveLength(1);
+  });
+
   it("watches over the order of the Job's next pod as over the first", async () => {
     const scene = new Scene();
     scene.at(1_000, { runnerGone: true }).at(20_000, () => {
@@ -243,10 +262,29 @@ describe('a guard', () => {
     expect(scene.undoneAt[0]).toBeGreaterThanOrEqual(26_000);
   });
 
+  it('rule 8: undoes what nobody can see within 5 s of the end of the budget, counted from when the runner says it begins', async () => {
+    const scene = new Scene();
+    scene.unseen = true;
+    scene.at(60_000, { begun: true, held: true }).at(80_000, { ended: true });
+    expect(await scene.run()).toEqual(['armed', 'acted']);
+    const [undoneAt = 0] = scene.undoneAt;
+    expect(undoneAt - 60_000).toBeGreaterThanOrEqual(BUDGET_MS);
+    expect(undoneAt - 60_000).toBeLessThan(BUDGET_MS + 5_000);
+  });
+
+  it('undoes what nobody can see once, and not again and again', async () => {
+    const scene = new Scene();
+    scene.unseen = true;
+    scene.at(1_000, { begun: true, held: true }).at(2_000, { runnerGone: true }).at(3_000, { held: true });
+    scene.at(9_000, { ended: true });
+    expect(await scene.run()).toEqual(['armed', 'acted']);
+    expect(scene.undoneAt).toEqual([2_000]);
+  });
+
   it('of an engine that needs none is refused', async () => {
     const scene = new Scene();
     const none = guard({
-      sources: [{ engine: { name: 'postgres' } }],
+      sources: [{ engine: { name: 'postgres' }, config: {} }],
       signal: scene.stop.signal,
     } as unknown as GuardContext);
     await expect(none).rejects.toMatchObject({ code: 'config-invalid' });

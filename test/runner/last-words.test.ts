@@ -1,6 +1,9 @@
-import { describe, expect, it } from 'vitest';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { StillpointError } from '../../runner/errors';
-import { lastWords } from '../../runner/last-words';
+import { LastLines, lastWords, leaveLastWords } from '../../runner/last-words';
 
 const line = (fields: object): string =>
   `${JSON.stringify({ level: 'error', time: '2026-01-01T02:00:00Z', ...fields })}\n`;
@@ -44,5 +47,40 @@ describe('the last words of a pod', () => {
     ['nothing at all', undefined, undefined],
   ])('are the last line otherwise: %s', (_, message, expected) => {
     expect(lastWords(message)).toEqual(expected);
+  });
+});
+
+describe('an error that ends a runner', () => {
+  const error = new StillpointError('restore-failed', '…'.repeat(9_000), { hint: '…'.repeat(9_000) });
+
+  const messageFile = async (): Promise<string> => {
+    const folder = await mkdtemp(join(tmpdir(), 'stillpoint-words-'));
+    onTestFinished(() => rm(folder, { recursive: true }));
+    return join(folder, 'termination-log');
+  };
+
+  it('lies in the termination message, in as few bytes as there is room for, and is read there', async () => {
+    const file = await messageFile();
+    await writeFile(file, '');
+    const seen: string[] = [];
+    const said = new LastLines({ write: (line: string) => seen.push(line) });
+    for (const number of Array(200).keys()) said.write(`line ${number} …\n`);
+    await leaveLastWords(error, said.lines, file);
+    const left = await readFile(file, 'utf8');
+    expect(Buffer.byteLength(left)).toBeLessThanOrEqual(4096);
+    expect(lastWords(left)).toMatchObject({ code: 'restore-failed', exitCode: error.exitCode });
+    // With what came right before it, whole lines.
+    expect(left).toMatch(/^line \d+ …\n/);
+    expect(left).toContain('line 199 …\n{');
+    expect(seen.length).toBe(200);
+  });
+
+  it('leaves alone what a command has said there, and makes no such file elsewhere', async () => {
+    const file = await messageFile();
+    await leaveLastWords(error, [], file);
+    await expect(readFile(file)).rejects.toMatchObject({ code: 'ENOENT' });
+    await writeFile(file, '{"result":1}');
+    await leaveLastWords(error, [], file);
+    expect(await readFile(file, 'utf8')).toBe('{"result":1}');
   });
 });

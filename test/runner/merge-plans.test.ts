@@ -147,6 +147,19 @@ describe('the plans of several members', () => {
     ]);
   });
 
+  it.each([
+    [['a', 'b'], false, 'writes', 'every member was held from before the first cut until after the last'],
+    [['a'], false, 'writes', 'a held from before the first cut until after the last'],
+    [['a'], true, 'writes', 'all were cut at one instant, a held from before the first cut until after the last'],
+    [[], true, 'nothing', 'all were cut at one instant'],
+    [[], false, 'nothing', 'no member was held'],
+  ])('say who was held: %j, cut together: %j', (held, together, freezes, said) => {
+    const scene = new Scene();
+    const plans = ['a', 'b'].map((name) => scene.plan(name, held.includes(name) ? {} : { freezes: 'nothing' }));
+    const merged = mergePlans(plans, { clock: scene.clock, together });
+    expect(merged).toMatchObject({ freezes, statement: `${said}; a, b: it held` });
+  });
+
   it('know how long each member was held: the one that is frozen first is held longest', async () => {
     const scene = new Scene();
     scene.fail = (event) => {
@@ -170,6 +183,22 @@ describe('the plans of several members', () => {
     expect(merged.freezes).toBe('writes');
     expect(scene.events).toContain('cut individually data-a data-c');
     expect(merged.windowOf('c').windowMs).toBeUndefined();
+  });
+
+  it('of a member that holds nothing wait before any other is held, where a step says that it may take long', async () => {
+    const scene = new Scene();
+    const idle = scene.plan('c', {
+      freezes: 'nothing',
+      steps: [
+        { kind: 'act', name: 'settles', waits: true, run: async () => scene.happens('c settles') },
+        { kind: 'act', name: 'reads', run: async () => scene.happens('c reads') },
+        { kind: 'cut', volumes: ['data-c'], how: 'individually' },
+      ],
+    });
+    await runFrozen(scene.merged(scene.plan('a'), idle), scene.context);
+    const at = (event: string): number => scene.events.indexOf(event);
+    expect(at('c settles')).toBeLessThan(at('a freezes'));
+    expect(at('c reads')).toBeGreaterThan(at('a freezes'));
   });
 
   it('that cut in several steps cannot be merged', () => {

@@ -1,10 +1,11 @@
 /** Who is a member of a backup, what it is called, and which volumes are its. */
 import { describe, expect, it } from 'vitest';
 import type { Engine, EngineSession, Plan, PlanRequest } from '../../runner/engine';
+import { refuseOnErrors } from '../../runner/findings';
 import type { MemberSource } from '../../runner/member';
 import type { Finding, Platform, ServerPlace, SnapshotStore } from '../../runner/ports';
-import { type PreflightContext, preflight, refuseOnErrors } from '../../runner/preflight';
-import type { PolicyConfig, VolumeSelection } from '../../src/contract';
+import { type PreflightContext, preflight } from '../../runner/preflight';
+import type { SnapshotConfig, VolumeSelection } from '../../src/contract';
 import { FakeClock } from '../support/fake-clock';
 import { QuietLog } from '../support/quiet-log';
 
@@ -35,7 +36,7 @@ class Scene {
     const [first, ...others] = sessions;
     const engine: Partial<Engine> = {
       name: 'redis',
-      capabilities: { freezeOutlivesSession: false, needsOffline: false, hasServer: true },
+      capabilities: { freezeOutlivesSession: false, mayBeOffline: false, hasServer: true, startsAlone: true },
       open: async () => ({ ...first, others: async () => others }) as EngineSession,
     };
     const config = { engine: 'redis', connection: { host: name, port: 1, usernameFile: '' }, volumes } as const;
@@ -44,7 +45,7 @@ class Scene {
 
   async run(...sources: readonly MemberSource[]): Promise<Awaited<ReturnType<typeof preflight>>> {
     const context: PreflightContext = {
-      config: { spec: { database: 'shop', snapshots: {} } } as PolicyConfig,
+      config: { spec: { database: 'shop', snapshots: {} } } as SnapshotConfig,
       sources,
       platform: this.platform as Platform,
       store: { atomic: true, check: async () => [] } as unknown as SnapshotStore,

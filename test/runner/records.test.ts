@@ -8,7 +8,7 @@ import { type DeleteContext, type DeleteOptions, deleteBackups } from '../../run
 import { describe as describeBackup } from '../../runner/commands/describe';
 import { prune } from '../../runner/commands/prune';
 import { sweep } from '../../runner/commands/sweep';
-import { verdict, wait } from '../../runner/commands/wait';
+import { verdict, type WaitOptions, wait } from '../../runner/commands/wait';
 import { findRecord } from '../../runner/find-record';
 import { FileLocks } from '../../runner/local/locks';
 import { LocalRemover } from '../../runner/local/remover';
@@ -117,6 +117,11 @@ describe('finding a backup', () => {
   });
 });
 
+/** What a wait for one backup says. */
+async function waited(context: Parameters<typeof wait>[0], name: string, options: WaitOptions): Promise<string> {
+  return (await gathered(wait(context, [name], options))).map(({ line }) => line).join('');
+}
+
 describe('waiting for a backup', () => {
   it.each([
     ['pending', 'succeeded', false],
@@ -147,7 +152,7 @@ describe('waiting for a backup', () => {
     await registry.create(record({ id: '20260101020000' }));
     await registry.create(record({ id: '20260102020000', phase: 'failed' }));
     const options = { for: 'succeeded', timeoutMs: 30_000 } as const;
-    await expect(wait({ registry, clock: systemClock, signal: never }, 'latest', options)).rejects.toMatchObject({
+    await expect(waited({ registry, clock: systemClock, signal: never }, 'latest', options)).rejects.toMatchObject({
       code: 'wait-impossible',
       message: expect.stringContaining('20260102020000'),
     });
@@ -155,7 +160,7 @@ describe('waiting for a backup', () => {
 
   it('follows the record until it has come', async () => {
     const stored = await registry.create(record({ phase: 'freezing' }));
-    const waiting = wait({ registry, clock: systemClock, signal: never }, '20260101020000', {
+    const waiting = waited({ registry, clock: systemClock, signal: never }, '20260101020000', {
       for: 'succeeded',
       timeoutMs: 30_000,
     });
@@ -163,9 +168,44 @@ describe('waiting for a backup', () => {
     expect(await waiting).toBe('backup shop/orders-db/20260101020000 succeeded\n');
   });
 
+  it('waits for the record of a backup that was begun just now, if it has its whole name', async () => {
+    await registry.create(record({ id: '20251231000000' }));
+    const id = '20260101000000';
+    const options = { for: 'succeeded', timeoutMs: 30_000 } as const;
+    const context = { registry, clock, signal: never };
+    const waiting = waited(context, `shop/orders-db/${id}`, options);
+    while (clock.armed === 0) await new Promise((resolve) => setImmediate(resolve));
+    await registry.create(record({ id }));
+    expect(await waiting).toBe(`backup shop/orders-db/${id} succeeded\n`);
+    // What was never there is not waited for to be gone, nor is a name that leaves something open.
+    for (const [name, condition] of [
+      ['shop/other-db/20260101000000', 'deleted'],
+      ['other-db/20260101000000', 'succeeded'],
+      ['shop/other-db/latest', 'succeeded'],
+      ['shop/other-db/20251231220000', 'succeeded'],
+    ] as const) {
+      await expect(waited(context, name, { ...options, for: condition })).rejects.toMatchObject({
+        code: 'backup-not-found',
+      });
+    }
+  });
+
+  it('says in the end that there never was a record', async () => {
+    await registry.create(record({ id: '20251231000000' }));
+    const options = { for: 'succeeded', timeoutMs: 1000 } as const;
+    const waiting = waited({ registry, clock, signal: never }, 'shop/orders-db/20260101000000', options);
+    waiting.catch(() => undefined);
+    while (clock.armed === 0) await new Promise((resolve) => setImmediate(resolve));
+    clock.advance(1000);
+    await expect(waiting).rejects.toMatchObject({
+      code: 'wait-timeout',
+      message: expect.stringContaining('was not on record in time'),
+    });
+  });
+
   it('gives up in time', async () => {
     await registry.create(record({ phase: 'freezing' }));
-    const waiting = wait({ registry, clock, signal: never }, '20260101020000', { for: 'succeeded', timeoutMs: 1000 });
+    const waiting = waited({ registry, clock, signal: never }, '20260101020000', { for: 'succeeded', timeoutMs: 1000 });
     waiting.catch(() => undefined);
     while (clock.armed === 0) await new Promise((resolve) => setImmediate(resolve));
     clock.advance(1000);
@@ -175,7 +215,7 @@ describe('waiting for a backup', () => {
 
 /** All that a deletion says. */
 async function deleted(context: DeleteContext, names: readonly string[], options: DeleteOptions): Promise<string> {
-  return (await gathered(deleteBackups(context, names, options))).join('');
+  return (await gathered(deleteBackups(context, names, options))).map(({ line }) => line).join('');
 }
 
 describe('deleting backups', () => {

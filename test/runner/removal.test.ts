@@ -11,6 +11,7 @@ import type { Registry, Remover, StoredRecord } from '../../runner/ports';
 import { DirectoryRegistry } from '../../runner/registry/directory';
 import { DirectoryUses } from '../../runner/registry/directory-uses';
 import type { Policy, Retention } from '../../src/contract';
+import { gathered } from '../support/gathered';
 import { policyOf } from '../support/histories';
 import { everyOrder, type Turn } from '../support/interleaving';
 import { QuietLog } from '../support/quiet-log';
@@ -205,7 +206,7 @@ describe('a prune', () => {
         const world = await makeWorld([OLDER, NEWER]);
         const protecting: Process = async (turn) => {
           const registry = stepwise(world.registry, turn);
-          await protect({ registry, clock: systemClock, who: 'ann' }, OLDER, {});
+          await gathered(protect({ registry, clock: systemClock, who: 'ann' }, [OLDER], {}));
           world.restored.push('protected');
         };
         return { world, processes: [protecting, pruning(world, 'prune', { keepLast: 1 })] };

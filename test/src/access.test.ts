@@ -44,6 +44,8 @@ describe('the account that takes backups', () => {
       // The Lease that keeps two backups apart: created under any name, used under one.
       'create coordination.k8s.io/leases',
       'get,update coordination.k8s.io/leases [stillpoint-orders-db]',
+      // Those of people who back up the same server by another name.
+      'get coordination.k8s.io/leases',
       'create events',
     ]);
   });
@@ -180,6 +182,16 @@ describe('every right', () => {
       expect(['secrets', 'pods/exec', 'roles', 'clusterroles', 'serviceaccounts/token']).not.toContain(resource);
       expect(verbs).not.toEqual(expect.arrayContaining([expect.stringMatching(/bind|escalate|impersonate/)]));
     }
+  });
+
+  it('on Secrets is to make one in the registry, and only where a password is kept', () => {
+    const database = { apiVersion: 'cp.nuodb.com/v1beta1', kind: 'Database', plural: 'databases', name: 'demo' };
+    const secrets = (resource: typeof database & { passwordFile?: string }): readonly unknown[] =>
+      backupAccess({ ...request, resources: [resource] })
+        .filter((need) => need.resource === 'secrets')
+        .map(({ scope, verbs }) => [scope, ...verbs]);
+    expect(secrets(database)).toEqual([]);
+    expect(secrets({ ...database, passwordFile: '/password' })).toEqual([['registry', 'create']]);
   });
 
   it('is limited by names only where RBAC can do that', () => {

@@ -3,6 +3,7 @@ import { noiseBetween, processorTime } from '../bench/machine';
 import { numbersPage } from '../bench/numbers';
 import { benchRequest } from '../bench/options';
 import { heldAtOnce } from '../bench/overlap';
+import { tried } from '../bench/tried';
 
 describe('the bench', () => {
   it.each([
@@ -10,8 +11,8 @@ describe('the bench', () => {
     [['--only', 'freezes', '--runs', '10'], { benches: ['freezes'], runs: 10 }],
     [['--only', 'freezes:disk,cuts:direct'], { benches: ['freezes', 'cuts'], parts: ['disk', 'direct'] }],
     [
-      ['many:40', '--engine', 'redis,mysql', '--write', 'a.md'],
-      { benches: ['many'], parts: ['40'], engines: ['redis', 'mysql'], write: 'a.md' },
+      ['many:40', '--engine', 'redis,mysql', '--write', 'a.md', '--with', 'b.json'],
+      { benches: ['many'], parts: ['40'], engines: ['redis', 'mysql'], write: 'a.md', others: ['b.json'] },
     ],
   ])('is asked for by %j', (args, request) => {
     expect(benchRequest(args)).toMatchObject(request);
@@ -19,6 +20,13 @@ describe('the bench', () => {
 
   it('wants to know how often', () => {
     expect(() => benchRequest(['--runs', 'often'])).toThrow('--runs often');
+  });
+
+  it('goes on after a failure, and counts it', async () => {
+    const failures: string[] = [];
+    expect(await tried('one', async () => 7, failures)).toEqual([7]);
+    expect(await tried('other', () => Promise.reject(new Error('no')), failures)).toEqual([]);
+    expect(failures).toEqual(['other']);
   });
 
   it('says how busy the machine was', () => {
@@ -67,9 +75,12 @@ describe('the bench', () => {
       { name: 'cuts: direct', value: 31, unit: 'ms', spread: [20, 60] as const, target: 30, place },
       { name: 'bundle', value: 5.2, unit: 'MB' },
     ];
-    const page = numbersPage(rows, noise, 5);
+    const other = { ...noise, benches: ['many'], runs: 1, rows: [{ name: 'many: 200', value: 7, unit: 's' }] };
+    const page = numbersPage([{ ...noise, benches: ['cuts'], runs: 5, rows }, other]);
     expect(page).toContain('|  | direct |\n| --- | ---: |\n| 1 volume | 31 (20–60), over its target |');
     expect(page).toContain('| bundle | 5.2 MB |  |');
     expect(page).toContain('busy for 25 % of the time');
+    expect(page).toMatch(/cuts: 2026-01-01.*5 runs[\s\S]*many: 2026-01-01/);
+    expect(page).toContain('| many: 200 | 7 s |  |');
   });
 });

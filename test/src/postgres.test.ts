@@ -299,7 +299,7 @@ describe('the pod', () => {
 
   it('asks for little, and is not throttled while it holds a database', () => {
     expect(podOf(only(synth(), 'CronJob')).spec.containers[0].resources).toEqual({
-      requests: { cpu: '50m', memory: '64Mi' },
+      requests: { cpu: '100m', memory: '64Mi' },
       limits: { memory: '256Mi' },
     });
   });

@@ -124,6 +124,29 @@ describe('the guard of the records', () => {
   });
 });
 
+describe('the guard of the Secrets', () => {
+  const { spec } = only(synth({ namespaceName: 'records' }), 'ValidatingAdmissionPolicy', 'stillpoint.records.secrets');
+
+  it('holds service accounts that may not delete Secrets there', () => {
+    expect(spec.matchConstraints).toEqual({
+      namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': 'records' } },
+      resourceRules: [
+        { apiGroups: [''], apiVersions: ['v1'], operations: ['CREATE', 'UPDATE'], resources: ['secrets'] },
+      ],
+    });
+    expect(spec.matchConditions.map(({ expression }: Manifest) => expression)).toEqual([
+      expect.stringContaining('system:serviceaccount:'),
+      '!authorizer.group("").resource("secrets").namespace("records").check("delete").allowed()',
+    ]);
+  });
+
+  it('lets them make new ones alone, under names of their own namespace, and of one type', () => {
+    const [name, type] = spec.validations.map(({ expression }: Manifest) => expression);
+    expect(name).toContain('oldObject == null && object.metadata.name.startsWith(variables.own + ".")');
+    expect(type).toContain('object.?type.orValue("") == "Opaque"');
+  });
+});
+
 describe('the guard of the contents', () => {
   const manifests = synth({ namespaceName: 'records' });
   const policy = only(manifests, 'ValidatingAdmissionPolicy', 'stillpoint.records.contents');

@@ -1,10 +1,8 @@
 import { App, Chart, Duration } from 'cdk8s';
 import { Secret } from 'cdk8s-plus-28';
+import { AzureTier, BackupStorage, ObjectLockMode, S3Encryption } from 'stillpoint';
 import { describe, expect, it } from 'vitest';
 import { STORE_CONFIG, validate } from '../../src/contract';
-// Not in the package's face before a policy takes one.
-import { BackupStorage } from '../../src/storage';
-import { AzureTier, ObjectLockMode, S3Encryption } from '../../src/storage-props';
 
 const login = Secret.fromSecretName(new Chart(new App(), 'shop'), 'login', 'store-login');
 const CREDENTIALS = '/var/run/secrets/stillpoint/store';
@@ -92,7 +90,7 @@ describe('a storage', () => {
       BackupStorage.volume({ claimName: 'backups' }),
       {
         kind: 'directory',
-        directory: { path: '/var/lib/stillpoint/store' },
+        directory: { path: '/var/lib/stillpoint/store', volume: 'backups' },
       },
     ],
   ])('of the kind %s says what the runner reads', (_, storage, config) => {

@@ -1,5 +1,6 @@
 /** What could come next on a command line. Pure: the program's own commands and options are all that is asked. */
 import type { Command, Option } from 'commander';
+import { commandFirst, WHERE } from '../words';
 
 /** One that could come next. */
 export interface Candidate {
@@ -31,15 +32,26 @@ export type Wanted =
 /** What could stand in place of the last of some words, which may be empty. */
 export function wantedFor(root: Command, words: readonly string[]): Wanted {
   const current = words.at(-1) ?? '';
-  const given = words.slice(0, -1);
+  const given = commandFirst(words.slice(0, -1));
   const command = root.commands.find((each) => each.name() === given[0] || each.aliases().includes(given[0] ?? ''));
-  if (command === undefined) return given.length === 0 ? these(commandsOf(root), current) : NOTHING;
-  const { options, positions, open } = read(command, given.slice(1));
+  if (command === undefined) {
+    const before = read(WHERE, given);
+    return ofFlags(WHERE, before, current) ?? (before.positions > 0 ? NOTHING : these(commandsOf(root), current));
+  }
+  const typed = read(command, given.slice(1));
+  return ofFlags(command, typed, current) ?? ofArguments(command, typed, current);
+}
+
+/** Undefined when it is neither a flag that is being typed nor the value of one. */
+function ofFlags(command: Command, { options, open }: Typed, current: string): Wanted | undefined {
   if (open !== undefined) return valuesOf(open, '', current, options);
   const [, flag, value] = /^(--[^=]+)=(.*)$/s.exec(current) ?? [];
   const inline = flag === undefined ? undefined : optionNamed(command, flag);
   if (inline !== undefined) return valuesOf(inline, `${flag}=`, value ?? '', options);
-  if (current.startsWith('-')) return these(flagsOf(command), current);
+  return current.startsWith('-') ? these(flagsOf(command), current) : undefined;
+}
+
+function ofArguments(command: Command, { options, positions }: Typed, current: string): Wanted {
   const argument = command.registeredArguments[positions] ?? command.registeredArguments.find((each) => each.variadic);
   if (argument === undefined) return NOTHING;
   if (argument.argChoices !== undefined)
@@ -56,11 +68,14 @@ const FILES: readonly string[] = ['file', 'folder'];
 
 const NOTHING: Wanted = { what: 'these', candidates: [] };
 
+interface Typed {
+  readonly options: Record<string, string | true>;
+  readonly positions: number;
+  readonly open: Option | undefined;
+}
+
 /** What was typed so far: options with their values, how many words besides, and an option that still waits for its value. */
-function read(
-  command: Command,
-  words: readonly string[],
-): { readonly options: Record<string, string | true>; readonly positions: number; readonly open: Option | undefined } {
+function read(command: Command, words: readonly string[]): Typed {
   const options: Record<string, string | true> = {};
   let positions = 0;
   let open: Option | undefined;

@@ -7,6 +7,8 @@ import type { Connection } from './connection';
 import type { ServerFacts } from './facts';
 import { locks, requestProblems } from './layout';
 import type { Chosen } from './member';
+import { clusterFindings } from './sharded/checks';
+import type { Cluster } from './sharded/cluster';
 import { readState, type ServerState } from './state';
 
 /** What the checks look at: pure data, so that each rule below is a function of it. */
@@ -15,6 +17,8 @@ export interface CheckInput {
   readonly state: ServerState;
   readonly request: PlanRequest;
   readonly chosen: Pick<Chosen, 'majorityWaits'>;
+  /** What it is in the sharded cluster that the policy names; left out where that names none. */
+  readonly part?: { readonly leads: boolean; readonly cluster: Pick<Cluster, 'facts' | 'approximate'> } | undefined;
 }
 
 /** A write that has gone on for so long already may go on for as long as a lock is waited for. */
@@ -33,7 +37,7 @@ const SUPPORTED = { from: 5, to: 8 } as const;
 /** Runs every check of a session against a request. */
 export async function checkSession(
   connection: Connection,
-  about: Pick<CheckInput, 'server' | 'chosen' | 'request'>,
+  about: Omit<CheckInput, 'state'>,
 ): Promise<readonly Finding[]> {
   const wrong = [...version(about.server), ...requestProblems(about.request)];
   if (wrong.length > 0) return wrong;
@@ -49,6 +53,7 @@ export function checkServer(input: CheckInput): readonly Finding[] {
     ...leftLocked(input),
     ...longWrites(input),
     ...majority(input),
+    ...(input.part?.leads === true ? clusterFindings(input.part.cluster) : []),
   ];
   const message = `MongoDB ${input.server.version} (${input.server.member}) can be backed up${locks(input.request) ? ', locked' : ''}`;
   return found.some(({ severity }) => severity === 'error')
@@ -94,14 +99,14 @@ function* privileges({ state, request, server }: CheckInput): Generator<Finding>
 }
 
 /** What is no whole database, or keeps nothing on its volume. */
-function* kind({ server: { settings, member } }: CheckInput): Generator<Finding> {
+function* kind({ server: { settings, member }, part }: CheckInput): Generator<Finding> {
   const { clusterRole, storageEngine } = settings;
-  if (clusterRole !== undefined) {
+  if (clusterRole !== undefined && part === undefined) {
     yield error(
       'server-unsafe',
       'setting clusterRole',
       `${member} is a ${clusterRole} of a sharded cluster, and holds only a part of its databases`,
-      'sharded clusters are not backed up by this version',
+      'name a mongos of the cluster as the host: all shards and the config servers are backed up together',
     );
   }
   if (storageEngine !== undefined && storageEngine !== 'wiredTiger') {

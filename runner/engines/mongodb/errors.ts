@@ -1,6 +1,7 @@
 /** Translates what the driver, the server and the network throw: by their codes, never by their words. */
 import { type ErrorCode, StillpointError } from '../../errors';
 import { isOfTls } from '../../network-errors';
+import { at } from './reply';
 
 /** fsyncUnlock of a server that is not locked. */
 export const ILLEGAL_OPERATION = 20;
@@ -10,6 +11,8 @@ export const COMMAND_NOT_FOUND = 59;
 export const NO_REPLICATION = 76;
 /** The account may not do that. */
 export const UNAUTHORIZED = 13;
+/** A limit that the command itself has named was over (`maxTimeMS`). */
+export const MAX_TIME_EXPIRED = 50;
 
 /** The server's error numbers that mean something of their own to a backup. */
 const BY_NUMBER: Readonly<Record<number, ErrorCode>> = {
@@ -54,12 +57,16 @@ export function translate(thrown: unknown, { what, phase }: Attempt): Stillpoint
   });
 }
 
-/** The server's own error number, where it was the server that spoke; also of an error that was translated already. */
+/**
+ * The server's own error number, where it was the server that spoke; also of an error that was translated already. A mongos
+ * that could not lock has the number of its shards in `all`, and none of its own. [src: cluster_fsync_cmd.cpp]
+ */
 export function numberOf(thrown: unknown): number | undefined {
   for (const error of causes(thrown)) {
-    const { code } = error as { readonly code?: unknown };
     // A signal that ran out has a number as well, of another list.
-    if (typeof code === 'number' && !(error instanceof DOMException)) return code;
+    if (error instanceof DOMException) continue;
+    const number = [at(error, 'code'), at(error, 'all.code')].find((code) => typeof code === 'number');
+    if (number !== undefined) return number as number;
   }
   return undefined;
 }
@@ -68,7 +75,8 @@ function ourCode(thrown: unknown, phase: Attempt['phase']): ErrorCode {
   const number = numberOf(thrown);
   const known = number === undefined ? undefined : BY_NUMBER[number];
   if (known !== undefined) return known;
-  if (number !== undefined) return phase === 'connect' ? 'server-unreachable' : 'freeze-failed';
+  const spoke = number !== undefined || causes(thrown).some((error) => at(error, 'name') === 'MongoServerError');
+  if (spoke) return phase === 'connect' ? 'server-unreachable' : 'freeze-failed';
   if (causes(thrown).some((error) => isOfTls(String((error as { code?: unknown }).code ?? '')))) return 'tls-failed';
   return phase === 'connect' ? 'server-unreachable' : 'session-lost';
 }

@@ -82,12 +82,21 @@ export function serverFacts(answers: {
     setName,
     version: textAt(status, 'version') ?? 'unknown',
     identity: { member, ...(setName === undefined ? {} : { setName }) },
-    settings: settingsOf(status, parsed),
+    settings: settingsOf(status, parsed, clusterRoleOf(hello, status)),
     process: processOf(hello, status),
   };
 }
 
-function settingsOf(status: Reply, parsed: unknown): Record<string, string> {
+/**
+ * What it is in a sharded cluster, which it tells those too who may not read its options.
+ * [src: replication_info.cpp, sharding_server_status.cpp]
+ */
+export function clusterRoleOf(hello: Reply, status: Reply): 'configsvr' | 'shardsvr' | undefined {
+  if (at(hello, 'configsvr') !== undefined) return 'configsvr';
+  return textAt(status, 'sharding.configsvrConnectionString') === undefined ? undefined : 'shardsvr';
+}
+
+function settingsOf(status: Reply, parsed: unknown, clusterRole: string | undefined): Record<string, string> {
   const storageEngine = textAt(status, 'storageEngine.name');
   const given = Object.entries(SETTINGS).flatMap(([name, path]) => {
     const value = at(parsed, path);
@@ -96,6 +105,7 @@ function settingsOf(status: Reply, parsed: unknown): Record<string, string> {
   return {
     dbPath: DEFAULT_DB_PATH,
     ...(storageEngine === undefined ? {} : { storageEngine }),
+    ...(clusterRole === undefined ? {} : { clusterRole }),
     ...Object.fromEntries(given),
   };
 }

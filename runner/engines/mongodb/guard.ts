@@ -6,9 +6,13 @@ import type { Log } from '../../ports';
 import { Connection } from './connection';
 import { isSameProcess, processName, readServer, type ServerFacts, type ServerProcess } from './facts';
 import { type HeldLock, readLock, undoLock } from './lock';
+import { isBalancer, openBalancerGuard } from './sharded/balancer';
 
 /** The guard of MongoDB. */
-export const guard: EngineGuard = { open: openGuard };
+export const guard: EngineGuard = {
+  open: (target, held, log, signal) =>
+    isBalancer(held) ? openBalancerGuard(target, held, signal) : openGuard(target, held, log, signal),
+};
 
 /** What the record says of a lock, in the words of its map: how to undo it, and at which run of which program. */
 export function undoOf(

@@ -10,7 +10,7 @@ const DEFAULT_MAX_LAG_SECONDS = 60;
 type Options = PlanRequest['options'];
 
 /** The words of `engineOptions` that have few values; `maxLagSeconds` is a number. */
-const WORDS = { member: PREFERENCES, lock: ['true', 'false'] } as const;
+const WORDS = { member: PREFERENCES, lock: ['true', 'false'], approximate: ['true', 'false'] } as const;
 
 /** Which member the user wants. */
 export function wishOf(options: Options = {}): Wish {
@@ -25,6 +25,11 @@ export function locks({ options }: Pick<PlanRequest, 'options'>): boolean {
   return options.lock !== 'false';
 }
 
+/** Whether the user is content with shards that are locked one after another. */
+export function isApproximate(options: Options = {}): boolean {
+  return options.approximate === 'true';
+}
+
 /** What is wrong with the options: they are looked at before a member is chosen by them. */
 export function* optionProblems(options: Options): Generator<Finding> {
   for (const [name, value] of Object.entries(options)) {
@@ -37,7 +42,7 @@ export function* optionProblems(options: Options): Generator<Finding> {
       known ? `engine option ${name} is "${value}"` : `engine option ${name} is not known`,
       known
         ? `it may be ${words === undefined ? 'a number of seconds' : words.map((word) => `"${word}"`).join(' or ')}`
-        : 'MongoDB knows member, lock, maxLagSeconds',
+        : 'MongoDB knows member, lock, approximate, maxLagSeconds',
     );
   }
 }

@@ -3,6 +3,7 @@
  * somebody unlocks it or the server ends. The server counts how often it was taken, and not by whom.
  */
 import { setTimeout as delay } from 'node:timers/promises';
+import { StillpointError } from '../../errors';
 import type { Connection } from './connection';
 import { ILLEGAL_OPERATION, numberOf } from './errors';
 import { at, listAt, numberAt, type Reply } from './reply';
@@ -23,6 +24,9 @@ export interface LockState {
 }
 
 const RETRY_MS = 100;
+
+/** How often a server is looked at for a lock whose request was given up before it was answered. */
+const LATE_LOOKS = 40;
 
 /** Asks for the lock, and says how often the server is locked now. What was written is on disk when it answers. */
 export async function takeLock(connection: Connection, comment: string, signal: AbortSignal): Promise<number> {
@@ -73,4 +77,24 @@ export async function undoLock(connection: Connection, held: HeldLock, signal: A
     else await delay(RETRY_MS, undefined, { signal });
   }
   return held.locks;
+}
+
+/**
+ * Takes back a lock whose request was given up unanswered: what was sent may come to the server, or to its turn there, after
+ * the question whether it is there. Throws thaw-failed when it was never seen: then nobody can say that it does not come.
+ */
+export async function undoLateLock(
+  connection: Connection,
+  held: HeldLock,
+  signal: AbortSignal,
+  retryMs = RETRY_MS,
+): Promise<void> {
+  for (let look = 0; look < LATE_LOOKS; look++) {
+    if ((await undoLock(connection, held, signal)) > 0) return;
+    await delay(retryMs, undefined, { signal });
+  }
+  throw new StillpointError(
+    'thaw-failed',
+    'the request for the lock was given up, and has not been seen at the server',
+  );
 }

@@ -8,6 +8,7 @@ import { Connection } from './connection';
 import { splitHost } from './facts';
 import { optionProblems, wishOf } from './layout';
 import { type Reply, textAt } from './reply';
+import { Router } from './sharded/router';
 import { replicaSetIdOf, type Topology, topologyOf } from './topology';
 
 /** The connection to the member, and what was found out on the way. */
@@ -20,13 +21,13 @@ export interface Chosen {
   readonly replicaSetId: string | undefined;
 }
 
-/** Opens the direct connection. Throws member-unsuitable, server-unsafe (a router), and what a connection throws. */
-export async function openMember(target: Target, signal: AbortSignal): Promise<Chosen> {
+/** Opens the direct connection to one member. A mongos is answered as it is: behind it are many. Throws member-unsuitable, and what a connection throws. */
+export async function openMember(target: Target, signal: AbortSignal): Promise<Chosen | Router> {
   refuseOptions(target);
   const seed = await Connection.open(target, configuredEndpoint(target), signal);
   try {
     const hello = await seed.command('asking who the server is', { hello: 1 }, signal);
-    if (hello.msg === 'isdbgrid') throw sharded(target);
+    if (isRouter(hello)) return new Router(seed);
     if (hello.setName === undefined) {
       return { connection: seed, behindSeconds: undefined, majorityWaits: false, replicaSetId: undefined };
     }
@@ -35,6 +36,37 @@ export async function openMember(target: Target, signal: AbortSignal): Promise<C
     await seed.close();
     throw error;
   }
+}
+
+/** Whether a mongos answers. [doc: hello] */
+export function isRouter(hello: Reply): boolean {
+  return hello.msg === 'isdbgrid';
+}
+
+/** Opens the direct connection to one member of a set that a mongos has named. */
+export async function openMemberOf(target: Target, hosts: readonly string[], signal: AbortSignal): Promise<Chosen> {
+  const seed = await connectToAny(target, hosts, signal);
+  try {
+    const hello = await seed.command('asking who the server is', { hello: 1 }, signal);
+    return await openOfSet(target, seed, hello, signal);
+  } catch (error) {
+    await seed.close();
+    throw error;
+  }
+}
+
+/** Connects to whichever member of a set answers. Throws what the first of them threw. */
+export async function connectToAny(target: Target, hosts: readonly string[], signal: AbortSignal): Promise<Connection> {
+  const failures: unknown[] = [];
+  for (const host of hosts) {
+    try {
+      return await Connection.open(target, endpointOf(host), signal);
+    } catch (error) {
+      signal.throwIfAborted();
+      failures.push(error);
+    }
+  }
+  throw failures[0];
 }
 
 async function openOfSet(target: Target, seed: Connection, hello: Reply, signal: AbortSignal): Promise<Chosen> {
@@ -71,14 +103,4 @@ function refuseOptions({ options = {} }: Target): void {
   const [first] = [...optionProblems(options)];
   if (first === undefined) return;
   throw new StillpointError('config-invalid', first.message, first.hint === undefined ? {} : { hint: first.hint });
-}
-
-function sharded({ connection: { host, port } }: Target): StillpointError {
-  return new StillpointError(
-    'server-unsafe',
-    `at ${host}:${port} answers a mongos, the router of a sharded cluster, which this version does not back up`,
-    {
-      hint: 'there is no consistent copy of a sharded cluster without a lock on all of its shards at once; see docs/mongodb.md',
-    },
-  );
 }

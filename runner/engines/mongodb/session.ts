@@ -1,6 +1,5 @@
 /** The one session of a backup (safety rule 1): a direct connection to one member. */
-import { JOB_DEFAULTS } from '../../../src/contract';
-import { configuredEndpoint, type Endpoint } from '../../endpoint';
+import { configuredEndpoint, type Endpoint, lookLimit } from '../../endpoint';
 import type { EngineSession, Plan, PlanRequest, ServerPath, StepContext, Target } from '../../engine';
 import { StillpointError } from '../../errors';
 import type { Finding, Log } from '../../ports';
@@ -18,19 +17,51 @@ import {
   splitHost,
 } from './facts';
 import { lockStateOf, readOperations } from './lock';
-import { type Chosen, endpointOf, openMember, readTopology } from './member';
+import { type Chosen, connectToAny, endpointOf, isRouter, openMember, readTopology } from './member';
 import { planBackup } from './plan';
 import { numberAt, type Reply, textAt } from './reply';
+import type { ClusterPart } from './sharded/cluster';
+import { openCluster, openMemberOfShard } from './sharded/open';
+import { Router } from './sharded/router';
 
-/** Opens the session: direct to the member that the set and the user's wish choose. */
+/** Opens the session: direct to the member that the set and the user's wish choose; behind a mongos to one of the config servers. */
 export async function openSession(target: Target, log: Log, signal: AbortSignal): Promise<MongoSession> {
-  const chosen = await openMember(target, signal);
+  const found = await openMember(target, signal);
+  if (!(found instanceof Router)) return await sessionOn(found, { target, log, signal });
+  try {
+    const { cluster, chosen } = await openCluster(found, target, signal);
+    const part: ClusterPart = { cluster, shard: cluster.facts.map[0], leads: true };
+    return await sessionOn(chosen, { target, log, signal }, part);
+  } catch (error) {
+    await found.connection.close();
+    throw error;
+  }
+}
+
+interface Opening {
+  readonly target: Target;
+  readonly log: Log;
+  readonly signal: AbortSignal;
+}
+
+/** A session with a member of one of the shards of a cluster. */
+async function openPart(part: ClusterPart, opening: Opening): Promise<MongoSession> {
+  const chosen = await openMemberOfShard(opening.target, part.shard, opening.signal);
+  return await sessionOn(chosen, opening, part);
+}
+
+async function sessionOn(chosen: Chosen, { target, log, signal }: Opening, part?: ClusterPart): Promise<MongoSession> {
   try {
     const server = await readServer(chosen.connection, signal);
     const { replicaSetId, behindSeconds } = chosen;
-    log.info({ member: server.member, behindSeconds }, 'member chosen');
-    const identity = { ...server.identity, ...(replicaSetId === undefined ? {} : { replicaSetId }) };
-    return new MongoSession(chosen, { ...server, identity }, target);
+    log.info({ member: server.member, behindSeconds, shard: part?.shard.name }, 'member chosen');
+    const identity = {
+      ...server.identity,
+      ...(replicaSetId === undefined ? {} : { replicaSetId }),
+      ...(part === undefined ? {} : { shard: part.shard.name }),
+    };
+    const named = part === undefined ? {} : { cluster: part.cluster.name };
+    return new MongoSession(chosen, { ...server, ...named, identity }, { target, log, part });
   } catch (error) {
     await chosen.connection.close();
     throw error;
@@ -43,12 +74,37 @@ export class MongoSession implements EngineSession {
   #address: string | undefined;
   #spare: Connection | undefined;
 
+  /** What the server is in a sharded cluster; undefined outside of one. */
+  readonly part: ClusterPart | undefined;
+  private readonly target: Target;
+  private readonly log: Log;
+
   constructor(
     readonly chosen: Chosen,
     readonly server: ServerFacts,
-    private readonly target: Target,
+    about: { readonly target: Target; readonly log: Log; readonly part: ClusterPart | undefined },
   ) {
     this.connection = chosen.connection;
+    this.target = about.target;
+    this.log = about.log;
+    this.part = about.part;
+  }
+
+  /** Each shard has a part of the documents, so all of them are backed up together. */
+  async others(signal: AbortSignal): Promise<readonly MongoSession[]> {
+    if (this.part?.leads !== true) return [];
+    const { target, log, part } = this;
+    const { cluster } = part;
+    const [, ...shards] = cluster.facts.map;
+    const opened: MongoSession[] = [];
+    try {
+      for (const shard of shards)
+        opened.push(await openPart({ cluster, shard, leads: false }, { target, log, signal }));
+      return opened;
+    } catch (error) {
+      await Promise.all(opened.map((session) => session.close()));
+      throw error;
+    }
   }
 
   get lost(): AbortSignal {
@@ -60,8 +116,8 @@ export class MongoSession implements EngineSession {
   }
 
   check(request: PlanRequest): Promise<readonly Finding[]> {
-    const { server, chosen } = this;
-    return checkSession(this.connection, { server, chosen, request });
+    const { server, chosen, part } = this;
+    return checkSession(this.connection, { server, chosen, part, request });
   }
 
   plan(request: PlanRequest): Plan {
@@ -73,7 +129,8 @@ export class MongoSession implements EngineSession {
     const seed = await Connection.open(this.target, configuredEndpoint(this.target), signal);
     try {
       const hello = await seed.command('asking who the server is', { hello: 1 }, signal);
-      if (
+      if (isRouter(hello)) await this.#refuseOtherCluster(new Router(seed), signal);
+      else if (
         hello.setName === undefined ||
         textAt(hello, 'me') === this.server.member ||
         !(await this.#isOfSet(seed, signal))
@@ -91,6 +148,26 @@ export class MongoSession implements EngineSession {
     }
   }
 
+  /** A mongos leads to this server as long as its cluster has the server's set, and that has the server: hidden ones the set alone names. */
+  async #refuseOtherCluster(router: Router, signal: AbortSignal): Promise<void> {
+    const map = await router.map(signal);
+    const shard = map.find(({ setName }) => setName === this.server.setName);
+    if (shard !== undefined && (await this.#isInSet(shard.hosts, signal))) return;
+    const { host, port } = configuredEndpoint(this.target);
+    throw new StillpointError('server-changed', `the mongos at ${host}:${port} does not know ${this.server.member}`, {
+      hint: 'the name leads to the mongos of another cluster now, or the shard has got other members',
+    });
+  }
+
+  async #isInSet(hosts: readonly string[], signal: AbortSignal): Promise<boolean> {
+    const seed = await connectToAny(this.target, hosts, signal);
+    try {
+      return await this.#isOfSet(seed, signal);
+    } finally {
+      await seed.close();
+    }
+  }
+
   /** Whether the set of another server has the member of this session: two sets may have one name. */
   async #isOfSet(other: Connection, signal: AbortSignal): Promise<boolean> {
     const { members } = await readTopology(other, signal);
@@ -99,8 +176,7 @@ export class MongoSession implements EngineSession {
 
   /** Whether the process of this session answers at an address: names of hosts are the same in every namespace. */
   async isAt(address: string): Promise<boolean> {
-    const seconds = this.target.connection.connectTimeoutSeconds ?? JOB_DEFAULTS.connectTimeoutSeconds;
-    const signal = AbortSignal.timeout(seconds * 1000);
+    const signal = lookLimit(this.target, "finding the server's pod");
     const there = await Connection.open(this.target, this.#endpointAt(address), signal);
     try {
       const { process, member } = await readServer(there, signal);
@@ -150,7 +226,8 @@ export class MongoSession implements EngineSession {
   }
 
   async close(): Promise<void> {
-    await Promise.all([this.connection.close(), this.#spare?.close()]);
+    const router = this.part?.leads === true ? this.part.cluster.router.connection : undefined;
+    await Promise.all([this.connection.close(), this.#spare?.close(), router?.close()]);
   }
 
   #endpointAt(host: string): Endpoint {

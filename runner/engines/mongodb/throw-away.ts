@@ -24,7 +24,7 @@ const CHECKED = 20;
  * itself. With this parameter it does, and is then read-only. [doc: SERVER-41792, SERVER-52950]
  */
 export function serverCommand(record: BackupRecord, prepared: PreparedFiles, socketDirectory: string): ServerCommand {
-  const { directoryPerDB, directoryForIndexes } = record.settings ?? {};
+  const { directoryPerDB, directoryForIndexes, clusterRole } = record.settings ?? {};
   const isMember = record.serverIdentity?.setName !== undefined;
   return {
     command: [
@@ -36,6 +36,8 @@ export function serverCommand(record: BackupRecord, prepared: PreparedFiles, soc
       ...(directoryPerDB === 'true' ? ['--directoryperdb'] : []),
       ...(directoryForIndexes === 'true' ? ['--wiredTigerDirectoryForIndexes'] : []),
       ...(isMember ? ['--setParameter', 'recoverFromOplogAsStandalone=true'] : []),
+      // The files say that they are a shard's, or the config servers'; without this they start as nothing else. [doc]
+      ...(clusterRole === undefined ? [] : ['--setParameter', 'skipShardingConfigurationChecks=true']),
     ],
     port: PORT,
     client: ['mongosh', `mongodb://${HOST}:${PORT}`],

@@ -257,7 +257,7 @@ function* othersAtWork({ state }: CheckInput): Generator<Finding> {
   }
 }
 
-function accountInSql(account: string): string {
+export function accountInSql(account: string): string {
   const at = account.lastIndexOf('@');
   return `'${account.slice(0, at)}'@'${account.slice(at + 1)}'`;
 }

@@ -2,6 +2,7 @@
 import type { Engine } from '../../engine';
 import { attach, inPlace } from './attach';
 import { copy } from './copy';
+import { dump } from './dump';
 import { prepare } from './prepare';
 import { openSession } from './session';
 import { inspect, serverCommand } from './throw-away';
@@ -10,8 +11,9 @@ import { inspect, serverCommand } from './throw-away';
 export const engine: Engine = {
   name: 'mysql',
   // Every lock here belongs to the session, and ends with it.
-  capabilities: { freezeOutlivesSession: false, needsOffline: false, hasServer: true },
+  capabilities: { freezeOutlivesSession: false, mayBeOffline: false, hasServer: true, startsAlone: true },
   defaultPort: 3306,
   open: openSession,
   restore: { withoutRecord: false, prepare, attach, inPlace, server: serverCommand, inspect, copy },
+  dump,
 };

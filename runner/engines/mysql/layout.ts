@@ -1,6 +1,6 @@
 /** What is held for a request, how its volumes are cut, and what speaks against it in itself. Pure. */
 import type { PlanRequest } from '../../engine';
-import { byRole, cutsTogether, optionProblems, requestProblem } from '../../plan-request';
+import { byRole, cutsTogether, dataAndLogProblems, optionProblems, requestProblem } from '../../plan-request';
 import type { Finding } from '../../ports';
 import type { Mode } from './versions';
 
@@ -24,26 +24,19 @@ export function allowsReplica({ options }: PlanRequest): boolean {
 
 /** What is wrong with a request in itself, before any server is asked. */
 export function requestProblems(request: PlanRequest): readonly Finding[] {
-  return [...optionProblems(request, OPTIONS, 'MySQL'), ...volumeProblems(request), ...layoutProblems(request)];
+  return [
+    ...optionProblems(request, OPTIONS, 'MySQL'),
+    ...dataAndLogProblems(request, LOG),
+    ...layoutProblems(request),
+  ];
 }
 
-function* volumeProblems({ volumes }: PlanRequest): Generator<Finding> {
-  const { data, log } = byRole(volumes);
-  if (data.length !== 1) {
-    yield requestProblem(
-      'volume-mismatch',
-      `the policy has ${data.length} volumes of role data (${data.join(', ')}), and a server has one data directory`,
-      'give one volume the role data, that of the binary log the role log, the others the role tablespace',
-    );
-  }
-  if (log.length > 1) {
-    yield requestProblem(
-      'volume-mismatch',
-      `the policy has ${log.length} volumes of role log (${log.join(', ')}), and a server has one binary log`,
-      'give the role log to the volume that log_bin_basename leads to',
-    );
-  }
-}
+/** Where its log is, for messages. */
+const LOG = {
+  what: 'binary log',
+  roles: 'that of the binary log the role log, the others the role tablespace',
+  leads: 'log_bin_basename leads to',
+};
 
 function* layoutProblems(request: PlanRequest): Generator<Finding> {
   const { layout, volumes, atomicStore, groupClass } = request;

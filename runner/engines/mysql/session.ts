@@ -1,7 +1,7 @@
 /** The one session of a backup (safety rule 1). */
 import { randomUUID } from 'node:crypto';
 import { JOB_DEFAULTS } from '../../../src/contract';
-import { configuredEndpoint } from '../../endpoint';
+import { configuredEndpoint, lookLimit } from '../../endpoint';
 import type { EngineSession, Plan, PlanRequest, ServerPath, StepContext, Target } from '../../engine';
 import { StillpointError } from '../../errors';
 import type { Finding, Log } from '../../ports';
@@ -85,8 +85,7 @@ export class MySqlSession implements EngineSession {
    */
   async isAt(address: string): Promise<boolean> {
     const { connection, server, target } = this;
-    const seconds = target.connection.connectTimeoutSeconds ?? JOB_DEFAULTS.connectTimeoutSeconds;
-    const signal = AbortSignal.timeout(seconds * 1000);
+    const signal = lookLimit(target, "finding the server's pod");
     const name = `stillpoint ${randomUUID()}`;
     await connection.rows('taking a lock of its own name', 'SELECT GET_LOCK(?, 0)', [name], signal);
     try {

@@ -1,5 +1,5 @@
 /** Whether a standstill could be had: every database lets the user in, and every table lets itself be locked. */
-import { JOB_DEFAULTS } from '../../../src/contract';
+import { lookLimit } from '../../endpoint';
 import { asStillpointError } from '../../errors';
 import type { Finding } from '../../ports';
 import type { ServerFacts } from './facts';
@@ -9,7 +9,7 @@ import type { NotLockable } from './table-locks';
 
 /** Looks at every database of the session's server, as the user who will lock. */
 export async function checkTableLocks(session: PostgresSession): Promise<readonly Finding[]> {
-  const signal = AbortSignal.timeout(JOB_DEFAULTS.connectTimeoutSeconds * 1000);
+  const signal = lookLimit(session.target, 'trying the locks');
   const { user, dialect } = session.server;
   try {
     const locks = await openTableLocks(session, signal);

@@ -1,6 +1,12 @@
 /** pg_dumpall, pg_dump and psql. Pure: what they are told, and how they say that they are done. */
 import type { Target } from '../../engine';
+import type { Content } from '../../pipe/stages';
 import type { EngineDump, ToolCommand } from '../../tools/tool';
+import { restricts, withoutCommands } from './commands';
+import { createDatabase } from './create-database';
+import { destination } from './destination';
+import { withoutRoles } from './replay';
+import { databaseOf } from './select';
 
 /** The login and the server, by libpq's own variables: arguments can be read by everybody on the node. */
 function login(target: Target): Pick<ToolCommand, 'env' | 'files' | 'secrets'> {
@@ -34,24 +40,38 @@ function connectionString(files: ToolCommand['files'], folder: string, database:
 
 const majorOf = (version: string): number => Number.parseInt(/\d+/.exec(version)?.[0] ?? '', 10);
 
+const toolMajor = (toolSays: string): number => majorOf(/\(PostgreSQL\) (\S+)/.exec(toolSays)?.[1] ?? '');
+
 export const dump: EngineDump = {
   versionOf: () => ({ program: 'pg_dumpall', args: ['--version'] }),
 
   // Both refuse a server of a later major version themselves, but only when they are on their way.
   unfit(toolSays, server) {
-    const [tool, own] = [majorOf(/\(PostgreSQL\) (\S+)/.exec(toolSays)?.[1] ?? ''), majorOf(server.version)];
+    const [tool, own] = [toolMajor(toolSays), majorOf(server.version)];
     if (Number.isNaN(tool)) return `"${toolSays.trim()}" is not what PostgreSQL's own tool says of itself`;
     return tool < own ? `the tool is of PostgreSQL ${tool}, and the server of ${own}` : undefined;
   },
 
-  dump(target, { database }) {
+  // It writes what its own version knows: LOCALE_PROVIDER stops a server that is older.
+  unreadable(toolSays, server) {
+    const [tool, own] = [toolMajor(toolSays), majorOf(server.version)];
+    return own < tool
+      ? `the dump was written by the tool of PostgreSQL ${tool}, and the server is of ${own}`
+      : undefined;
+  },
+
+  dump(target, { database, globals }) {
     const how = login(target);
     // No prompt: there is nobody to ask.
     return database === undefined
       ? {
           ...how,
           program: 'pg_dumpall',
-          args: (folder) => ['--no-password', `--dbname=${connectionString(how.files, folder, 'postgres')}`],
+          args: (folder) => [
+            '--no-password',
+            ...(globals === true ? ['--globals-only'] : []),
+            `--dbname=${connectionString(how.files, folder, 'postgres')}`,
+          ],
           closing: '-- PostgreSQL database cluster dump complete',
         }
       : {
@@ -62,20 +82,42 @@ export const dump: EngineDump = {
         };
   },
 
-  restore(target, { database }) {
+  reader: {
+    program: 'psql',
+    args: ['--version'],
+    weakness: (says) =>
+      restricts(says)
+        ? undefined
+        : 'this psql cannot be told to run no commands that a dump holds: they are looked for as well as can be from outside',
+  },
+
+  restore(target, { database: into, outOf, destination: there, readerSays = '' }) {
     const how = login(target);
+    const { logins = [] } = there ?? {};
+    const database = into ?? outOf;
+    const wanted = (content: Content): Content => {
+      if (database === undefined) return withoutRoles(content, [...logins, target.username]);
+      return outOf === undefined ? content : databaseOf(content, outOf);
+    };
     return {
       ...how,
       program: 'psql',
+      refine: (content) => withoutCommands(wanted(content), restricts(readerSays)),
       // A dump of one database is read in one transaction; one of a cluster makes databases, which none may hold.
       args: (folder) => [
         '--no-psqlrc',
         '--no-password',
         '--quiet',
         '--set=ON_ERROR_STOP=1',
+        // Its last words are kept in logs: of a row, or of a role's password, it is to say nothing.
+        '--set=VERBOSITY=terse',
+        '--set=SHOW_CONTEXT=never',
         ...(database === undefined ? [] : ['--single-transaction']),
         `--dbname=${connectionString(how.files, folder, database ?? 'postgres')}`,
       ],
     };
   },
+
+  destination,
+  createDatabase,
 };

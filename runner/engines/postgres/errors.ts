@@ -17,6 +17,7 @@ const BY_SQLSTATE: Readonly<Record<string, ErrorCode>> = {
   '57P03': 'server-unreachable', // cannot_connect_now: starting up, or shutting down
   '57P05': 'session-lost', // idle_session_timeout
   '25P03': 'session-lost', // idle_in_transaction_session_timeout
+  '25P04': 'session-lost', // transaction_timeout
 };
 
 const HINTS: Partial<Record<ErrorCode, string>> = {

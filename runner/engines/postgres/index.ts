@@ -11,7 +11,7 @@ import { inspect, serverCommand } from './throw-away';
 export const engine: Engine = {
   name: 'postgres',
   // Backup mode and slot belong to the session, and end with it.
-  capabilities: { freezeOutlivesSession: false, needsOffline: false, hasServer: true },
+  capabilities: { freezeOutlivesSession: false, mayBeOffline: false, hasServer: true, startsAlone: true },
   defaultPort: 5432,
   open: openSession,
   restore: { withoutRecord: true, prepare, attach, inPlace, server: serverCommand, inspect, copy },

@@ -1,6 +1,6 @@
 /** Which layout a request gets, and what speaks against it. Pure. */
 import type { PlanRequest } from '../../engine';
-import { byRole, optionProblems, requestProblem } from '../../plan-request';
+import { byRole, dataAndLogProblems, optionProblems, requestProblem } from '../../plan-request';
 import type { Finding } from '../../ports';
 
 /** How several volumes become one consistent copy. */
@@ -27,26 +27,19 @@ export function wantsCheckpoint({ options }: PlanRequest): boolean {
 
 /** What is wrong with a request in itself, before any server is asked. */
 export function requestProblems(request: PlanRequest): readonly Finding[] {
-  return [...optionProblems(request, OPTIONS, 'PostgreSQL'), ...volumeProblems(request), ...layoutProblems(request)];
+  return [
+    ...optionProblems(request, OPTIONS, 'PostgreSQL'),
+    ...dataAndLogProblems(request, LOG),
+    ...layoutProblems(request),
+  ];
 }
 
-function* volumeProblems({ volumes }: PlanRequest): Generator<Finding> {
-  const { data, log } = byRole(volumes);
-  if (data.length !== 1) {
-    yield requestProblem(
-      'volume-mismatch',
-      `the policy has ${data.length} volumes of role data (${data.join(', ')}), and a server has one data directory`,
-      'give one volume the role data, that of the write-ahead log the role log, the others the role tablespace',
-    );
-  }
-  if (log.length > 1) {
-    yield requestProblem(
-      'volume-mismatch',
-      `the policy has ${log.length} volumes of role log (${log.join(', ')}), and a server has one write-ahead log`,
-      'give the role log to the volume that pg_wal leads to',
-    );
-  }
-}
+/** Where its log is, for messages. */
+const LOG = {
+  what: 'write-ahead log',
+  roles: 'that of the write-ahead log the role log, the others the role tablespace',
+  leads: 'pg_wal leads to',
+};
 
 function* layoutProblems(request: PlanRequest): Generator<Finding> {
   const { volumes, atomicStore, groupClass } = request;

@@ -58,7 +58,7 @@ export class PostgresSession implements EngineSession {
   constructor(
     private readonly connection: Connection,
     readonly server: ServerFacts,
-    private readonly target: Target,
+    readonly target: Target,
   ) {}
 
   get lost(): AbortSignal {

@@ -49,7 +49,11 @@ export function dialectOf(number: number): Dialect {
     slotState: from(13) ? 'wal_status' : "CASE WHEN restart_lsn IS NULL THEN 'lost' ELSE 'reserved' END",
     // Lets the server notice while it works on a statement that its client is gone.
     // Before the freeze a backup may wait for its turn, for longer than others may be idle.
-    sessionSettings: from(14) ? { client_connection_check_interval: '1s', idle_session_timeout: '0' } : {},
+    sessionSettings: {
+      ...(from(14) ? { client_connection_check_interval: '1s', idle_session_timeout: '0' } : {}),
+      // Of a group the locks are held by a transaction, for as long as the budget says.
+      ...(from(17) ? { transaction_timeout: '0' } : {}),
+    },
     idleTimeout: from(14) ? 'idle_session_timeout' : undefined,
     checkpointRole: from(15) ? 'pg_checkpoint' : undefined,
   };

@@ -1,5 +1,5 @@
 /** All that can be known of the server before anything is touched (safety rule 2), as findings with their remedies. */
-import { JOB_DEFAULTS } from '../../../src/contract';
+import { lookLimit } from '../../endpoint';
 import type { PlanRequest } from '../../engine';
 import type { ErrorCode } from '../../errors';
 import type { Finding } from '../../ports';
@@ -29,8 +29,7 @@ export async function checkSession(session: RedisSession, request: PlanRequest):
   if (!server.dialect.supported) return [unsupported(server)];
   const wrong = requestProblems(request);
   if (wrong.length > 0) return wrong;
-  const seconds = target.connection.connectTimeoutSeconds ?? JOB_DEFAULTS.connectTimeoutSeconds;
-  const state = await readState(session, AbortSignal.timeout(seconds * 1000));
+  const state = await readState(session, lookLimit(target, 'looking at the server'));
   return checkServer({ server, cluster: view, state, request, user: target.username });
 }
 

@@ -17,10 +17,19 @@ interface Driver {
   on(event: 'error' | 'end' | 'terminated', listener: (error?: Error) => void): unknown;
 }
 
+/**
+ * How often an idle connection says something: a server ends those that are silent for longer than its own `timeout`, of a
+ * second at the least, and a backup waits for its turn, and for the storage. What it says takes a right that a backup needs anyway.
+ */
+const PULSE_MS = 1_000;
+const PULSE = ['CLIENT', 'ID'] as const;
+
 /** A connection that belongs to one piece of work from its beginning to its end (safety rule 1). */
 export class Connection {
   readonly #driver: Driver;
   readonly #lost = new AbortController();
+  readonly #pulse: NodeJS.Timeout;
+  #busy = 0;
   #closing = false;
 
   private constructor(
@@ -33,6 +42,8 @@ export class Connection {
     driver.on('error', (error) => this.#lose(error ?? ended()));
     driver.on('terminated', (error) => this.#lose(error ?? ended()));
     driver.on('end', () => this.#lose(ended()));
+    this.#pulse = setInterval(() => this.#beat(), PULSE_MS);
+    this.#pulse.unref();
   }
 
   /** Connects and logs in. Throws server-unreachable, authentication-failed, tls-failed, or the signal's reason. */
@@ -97,6 +108,7 @@ export class Connection {
   async close(): Promise<void> {
     if (!this.usable) return;
     this.#closing = true;
+    clearInterval(this.#pulse);
     this.#driver.destroy();
   }
 
@@ -105,16 +117,24 @@ export class Connection {
     const gone = Promise.withResolvers<never>();
     const lose = (): void => gone.reject(lost.reason);
     lost.addEventListener('abort', lose, { once: true });
+    this.#busy++;
     try {
       // A driver that was destroyed does not answer any more.
       return (await Promise.race([this.#driver.sendCommand(args), gone.promise])) as Reply;
     } finally {
+      this.#busy--;
       lost.removeEventListener('abort', lose);
     }
   }
 
+  /** A refusal keeps it alive as well, and that it is gone the driver says by itself. */
+  #beat(): void {
+    if (this.#busy === 0 && this.usable) this.#send(PULSE).catch(() => undefined);
+  }
+
   #lose(reason: Error): void {
     if (this.#closing || this.#lost.signal.aborted) return;
+    clearInterval(this.#pulse);
     const { host, port } = this.endpoint;
     this.#lost.abort(translate(reason, { what: `the session with ${host}:${port}`, phase: 'command' }));
   }

@@ -40,7 +40,7 @@ class RedisGuard implements GuardSession {
   }
 
   async holds(signal: AbortSignal): Promise<boolean> {
-    return Object.keys(await stillOurs(this.#asking(signal), this.undoMap)).length > 0;
+    return Object.keys(await stillOurs(this.asking(signal), this.undoMap)).length > 0;
   }
 
   /**
@@ -54,7 +54,7 @@ class RedisGuard implements GuardSession {
 
   /** Writes go on, and the settings go back. */
   async letGo(signal: AbortSignal): Promise<readonly string[]> {
-    const ask = this.#asking(signal);
+    const ask = this.asking(signal);
     await ask('letting writes go on', ['CLIENT', 'UNPAUSE']);
     return await putBack(ask, this.undoMap);
   }
@@ -63,7 +63,8 @@ class RedisGuard implements GuardSession {
     return this.connection.close();
   }
 
-  #asking(signal: AbortSignal): Ask {
+  /** Sends commands on its connection. */
+  asking(signal: AbortSignal): Ask {
     return (what, args) => this.connection.ask(what, args, signal);
   }
 }

@@ -2,6 +2,7 @@
 import type { Engine } from '../../engine';
 import { attach, inPlace } from './attach';
 import { copy } from './copy';
+import { dump } from './dump';
 import { guard } from './guard';
 import { prepare } from './prepare';
 import { openSession } from './session';
@@ -11,9 +12,10 @@ import { inspect, serverCommand } from './throw-away';
 export const engine: Engine = {
   name: 'redis',
   // The pause ends by itself; the settings that are changed under it do not.
-  capabilities: { freezeOutlivesSession: true, needsOffline: false, hasServer: true },
+  capabilities: { freezeOutlivesSession: true, mayBeOffline: false, hasServer: true, startsAlone: true },
   defaultPort: 6379,
   open: openSession,
   guard,
   restore: { withoutRecord: false, prepare, attach, inPlace, server: serverCommand, inspect, copy },
+  dump,
 };

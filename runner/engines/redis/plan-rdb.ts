@@ -3,9 +3,10 @@
  * fork alone, so that the position is exactly that of the dump; or, where the user asks for it, until the dump is cut, so that
  * nothing is acknowledged that the copy has not.
  */
+
+import { changedFacts } from '../../changed-facts';
 import type { Plan, PlanRequest, PlanResults, PlanStep, StepContext } from '../../engine';
 import { StillpointError } from '../../errors';
-import { changedFacts } from '../../frozen';
 import { cutsTogether } from '../../plan-request';
 import { letGo } from './let-go';
 import { Pause } from './pause';

@@ -18,9 +18,6 @@ export interface ServerState {
   readonly paused: boolean;
 }
 
-/** How long a message of our own may take where nothing is paused: the server may be busy with another command. */
-const THROUGH_MS = 1_000;
-
 /** Reads it all. Nothing of it changes anything. */
 export async function readState(session: RedisSession, signal: AbortSignal): Promise<ServerState> {
   const info = infoOf(await session.ask('reading what the server says of itself', ['INFO']));
@@ -91,10 +88,10 @@ async function may(ask: Ask, args: readonly string[]): Promise<boolean> {
 }
 
 /** Whether a write would get through: true, false, or the right that is missing to find out. */
-async function asWriter({ target, endpoint }: RedisSession, signal: AbortSignal): Promise<boolean | string> {
+async function asWriter({ target, endpoint, ask }: RedisSession, signal: AbortSignal): Promise<boolean | string> {
   const writer = await WaitingWriter.open(target, endpoint, signal);
   try {
-    return await writer.getsThrough(THROUGH_MS);
+    return await writer.getsThrough(ask);
   } catch (error) {
     if (error instanceof StillpointError && error.code === 'privilege-missing') return ruleFor(['PUBLISH', CHANNEL]);
     throw error;

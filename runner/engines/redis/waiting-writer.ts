@@ -23,6 +23,10 @@ const MESSAGE = ['PUBLISH', CHANNEL, 'a backup asks whether writes wait'] as con
 const POLL_MS = 5;
 const POLLS = 400;
 
+/** How long a message of our own may take where nothing is paused before the server is asked for it, and how often that is. */
+const THROUGH_MS = 1_000;
+const THROUGH_TRIES = 20;
+
 /** A writer, connected and ready. */
 export class WaitingWriter {
   #answered = false;
@@ -43,10 +47,18 @@ export class WaitingWriter {
     }
   }
 
-  /** Whether the server lets writers through: the message is answered within the time. */
-  async getsThrough(ms: number): Promise<boolean> {
+  /**
+   * Whether the server lets writers through. One that does not answer in a while is asked whether it holds the message up: it may
+   * as well be slow, and a paused server is not to be mistaken for one. What neither answers nor holds up in all the tries is
+   * taken for paused.
+   */
+  async getsThrough(ask: Ask): Promise<boolean> {
     const answered = this.#send().then(() => true);
-    return await Promise.race([answered, delay(ms, false, { ref: false })]);
+    for (let tries = 0; tries < THROUGH_TRIES; tries++) {
+      if (await Promise.race([answered, delay(THROUGH_MS, false, { ref: false })])) return true;
+      if (await this.#waits(ask)) return false;
+    }
+    return false;
   }
 
   /** Sends the message, and sees it wait. Throws freeze-failed where it does not. */

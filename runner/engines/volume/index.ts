@@ -5,7 +5,7 @@ import { openSession } from './session';
 
 export const engine: Engine = {
   name: 'volume',
-  capabilities: { freezeOutlivesSession: false, needsOffline: false, hasServer: false },
+  capabilities: { freezeOutlivesSession: false, mayBeOffline: true, hasServer: false, startsAlone: false },
   defaultPort: 0,
   open: async () => openSession(),
   restore: { withoutRecord: true, prepare, server: serverCommand, inspect },

@@ -3,7 +3,7 @@ import { cloneNames, LABELS } from '../../../src/contract';
 import type { ClonePlan } from '../../clone/plan';
 import type { CopyServer, PreparedFiles } from '../../engine';
 import { SOCKET_DIRECTORY } from '../../restore/site';
-import type { NetworkPolicy, PodSpec, Secret, Service, Workload } from '../objects';
+import { base64, type NetworkPolicy, type PodSpec, type Secret, type Service, type Workload } from '../objects';
 import {
   dataMounts,
   dataVolumes,
@@ -134,8 +134,4 @@ function podOf(plan: ClonePlan, prepared: PreparedFiles, { command, port }: Copy
 
 function metadata(plan: ClonePlan, name: string): New<Secret>['metadata'] {
   return { name, namespace: plan.restore.namespace, labels: cloneLabels(plan) };
-}
-
-function base64(text: string): string {
-  return Buffer.from(text, 'utf8').toString('base64');
 }

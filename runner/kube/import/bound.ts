@@ -12,7 +12,7 @@ import type { PlannedImport } from '../../travel/plan';
 import { until, type Waiting } from '../until';
 
 /** The storage may have a bad moment; what it goes on complaining of for so long is its answer. */
-const COMPLAINT_MS = 15_000;
+export const COMPLAINT_MS = 15_000;
 
 export interface ImportedObjects {
   readonly content: VolumeSnapshotContent;

@@ -1,6 +1,5 @@
 /** What a restore in place will do, decided before anything is made. Pure. */
 import type { BackupRecord } from '../../../src/contract';
-import { StillpointError } from '../../errors';
 import { recordPath } from '../../output/records';
 import type { Finding } from '../../ports';
 import { planClaims, type RestorePlan, restoreName } from '../plan';
@@ -77,14 +76,6 @@ export function inPlaceFindings(record: BackupRecord, target: Target, wishes: In
       }),
     ),
   ];
-}
-
-/** Throws the first that stands against it. */
-export function refuseOnFindings(findings: readonly Finding[]): void {
-  const found = findings.find(({ severity }) => severity === 'error');
-  if (found === undefined) return;
-  const code = found.code === 'ok' ? 'in-place-unsuitable' : found.code;
-  throw new StillpointError(code, found.message, found.hint === undefined ? {} : { hint: found.hint });
 }
 
 function isAllowed({ code }: Finding, { despiteControllers }: InPlaceWishes): boolean {

@@ -11,8 +11,8 @@ import { type Part, sendParts } from '../parts';
 import type { Retrying } from '../retrying';
 import type { GcsRequests, GcsSettings, Resource } from './requests';
 
-/** A session has no limit to its chunks; their sizes are to grow as elsewhere. */
-const LIMITS: PartLimits = { parts: 10_000, partBytes: 64 * 1024 ** 2 };
+/** A session has no limit to its chunks; they grow as elsewhere, and so many of them are more than Google admits in one object (5 TiB). */
+const LIMITS: PartLimits = { parts: 120_000, partBytes: 64 * 1024 ** 2 };
 /** "Resume incomplete": goes on. */
 const GO_ON = 308;
 /** What the deletion of a session answers. */

@@ -1,7 +1,6 @@
 /** S3, and everything that speaks it. */
 import {
   AbortMultipartUploadCommand,
-  DeleteObjectsCommand,
   GetObjectCommand,
   HeadBucketCommand,
   HeadObjectCommand,
@@ -18,10 +17,8 @@ import { openResuming } from '../resuming';
 import { Retrying, type StoreContext } from '../retrying';
 import { connect, type S3Settings } from './client';
 import { isNotFound, translate } from './failures';
+import { deleteAll, type S3Deleting, versionedOf } from './removal';
 import { S3Upload } from './upload';
-
-/** What one DeleteObjects takes. */
-const DELETE_AT_ONCE = 1000;
 
 /** Opens a bucket. Nothing is asked of it yet. */
 export async function openS3(config: StoreConfig, settings: S3Settings, context: StoreContext): Promise<ObjectStore> {
@@ -146,22 +143,23 @@ class S3Store implements ObjectStore {
   }
 
   async delete(keys: readonly string[], { signal }: CallOptions): Promise<void> {
-    const asked = this.#asked(keys.length === 1 ? `delete ${keys[0]} from` : `delete ${keys.length} objects from`);
-    for (let at = 0; at < keys.length; at += DELETE_AT_ONCE) {
-      const Objects = keys.slice(at, at + DELETE_AT_ONCE).map((key) => ({ Key: fullKey(this.#prefix, key) }));
-      const command = new DeleteObjectsCommand({
-        Bucket: this.#settings.bucket,
-        Delete: { Objects, Quiet: true },
-      });
-      const { Errors = [] } = await this.#send(asked, signal, (options) => this.#client.send(command, options));
-      const [refused] = Errors.filter(({ Code }) => Code !== 'NoSuchKey');
-      if (refused === undefined) continue;
-      const error = Object.assign(new Error(refused.Message ?? ''), {
-        name: refused.Code ?? 'unknown',
-        $metadata: { httpStatusCode: 400 },
-      });
-      throw translate(this.#asked(`delete ${ownKey(this.#prefix, refused.Key ?? '')} from`), error);
-    }
+    const full = keys.map((key) => fullKey(this.#prefix, key));
+    await deleteAll(this.#deleting, full, signal);
+  }
+
+  async hidden(keys: readonly string[], { signal }: CallOptions): Promise<readonly string[]> {
+    const full = keys.map((key) => fullKey(this.#prefix, key));
+    return (await versionedOf(this.#deleting, full, signal)).map((key) => ownKey(this.#prefix, key));
+  }
+
+  get #deleting(): S3Deleting {
+    return {
+      client: this.#client,
+      bucket: this.#settings.bucket,
+      retrying: this.#retrying,
+      store: this.name,
+      shown: (full: string) => ownKey(this.#prefix, full),
+    };
   }
 
   async abandon(prefix: string, { signal }: CallOptions): Promise<number> {

@@ -44,7 +44,12 @@ interface Uploaded {
   readonly bytes: number;
   readonly parts: number;
   readonly checksum: StoreChecksum;
+  readonly version?: string;
+  readonly lockedUntil?: string;
 }
+
+/** A part that was taken, or the whole object; what a bucket calls its version, where it keeps any. */
+type Confirmed = CompletedPart & { readonly VersionId?: string };
 
 /** CRC-32 as S3 writes it. */
 export function asS3Writes(checksum: number): string {
@@ -57,6 +62,8 @@ export function asS3Writes(checksum: number): string {
 export class S3Upload {
   readonly #target: S3Target;
   readonly #options: PutOptions;
+  /** One instant for the whole upload. */
+  readonly #lockedUntil: Date | undefined;
   #whole = 0;
   /** Begun when it is known that one request is not enough. */
   #multipart: Promise<{ readonly id: string; readonly ofWhole: boolean }> | undefined;
@@ -64,6 +71,10 @@ export class S3Upload {
   constructor(target: S3Target, options: PutOptions) {
     this.#target = target;
     this.#options = options;
+    const { clock, settings } = target;
+    if (settings.lock !== undefined) {
+      this.#lockedUntil = new Date(clock.now().getTime() + settings.lock.days * DAY_MS);
+    }
   }
 
   async run(content: AsyncIterable<Uint8Array>): Promise<Uploaded> {
@@ -75,12 +86,12 @@ export class S3Upload {
         see: ({ bytes }) => {
           this.#whole = crc32(bytes, this.#whole);
         },
-        send: (part, signal) =>
+        send: (part, signal): Promise<Confirmed> =>
           part.number === 1 && part.last ? this.#single(part, signal) : this.#part(part, signal),
       });
       const [first] = sent.parts;
       if (this.#multipart === undefined && first !== undefined) {
-        return { bytes: sent.bytes, parts: 1, checksum: checksumOf(first) };
+        return { bytes: sent.bytes, parts: 1, checksum: checksumOf(first), ...this.#kept(first) };
       }
       return await this.#complete(sent.parts, sent.bytes);
     } catch (error) {
@@ -89,7 +100,7 @@ export class S3Upload {
     }
   }
 
-  async #single({ bytes }: Part, signal: AbortSignal): Promise<CompletedPart> {
+  async #single({ bytes }: Part, signal: AbortSignal): Promise<Confirmed> {
     const { client, retrying } = this.#target;
     const asked = this.#asked('upload');
     const ChecksumCRC32 = asS3Writes(crc32(bytes));
@@ -105,7 +116,10 @@ export class S3Upload {
         .send(command, { abortSignal: limited })
         .catch((error) => this.#unlessOurs(asked, error, tries, { bytes: bytes.length, ChecksumCRC32 }, limited));
     });
-    return await this.#orRemoved(() => confirmed(asked, bytes, ChecksumCRC32, answer));
+    return await this.#orRemoved(() => ({
+      ...confirmed(asked, bytes, ChecksumCRC32, answer),
+      ...(answer.VersionId === undefined ? {} : { VersionId: answer.VersionId }),
+    }));
   }
 
   /** What is there under the name is not what was sent. */
@@ -186,7 +200,7 @@ export class S3Upload {
       if (ChecksumCRC32 !== undefined && whole.ChecksumCRC32 !== undefined && ChecksumCRC32 !== whole.ChecksumCRC32) {
         throw unconfirmed(asked, whole.ChecksumCRC32, ChecksumCRC32);
       }
-      return { bytes, parts: parts.length, checksum: checksumOf({ ETag, ...whole }) };
+      return { bytes, parts: parts.length, checksum: checksumOf({ ETag, ...whole }), ...this.#kept(answer) };
     });
   }
 
@@ -197,7 +211,7 @@ export class S3Upload {
     tries: number,
     sent: { readonly bytes: number; readonly ChecksumCRC32?: string },
     signal: AbortSignal,
-  ): Promise<CompletedPart> {
+  ): Promise<Confirmed> {
     const translated = translate(asked, error);
     const mayBeOurs =
       tries > 0 &&
@@ -209,8 +223,9 @@ export class S3Upload {
       .send(new HeadObjectCommand({ ...this.#place(), ChecksumMode: 'ENABLED' }), { abortSignal: signal })
       .catch(() => undefined);
     const same = sent.ChecksumCRC32 !== undefined && found?.ChecksumCRC32 === sent.ChecksumCRC32;
-    if (same && found.ContentLength === sent.bytes) return { ETag: found.ETag, ChecksumCRC32: found.ChecksumCRC32 };
-    throw translated;
+    if (!same || found.ContentLength !== sent.bytes) throw translated;
+    const { ETag, ChecksumCRC32, VersionId } = found;
+    return { ETag, ChecksumCRC32, ...(VersionId === undefined ? {} : { VersionId }) };
   }
 
   /** Parts that nobody completes cost money for ever, and no listing of objects shows them. */
@@ -234,14 +249,22 @@ export class S3Upload {
     return { Bucket: this.#target.settings.bucket, Key: this.#target.key };
   }
 
+  /** What the bucket says of how it keeps the object. */
+  #kept({ VersionId }: { readonly VersionId?: string | undefined }): Pick<Uploaded, 'version' | 'lockedUntil'> {
+    const until = this.#lockedUntil;
+    return {
+      ...(VersionId === undefined || VersionId === 'null' ? {} : { version: VersionId }),
+      ...(until === undefined ? {} : { lockedUntil: until.toISOString() }),
+    };
+  }
+
   #unlessThere(): { readonly IfNoneMatch?: string } {
     return this.#options.replace === true ? {} : { IfNoneMatch: '*' };
   }
 
   /** What an object has from its beginning. */
   #object() {
-    const { settings, clock } = this.#target;
-    const { storageClass, encryption, kmsKeyId, lock } = settings;
+    const { storageClass, encryption, kmsKeyId, lock } = this.#target.settings;
     const { contentType } = this.#options;
     return {
       ...this.#place(),
@@ -250,12 +273,7 @@ export class S3Upload {
       ...(storageClass === undefined ? {} : { StorageClass: storageClass as 'STANDARD' }),
       ...(encryption === undefined ? {} : { ServerSideEncryption: encryption }),
       ...(kmsKeyId === undefined ? {} : { SSEKMSKeyId: kmsKeyId }),
-      ...(lock === undefined
-        ? {}
-        : {
-            ObjectLockMode: lock.mode,
-            ObjectLockRetainUntilDate: new Date(clock.now().getTime() + lock.days * DAY_MS),
-          }),
+      ...(lock === undefined ? {} : { ObjectLockMode: lock.mode, ObjectLockRetainUntilDate: this.#lockedUntil }),
     };
   }
 

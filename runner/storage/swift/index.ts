@@ -1,6 +1,7 @@
 /** OpenStack Swift. */
 import { randomUUID } from 'node:crypto';
 import type { StoreConfig } from '../../../src/contract';
+import { timeLimit } from '../../abort';
 import { StillpointError } from '../../errors';
 import { type Asked, answered, failure } from '../failures';
 import { lengthOf, translateBroken } from '../http';
@@ -24,12 +25,12 @@ interface Listed {
   readonly last_modified: string;
 }
 
-/** Opens a container. Nothing is asked of it yet. */
-export function openSwift(
+/** Opens a container. Nothing is asked of it yet but to log in: only then it is known whose it is. */
+export async function openSwift(
   config: StoreConfig,
   settings: NonNullable<StoreConfig['swift']>,
   context: StoreContext,
-): ObjectStore {
+): Promise<ObjectStore> {
   const { credentialsDirectory, prefix } = config;
   if (credentialsDirectory === undefined) {
     throw new StillpointError('config-invalid', 'the storage is of the kind swift, and names no credentials', {
@@ -37,12 +38,21 @@ export function openSwift(
     });
   }
   const retrying = new Retrying(context);
-  return new SwiftStore(
-    new SwiftAccount(retrying, credentialsDirectory, settings.region),
-    retrying,
-    settings.container,
+  const account = new SwiftAccount(retrying, credentialsDirectory, settings.region);
+  return new SwiftStore(account, retrying, {
+    container: settings.container,
     prefix,
-  );
+    owner: await ownerOf(account, context),
+  });
+}
+
+/** So long a login is waited for that only gives the account its name. */
+const LOGIN_MS = 10_000;
+
+/** A login that fails fails again, with its error, when something is asked for. */
+async function ownerOf(account: SwiftAccount, { clock }: StoreContext): Promise<string | undefined> {
+  using limit = timeLimit(clock, LOGIN_MS, () => new StillpointError('store-unreachable', 'the login took too long'));
+  return await account.name(limit.signal).catch(() => undefined);
 }
 
 class SwiftStore implements ObjectStore {
@@ -52,8 +62,17 @@ class SwiftStore implements ObjectStore {
   readonly #container: string;
   readonly #prefix: string | undefined;
 
-  constructor(account: SwiftAccount, retrying: Retrying, container: string, prefix: string | undefined) {
-    this.name = `container ${container} of Swift`;
+  constructor(
+    account: SwiftAccount,
+    retrying: Retrying,
+    {
+      container,
+      prefix,
+      owner,
+    }: { readonly container: string; readonly prefix: string | undefined; readonly owner: string | undefined },
+  ) {
+    // Two accounts may have containers of one name.
+    this.name = `container ${container} of Swift${owner === undefined ? '' : `, ${owner}`}`;
     this.#account = account;
     this.#retrying = retrying;
     this.#container = container;

@@ -25,6 +25,12 @@ export class SwiftAccount {
     this.#region = region;
   }
 
+  /** What the server calls the account, and where: whoever logs in, and however. */
+  async name(signal: AbortSignal): Promise<string> {
+    const { host, pathname } = new URL((await this.#logged(signal)).storageUrl);
+    return `account ${decodeURIComponent(pathname.split('/').at(-1) ?? '')} at ${host}`;
+  }
+
   /** Asks, again and again while that may help. */
   async ask(
     asked: Asked,

@@ -1,6 +1,7 @@
 /** `run` and `backup`. */
-import { type BackupRecord, JOB_INDEX, JOB_INDEX_VARIABLE } from '../../../src/contract';
+import { type BackupRecord, isDump, JOB_INDEX, JOB_INDEX_VARIABLE, type PolicyConfig } from '../../../src/contract';
 import type { BackupHandlers } from '../../cli/backup';
+import type { GlobalOptions } from '../../cli/options';
 import { backup } from '../../commands/backup';
 import { readConfig } from '../../config';
 import { formatRecord, type Output, recordPath } from '../../output/records';
@@ -10,25 +11,38 @@ import { backupContext, required } from './context';
 export function backupHandlers(world: World): BackupHandlers {
   return {
     async run({ config: file, ...options }) {
-      if (world.env[JOB_INDEX_VARIABLE] === `${JOB_INDEX.guard}`) {
+      const config = await readConfig(file);
+      if (!isDump(config) && world.env[JOB_INDEX_VARIABLE] === `${JOB_INDEX.guard}`) {
         const { runGuard } = await import('../guard');
-        await runGuard(await readConfig(file), options, world);
+        await runGuard(config, options, world);
         return '';
       }
-      const context = await backupContext(file, options, world);
-      await backup(context);
+      await taken(config, options, world);
+      return '';
+    },
+
+    async install(folder) {
+      const { install } = await import('../../commands/install');
+      await install(process.argv[1] ?? '', folder);
       return '';
     },
 
     async backup(policy, { config: file, output, ...options }) {
       if (file !== undefined) {
-        const record = await backup(await backupContext(file, options, world));
-        return printed(record, output, world);
+        return printed(await taken(await readConfig(file), options, world), output, world);
       }
       const { backupByJob } = await import('../jobs');
       return await backupByJob(required(policy, 'backup'), { ...options, output }, world);
     },
   };
+}
+
+/** Takes a backup of either kind; the code of each is loaded when it is meant. */
+async function taken(config: PolicyConfig, options: GlobalOptions, world: World): Promise<BackupRecord> {
+  if (!isDump(config)) return await backup(await backupContext(config, options, world));
+  const { takeDump } = await import('../../commands/dump');
+  const { dumpContext } = await import('../dump');
+  return await takeDump(await dumpContext(config, options, world));
 }
 
 function printed(record: BackupRecord, output: Output, { clock }: World): string {

@@ -1,26 +1,29 @@
 /** `doctor` and `heal`. */
 
-import { JOB_INDEX, JOB_INDEX_VARIABLE } from '../../../src/contract';
+import { isDump, JOB_INDEX, JOB_INDEX_VARIABLE } from '../../../src/contract';
 import type { CheckHandlers } from '../../cli/checks';
 import { doctor } from '../../commands/doctor';
 import { heal, notHealed } from '../../commands/heal';
 import { rehearse } from '../../commands/rehearse';
 import { readConfig } from '../../config';
 import { StillpointError } from '../../errors';
+import { refuseOnErrors } from '../../findings';
 import { formatFindings, type PolicyFinding, packFindings, shorterFindings, worstFirst } from '../../output/findings';
 import type { Output } from '../../output/records';
-import { failOnErrors } from '../../preflight';
 import { reporting } from '../../restore/outcome';
 import { theNamespace } from '../namespace';
 import type { World } from '../world';
 import { backupContext, required } from './context';
 import type { Terminal } from './terminal';
 
+/** A dump leaves nothing in force. */
+const NOTHING_HELD: PolicyFinding = { severity: 'ok', code: 'ok', subject: 'dump', message: 'nothing is held' };
+
 export function checkHandlers(world: World, { print, confirm, colours }: Terminal): CheckHandlers {
   /** Prints findings, the worst first, and fails by the first error among them. */
-  const told = (findings: readonly PolicyFinding[], output: Output, said?: (errors: number) => string): string => {
+  const told = (findings: readonly PolicyFinding[], output: Output, said = checksFailed): string => {
     print(formatFindings(findings, output, { colours }));
-    failOnErrors(worstFirst(findings), said);
+    refuseOnErrors(worstFirst(findings), said);
     return '';
   };
   /** As {@link told}, with the findings packed for whoever watches the pod. */
@@ -28,7 +31,7 @@ export function checkHandlers(world: World, { print, confirm, colours }: Termina
     findings: readonly PolicyFinding[],
     result: string | undefined,
     output: Output,
-    said?: (errors: number) => string,
+    said = checksFailed,
   ): Promise<string> => {
     await reporting(
       result,
@@ -58,13 +61,19 @@ export function checkHandlers(world: World, { print, confirm, colours }: Termina
           output,
         );
       }
+      const config = await readConfig(file);
+      if (isDump(config)) {
+        const { doctorDump } = await import('../../commands/doctor-dump');
+        const { dumpContext } = await import('../dump');
+        return await reported(await doctorDump(await dumpContext(config, options, world)), result, output);
+      }
       if (rehearsal) await mayRehearse('its database', yes);
       if (rehearsal && world.env[JOB_INDEX_VARIABLE] === `${JOB_INDEX.guard}`) {
         const { runGuard } = await import('../guard');
-        await runGuard(await readConfig(file), options, world);
+        await runGuard(config, options, world);
         return '';
       }
-      const context = await backupContext(file, options, world);
+      const context = await backupContext(config, options, world);
       const findings = await doctor(context);
       const sound = findings.every(({ severity }) => severity !== 'error');
       return await reported([...findings, ...(rehearsal && sound ? await rehearse(context) : [])], result, output);
@@ -82,9 +91,15 @@ export function checkHandlers(world: World, { print, confirm, colours }: Termina
         } as const;
         return told(await findingsByJob(client, { ...request, timeoutMs }, world), output, notHealed);
       }
-      const context = await backupContext(file, options, world);
+      const config = await readConfig(file);
+      if (isDump(config)) return await reported([NOTHING_HELD], result, output, notHealed);
+      const context = await backupContext(config, options, world);
       const findings = await heal({ ...context, holder: context.run.owner.jobUid });
       return await reported(findings, result, output, notHealed);
     },
   };
+}
+
+function checksFailed(errors: number): string {
+  return errors === 1 ? '1 check failed' : `${errors} checks failed`;
 }

@@ -1,16 +1,18 @@
 /** What several handlers need: the ports of a backup, a registry, and where to look. */
-import { COMPONENTS, LABELS } from '../../../src/contract';
+import { COMPONENTS, LABELS, type SnapshotConfig } from '../../../src/contract';
 import type { GlobalOptions } from '../../cli/options';
 import type { BackupContext } from '../../commands/backup';
-import { readConfig } from '../../config';
 import { StillpointError } from '../../errors';
 import type { RecordFilter, Registry, Schedules } from '../../ports';
 import { namespaceOf } from '../namespace';
 import type { World } from '../world';
 
 /** Everything that a backup by a job config needs: folders or a cluster, as the config says. */
-export async function backupContext(file: string, options: GlobalOptions, world: World): Promise<BackupContext> {
-  const config = await readConfig(file);
+export async function backupContext(
+  config: SnapshotConfig,
+  options: GlobalOptions,
+  world: World,
+): Promise<BackupContext> {
   const { isLocal, localBackup } = await import('../local');
   if (isLocal(config)) return await localBackup(config, world);
   const { connect, kubernetesBackup } = await import('../kubernetes');
@@ -26,8 +28,12 @@ export interface Records {
   readonly schedules?: Schedules | undefined;
 }
 
-/** The records: in a folder where one is named, else in the cluster. */
-export async function recordsOf(options: GlobalOptions, world: World): Promise<Records> {
+/** The records: in a store or a folder where one is named, else in the cluster. */
+export async function recordsOf(options: GlobalOptions & { readonly from?: string }, world: World): Promise<Records> {
+  if (options.from !== undefined) {
+    const { storeRecords } = await import('../store-records');
+    return { registry: await storeRecords(options.from, world), where: { namespace: namespaceOf(options) } };
+  }
   if (options.registryDirectory !== undefined) {
     const { localRegistry } = await import('../local');
     return { registry: localRegistry(options.registryDirectory, world), where: { namespace: namespaceOf(options) } };

@@ -21,7 +21,7 @@ export function makeHandlers(world: World, terminal: Terminal): Handlers {
     ...cloneHandlers(world),
     ...travelHandlers(world),
     ...removalHandlers(world, terminal),
-    ...retentionHandlers(world),
+    ...retentionHandlers(world, terminal),
     ...checkHandlers(world, terminal),
     ...completionHandlers(world),
   };

@@ -4,12 +4,15 @@ import { describe } from '../../commands/describe';
 import { list } from '../../commands/list';
 import { status } from '../../commands/status';
 import { wait } from '../../commands/wait';
+import { smallHeap } from '../../heap';
 import { instantOf, type Moment } from '../../output/duration';
 import type { World } from '../world';
 import { recordsOf } from './context';
 import type { Terminal } from './terminal';
+import { printTold } from './told';
 
-export function recordHandlers(world: World, { print, printed, note, colours }: Terminal): RecordHandlers {
+export function recordHandlers(world: World, terminal: Terminal): RecordHandlers {
+  const { print, printed, note, colours } = terminal;
   const { clock, signal } = world;
   const instant = (moment: Moment | undefined): Date | undefined => moment && instantOf(moment, clock.now());
   return {
@@ -17,15 +20,18 @@ export function recordHandlers(world: World, { print, printed, note, colours }: 
       const { registry, where } = await recordsOf(options, world);
       const chosen = { ...where, database, selector, engine, phases, since: instant(since), until: instant(until) };
       // Page by page: ten thousand records are printed, not gathered.
+      const collect = smallHeap();
       for await (const text of list({ registry, clock, note }, { ...chosen, sortBy, output, headers, colours })) {
         await printed(text);
+        collect();
       }
       return '';
     },
 
-    async status(database, { maxAge: maxAgeMs, output, headers, ...options }) {
+    async status(database, { maxAge: maxAgeMs, output, headers, selector, ...options }) {
       const { where, ...records } = await recordsOf(options, world);
-      await status({ ...records, clock, print, note }, { ...where, database, maxAgeMs, output, headers, colours });
+      const style = { output, headers, colours };
+      await status({ ...records, clock, print, note }, { ...where, database, selector, maxAgeMs, ...style });
       return '';
     },
 
@@ -34,10 +40,16 @@ export function recordHandlers(world: World, { print, printed, note, colours }: 
       return await describe({ ...records, clock }, name, { ...where, output: options.output, colours });
     },
 
-    async wait(name, options) {
+    async check(name, options) {
       const { registry, where } = await recordsOf(options, world);
-      const { for: condition, timeout: timeoutMs } = options;
-      return await wait({ registry, clock, signal }, name, { ...where, for: condition, timeoutMs });
+      const { checkHandler } = await import('../store-records');
+      return await checkHandler({ registry, name, where }, options, world);
+    },
+
+    async wait(names, { for: condition, timeout: timeoutMs, output, selector, ...options }) {
+      const { registry, where } = await recordsOf(options, world);
+      const told = wait({ registry, clock, signal }, names, { ...where, selector, for: condition, timeoutMs });
+      return await printTold(terminal, told, { names, output });
     },
   };
 }

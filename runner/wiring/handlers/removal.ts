@@ -1,31 +1,27 @@
 /** `delete` and `prune`. */
 import { randomUUID } from 'node:crypto';
 import type { GlobalOptions } from '../../cli/options';
-import type { RemovalHandlers } from '../../cli/removal';
+import type { RemovalHandlers, StoresOption } from '../../cli/removal';
 import { type DeleteContext, deleteBackups } from '../../commands/delete';
 import { type PruneContext, planPrune, prune } from '../../commands/prune';
 import { pruneOnDemand } from '../../commands/prune-on-demand';
 import { StillpointError } from '../../errors';
-import { formatPlan } from '../../output/plan';
+import { formatPlan, formatPruned } from '../../output/plan';
+import type { Remover } from '../../ports';
 import { namespaceOf } from '../namespace';
 import type { World } from '../world';
 import type { Records } from './context';
 import type { Terminal } from './terminal';
+import { printTold } from './told';
 
-export function removalHandlers(world: World, { confirm, print }: Terminal): RemovalHandlers {
+export function removalHandlers(world: World, terminal: Terminal): RemovalHandlers {
   const { clock, log } = world;
   return {
-    async delete(names, { yes = false, dryRun, withData, ...options }) {
+    async delete(names, { yes = false, dryRun, withData, selector, output, ...options }) {
       const { where, ...removal } = await removalOf(options, world);
-      for await (const line of deleteBackups({ ...removal, clock, confirm }, names, {
-        ...where,
-        yes,
-        dryRun,
-        withData,
-      })) {
-        print(line);
-      }
-      return '';
+      const context = { ...removal, clock, confirm: terminal.confirm };
+      const told = deleteBackups(context, names, { ...where, selector, yes, dryRun, withData });
+      return await printTold(terminal, told, { names, output });
     },
 
     async prune(options) {
@@ -34,8 +30,9 @@ export function removalHandlers(world: World, { confirm, print }: Terminal): Rem
       const filter = { namespace: options.allNamespaces === true ? undefined : options.namespace };
       if (options.dryRun === true) return formatPlan(await planPrune(removal, filter), options.output);
       if (options.onDemand === true) return await onDemand(removal, options, world);
-      const { removed, cleaned, left } = await prune(removal, filter);
-      if (left.length === 0) return `removed ${removed.length}, cleaned ${cleaned.length}\n`;
+      const result = await prune(removal, filter);
+      const { left } = result;
+      if (left.length === 0) return formatPruned(result, options.output);
       throw new StillpointError('delete-incomplete', `of these backups something is still there: ${left.join(', ')}`, {
         hint: 'the next prune tries again; the log says what was in the way',
       });
@@ -53,12 +50,21 @@ async function onDemand(removal: PruneContext, options: GlobalOptions, world: Wo
 }
 
 async function removalOf(
-  options: GlobalOptions,
+  options: GlobalOptions & StoresOption,
   world: World,
 ): Promise<
-  Pick<DeleteContext & PruneContext, 'registry' | 'policies' | 'uses' | 'remover' | 'locksOf' | 'holder'> & Records
+  Pick<
+    DeleteContext & PruneContext,
+    'registry' | 'policies' | 'uses' | 'remover' | 'locksOf' | 'holder' | 'missingOf'
+  > &
+    Records
 > {
   const holder = randomUUID();
+  const { objectsRemover, objectsRemoverOfRecords } = await import('../dump');
+  const { AskingRemover, removerOf } = await import('../../dump/remover');
+  const { stores } = options;
+  const objects = async (otherwise: () => Remover): Promise<Remover> =>
+    stores === undefined ? otherwise() : await objectsRemover(stores, world);
   if (options.registryDirectory !== undefined) {
     const { localLocks, localPolicies, localRegistry, localRemover, localUses } = await import('../local');
     const directory = options.registryDirectory;
@@ -67,20 +73,34 @@ async function removalOf(
       registry: localRegistry(directory, world),
       policies: localPolicies(directory, world),
       uses: localUses(directory, world),
-      remover: localRemover(world),
+      remover: removerOf(localRemover(world), await objects(() => objectsRemoverOfRecords(world))),
       locksOf: () => localLocks(directory),
       where: { namespace: namespaceOf(options) },
     };
   }
-  const { connect, kubernetesLocks, kubernetesPolicies, kubernetesRegistry, kubernetesRemover, kubernetesUses } =
-    await import('../kubernetes');
+  const {
+    connect,
+    kubernetesLocks,
+    kubernetesPolicies,
+    kubernetesPruner,
+    kubernetesRegistry,
+    kubernetesRemover,
+    kubernetesUses,
+  } = await import('../kubernetes');
+  const { KubernetesImportedLook } = await import('../../kube/imported-look');
   const client = await connect(options, world);
+  const registry = kubernetesRegistry(client, options.registry, world);
+  const look = new KubernetesImportedLook(client, world.clock);
   return {
     holder,
-    registry: kubernetesRegistry(client, options.registry, world),
+    missingOf: (imported) => look.missing(imported, world.signal),
+    registry,
     policies: kubernetesPolicies(client, options.registry, world),
     uses: kubernetesUses(client, options.registry, world),
-    remover: kubernetesRemover(client, world),
+    remover: removerOf(
+      kubernetesRemover(client, world),
+      await objects(() => new AskingRemover(kubernetesPruner(client, options.registry), registry, world.clock)),
+    ),
     locksOf: (namespace) => kubernetesLocks(client, namespace, world),
     where: { namespace: namespaceOf(options, client) },
   };

@@ -14,8 +14,17 @@ export function restoreHandlers(world: World, terminal: Terminal): RestoreHandle
         const { inPlaceHandler } = await import('../in-place');
         return await inPlaceHandler(name, options, world, terminal);
       }
+      if (options.host !== undefined) {
+        const { restoreDumpByJob } = await import('../restore-dump-job');
+        return await restoreDumpByJob(required(name, 'restore'), { ...options, host: options.host }, world);
+      }
       const { restoreHandler } = await import('../restore');
       return await restoreHandler(name, options satisfies RestoreCommandOptions, world);
+    },
+
+    async restoreDump(options) {
+      const { restoreDumpHandler } = await import('../restore-dump');
+      return await restoreDumpHandler(options, world);
     },
 
     async prepare({ record, recordFile, volume, result, inPlace, attach, ...options }) {

@@ -6,17 +6,21 @@ import { type ProtectContext, protect, release } from '../../commands/protect';
 import { namespaceOf } from '../namespace';
 import type { World } from '../world';
 import type { Records } from './context';
+import type { Terminal } from './terminal';
+import { printTold } from './told';
 
-export function retentionHandlers(world: World): RetentionHandlers {
+export function retentionHandlers(world: World, terminal: Terminal): RetentionHandlers {
   return {
-    async protect(name, { reason, ...options }) {
+    async protect(names, { reason, selector, output, ...options }) {
       const { where, ...context } = await contextOf(options, world);
-      return await protect(context, name, { ...where, reason });
+      const told = protect(context, names, { ...where, selector, reason });
+      return await printTold(terminal, told, { names, output });
     },
 
-    async release(name, { reason, ...options }) {
+    async release(names, { reason, selector, output, ...options }) {
       const { where, ...context } = await contextOf(options, world);
-      return await release(context, name, { ...where, reason });
+      const told = release(context, names, { ...where, selector, reason });
+      return await printTold(terminal, told, { names, output });
     },
   };
 }

@@ -1,5 +1,5 @@
 /** A backup of a server under load, and a server of the user's own on what was restored of it. */
-import { expect } from 'vitest';
+import { expect, onTestFinished } from 'vitest';
 import type { BackupRecord } from '../../../src/contract';
 import { compareLedger, type LedgerOptions, type LedgerVerdict, LedgerWriter } from '../../ledger/writer';
 import { succeeded, takeBackup } from '../harness/backup';
@@ -20,6 +20,14 @@ export async function startLedger(
   // The clock of the records: the runners' pods have that of this machine.
   const ledger = await LedgerWriter.start({ connect: server.connect, now: Date.now, ...options });
   return Object.assign(ledger, { [Symbol.asyncDispose]: () => ledger.stop().catch(() => undefined) });
+}
+
+/** A ledger of several writers that is under way, until the test ends: for servers that share the rows. */
+export async function sharedLedger(connect: LedgerOptions['connect']): Promise<LedgerWriter> {
+  const ledger = await startLedger({ connect }, { writers: 4 });
+  onTestFinished(() => ledger[Symbol.asyncDispose]());
+  await ledger.more(200);
+  return ledger;
 }
 
 /** A backup that was taken while a ledger was written to. */

@@ -1,6 +1,6 @@
 /** Jobs of the runner: started as `kubectl create job --from=cronjob/…` does, watched, and read. */
 import { JOB_INDEX, JOB_INDEX_LABEL } from '../../../src/contract';
-import { type Anything, create, eventsOn, KINDS, list, read } from './cluster';
+import { type Anything, create, eventsOn, KINDS, list, read, remove } from './cluster';
 import { type LogLine, linesOf, wholeLog } from './logs';
 import { uniqueName } from './namespace';
 import type { TestPolicy } from './policy';
@@ -44,6 +44,12 @@ export async function startBackup(
     spec: { ...template.spec, ...change },
   } as Anything);
   return { name: job.metadata?.name ?? '', namespace: policy.namespace, uid: job.metadata?.uid ?? '' };
+}
+
+/** Removes a Job, and waits until its pods are gone too: a next one would go on with it, at the same servers as the next test. */
+export async function forget(job: TestJob): Promise<void> {
+  await remove(KINDS.job, job.name, job.namespace);
+  await eventually('the Job is gone with its pods', async () => (await podsOf(job)).length === 0, { seconds: 120 });
 }
 
 /** The pods of a Job, oldest first. */
@@ -94,14 +100,17 @@ export async function jobEnd(
     `Job ${job.name} has ended`,
     async () => {
       await meanwhile();
-      const found = await read(KINDS.job, job.name, job.namespace);
-      for (const { type, status } of found?.status?.conditions ?? []) {
-        if (status === 'True' && (type === 'Complete' || type === 'Failed')) return type;
-      }
-      return undefined;
+      return endOf(await read(KINDS.job, job.name, job.namespace));
     },
     { seconds },
   );
+}
+
+function endOf(job: Anything | undefined): 'Complete' | 'Failed' | undefined {
+  for (const { type, status } of job?.status?.conditions ?? []) {
+    if (status === 'True' && (type === 'Complete' || type === 'Failed')) return type;
+  }
+  return undefined;
 }
 
 /** Waits until a pod has ended, and reads what it said. Call it early: it listens from the moment on that it is called. */
@@ -123,15 +132,23 @@ export async function eventsOf(job: TestJob): Promise<readonly string[]> {
 }
 
 /**
- * Runs the registry's own pruner, with its own account. One after the other: the CronJob keeps few of its Jobs, and one
- * that is gone cannot be seen to have ended.
+ * Runs the registry's own pruner, with its own account. One after the other: the CronJob keeps the last of its Jobs only,
+ * so that one which ends beside those of other test files may be gone before it is seen; then it has ended, too.
  */
 export function prune(): Promise<void> {
   pruning = pruning
     .catch(() => undefined)
-    .then(
-      async () => void (await jobEnd(await startBackup({ name: 'stillpoint-pruner', namespace: thisRun.registry }))),
-    );
+    .then(async () => {
+      const job = await startBackup({ name: 'stillpoint-pruner', namespace: thisRun.registry });
+      await eventually(
+        `Job ${job.name} of the pruner has ended`,
+        async () => {
+          const found = await read(KINDS.job, job.name, job.namespace);
+          return found === undefined || endOf(found) !== undefined;
+        },
+        { seconds: 240 },
+      );
+    });
   return pruning;
 }
 

@@ -30,6 +30,10 @@ export interface MongoOptions {
   readonly name?: string;
   /** A locked server lets nobody new log in, as MongoDB warns that a real one may. Of the stand-in alone. */
   readonly lockBlocksLogin?: boolean;
+  /** @default 'rs0' */
+  readonly set?: string;
+  /** What it is in a sharded cluster. The stand-in does not mind. */
+  readonly clusterRole?: 'configsvr' | 'shardsvr';
 }
 
 /** A running server of a test. */
@@ -70,16 +74,21 @@ const ROLE = {
 /** The database of the ledger. */
 export const MONGO_DATABASE = 'books';
 const DATA = '/data/db';
-const SET = 'rs0';
+
+/** What the documentation tells users to grant beside that where the policy names a mongos. */
+const ROUTER_PRIVILEGES = [
+  { resource: { cluster: true }, actions: ['getShardMap'] },
+  { resource: { db: 'config', collection: 'settings' }, actions: ['find', 'update'] },
+] as const;
 
 /** Starts a set of one member, and waits until it can be written to. */
 export async function startMongo(options: MongoOptions): Promise<TestMongo> {
-  const { namespace, name = 'catalogue-db' } = options;
-  await apply(mongoObjects({ lockBlocksLogin: false, ...options, name }));
+  const { namespace, name = 'catalogue-db', set = 'rs0' } = options;
+  await apply(mongoObjects({ ...options, name, set }));
   const pod = `${name}-0`;
   await eventually(`${name} is ready`, () => isReady(pod, namespace), { seconds: 120 });
   const address = (): Promise<string> => addressOf(pod, namespace);
-  await initiate(await address(), `${pod}.${membersOf(name)}.${namespace}.svc.cluster.local:27017`);
+  await initiate(await address(), memberOf(name, namespace), { ...options, set });
   return {
     name,
     namespace,
@@ -91,17 +100,30 @@ export async function startMongo(options: MongoOptions): Promise<TestMongo> {
   };
 }
 
+/** The name by which the one member of a set is known. */
+export function memberOf(name: string, namespace: string): string {
+  return `${name}-0.${membersOf(name)}.${namespace}.svc.cluster.local:27017`;
+}
+
 /** Makes the set and the backup's user: a real mongod has neither yet. */
-async function initiate(host: string, member: string): Promise<void> {
+async function initiate(
+  host: string,
+  member: string,
+  { set, clusterRole }: Pick<MongoOptions, 'clusterRole'> & { readonly set: string },
+): Promise<void> {
   const root = await connectTo(host);
   try {
-    await root.command({ replSetInitiate: { _id: SET, members: [{ _id: 0, host: member }] } }).catch(isThere);
+    const configsvr = clusterRole === 'configsvr' ? { configsvr: true } : {};
+    await root
+      .command({ replSetInitiate: { _id: set, ...configsvr, members: [{ _id: 0, host: member }] } })
+      .catch(isThere);
     await eventually(
       'the set has a primary',
       async () => (await root.command({ hello: 1 })).isWritablePrimary === true,
     );
-    const { role, ...rest } = ROLE;
-    const roles = await root.command({ createRole: role, ...rest }).then(
+    const { role, privileges, ...rest } = ROLE;
+    const granted = clusterRole === 'configsvr' ? [...privileges, ...ROUTER_PRIVILEGES] : privileges;
+    const roles = await root.command({ createRole: role, privileges: granted, ...rest }).then(
       () => [role],
       () => [],
     );
@@ -116,7 +138,9 @@ function isThere(error: { readonly code?: unknown }): void {
   if (error.code !== 23 && error.code !== 51003) throw error;
 }
 
-function mongoObjects(options: Required<MongoOptions>): readonly Anything[] {
+type Described = MongoOptions & { readonly name: string; readonly set: string };
+
+function mongoObjects(options: Described): readonly Anything[] {
   const { namespace, name } = options;
   const keyfile = 'bWVtYmVycyBvZiBvbmUgc2V0IGtub3cgZWFjaCBvdGhlciBieSB0aGlz';
   return [
@@ -138,7 +162,7 @@ function membersOf(name: string): string {
   return `${name}-members`;
 }
 
-function podSpec({ name, lockBlocksLogin }: Required<MongoOptions>): object {
+function podSpec({ name, set, clusterRole, lockBlocksLogin = false }: Described): object {
   const own = 'cp /secret/keyfile /own/keyfile; chown 999:999 /own/keyfile; chmod 400 /own/keyfile';
   return {
     terminationGracePeriodSeconds: 10,
@@ -158,7 +182,10 @@ function podSpec({ name, lockBlocksLogin }: Required<MongoOptions>): object {
       {
         name: 'server',
         image: MONGO_IMAGE,
-        args: ['--replSet', SET, '--bind_ip_all', '--keyFile', '/own/keyfile'],
+        args: [
+          ...['--replSet', set, '--port', '27017', '--bind_ip_all', '--keyFile', '/own/keyfile'],
+          ...(clusterRole === undefined ? [] : [`--${clusterRole}`]),
+        ],
         env: [
           { name: 'MONGO_INITDB_ROOT_USERNAME', value: 'root' },
           { name: 'MONGO_INITDB_ROOT_PASSWORD', valueFrom: { secretKeyRef: { name, key: 'password' } } },
@@ -207,7 +234,8 @@ export async function startMongoOnClaim(pod: {
   return await connectTo(await addressOf(name, namespace), null);
 }
 
-async function connectTo(
+/** A connection to a server, as its administrator where nothing else is said. */
+export async function connectTo(
   host: string,
   auth: { username: string; password: string } | null = { username: 'root', password: MONGO_ROOT_PASSWORD },
 ): Promise<TestMongoClient> {

@@ -3,7 +3,12 @@ import { generateKeyPairSync } from 'node:crypto';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { CreateBucketCommand, ListMultipartUploadsCommand, S3Client } from '@aws-sdk/client-s3';
+import {
+  CreateBucketCommand,
+  ListMultipartUploadsCommand,
+  ListObjectVersionsCommand,
+  S3Client,
+} from '@aws-sdk/client-s3';
 import { BlobServiceClient, StorageSharedKeyCredential } from '@azure/storage-blob';
 import { systemClock } from '../../../runner/clock';
 import { openStore } from '../../../runner/storage';
@@ -15,6 +20,7 @@ import { UnreliableProxy } from '../../support/unreliable-proxy';
 import type { ObjectServer, ServerPod } from './object-servers';
 
 const BUCKET = 'backups';
+const LOCKED_BUCKET = 'locked-backups';
 
 /** How servers are started: in a namespace that goes with the fixture. */
 export interface Servers extends AsyncDisposable {
@@ -62,6 +68,8 @@ export async function s3Fixture(servers: Servers): Promise<ObjectStoreFixture> {
     image: 'versitygw:1',
     port: 7070,
     data: '/data',
+    more: '/versions',
+    args: ['posix', '--versioning-dir', '/versions', '/data'],
     env: { ROOT_ACCESS_KEY: S3_LOGIN.AWS_ACCESS_KEY_ID, ROOT_SECRET_KEY: S3_LOGIN.AWS_SECRET_ACCESS_KEY },
   });
   const proxy = world.uses(await UnreliableProxy.to(() => server.url));
@@ -72,6 +80,7 @@ export async function s3Fixture(servers: Servers): Promise<ObjectStoreFixture> {
     credentials: { accessKeyId: S3_LOGIN.AWS_ACCESS_KEY_ID, secretAccessKey: S3_LOGIN.AWS_SECRET_ACCESS_KEY },
   });
   await administrator.send(new CreateBucketCommand({ Bucket: BUCKET }));
+  await administrator.send(new CreateBucketCommand({ Bucket: LOCKED_BUCKET, ObjectLockEnabledForBucket: true }));
   const credentialsDirectory = await world.secret(S3_LOGIN);
   const s3 = { bucket: BUCKET, endpoint: proxy.url, region: 'us-east-1', pathStyle: true };
   return {
@@ -86,6 +95,20 @@ export async function s3Fixture(servers: Servers): Promise<ObjectStoreFixture> {
       return await world.open({ kind: 's3', credentialsDirectory: wrong, s3 });
     },
     missingBucket: () => world.open({ kind: 's3', credentialsDirectory, s3: { ...s3, bucket: 'not-there' } }),
+    versions: {
+      kept: await world.open({ kind: 's3', credentialsDirectory, s3: { ...s3, bucket: LOCKED_BUCKET } }),
+      locked: await world.open({
+        kind: 's3',
+        credentialsDirectory,
+        s3: { ...s3, bucket: LOCKED_BUCKET, lock: { mode: 'GOVERNANCE', days: 1 } },
+      }),
+      count: async () => {
+        const { Versions = [], DeleteMarkers = [] } = await administrator.send(
+          new ListObjectVersionsCommand({ Bucket: LOCKED_BUCKET }),
+        );
+        return Versions.length + DeleteMarkers.length;
+      },
+    },
     proxy,
     lie: ({ headers, body }) => ({
       headers: { ...headers, 'x-amz-checksum-crc32': 'AAAAAA==' },

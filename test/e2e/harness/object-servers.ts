@@ -10,6 +10,8 @@ export interface ObjectServer {
   readonly url: URL;
   /** Ends it without a word. The kubelet starts it again, with what it had on disk. */
   kill(): Promise<void>;
+  /** The same, and returns while it is gone: with what waits until it is back. */
+  stop(): Promise<() => Promise<void>>;
 }
 
 /** What a server's pod is made of. */
@@ -18,13 +20,16 @@ export interface ServerPod {
   readonly image: string;
   readonly port: number;
   readonly data: string;
+  /** Another folder that has to be there. */
+  readonly more?: string;
   readonly args?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
 }
 
 /** Starts a server and waits until its port answers. */
 export async function startObjectServer(namespace: string, pod: ServerPod): Promise<ObjectServer> {
-  const { name, image, port, data, args, env = {} } = pod;
+  const { name, image, port, data, more, args, env = {} } = pod;
+  const folders = { data, ...(more === undefined ? {} : { more }) };
   await apply([
     {
       ...KINDS.pod,
@@ -38,26 +43,28 @@ export async function startObjectServer(namespace: string, pod: ServerPod): Prom
             ...(args === undefined ? {} : { args: [...args] }),
             env: Object.entries(env).map(([key, value]) => ({ name: key, value })),
             readinessProbe: { tcpSocket: { port }, periodSeconds: 1 },
-            volumeMounts: [{ name: 'data', mountPath: data }],
+            volumeMounts: Object.entries(folders).map(([volume, mountPath]) => ({ name: volume, mountPath })),
           },
         ],
-        volumes: [{ name: 'data', emptyDir: {} }],
+        volumes: Object.keys(folders).map((volume) => ({ name: volume, emptyDir: {} })),
       },
     } as never,
   ]);
   await eventually(`${name} is ready`, () => isReady(name, namespace), { seconds: 120 });
   const address = await addressOf(name, namespace);
+  const stop = async (): Promise<() => Promise<void>> => {
+    const restarts = await restartsOf(name, namespace);
+    (await runnerProcess(name, namespace)).kill();
+    return async () => {
+      const isBack = async (): Promise<boolean> =>
+        (await restartsOf(name, namespace)) > restarts && (await isReady(name, namespace));
+      await eventually(`${name} is back`, isBack, { seconds: 120 });
+    };
+  };
   return {
     url: new URL(`http://${address}:${port}`),
-    kill: async () => {
-      const restarts = await restartsOf(name, namespace);
-      (await runnerProcess(name, namespace)).kill();
-      await eventually(
-        `${name} is back`,
-        async () => (await restartsOf(name, namespace)) > restarts && (await isReady(name, namespace)),
-        { seconds: 120 },
-      );
-    },
+    stop,
+    kill: async () => await (await stop())(),
   };
 }
 

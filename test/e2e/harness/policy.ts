@@ -8,7 +8,6 @@ import {
   type DatabaseBackup,
   type DatabaseBackupProps,
   GroupSnapshotClass,
-  type IRegistry,
   MongoBackup,
   type MongoBackupProps,
   MongoMember,
@@ -58,9 +57,33 @@ export interface PolicyServer {
   readonly volumes: readonly BackupVolume[];
 }
 
-/** The run's registry. Tests of turns at the snapshot controller ask for them; the others would wait for each other's rest. */
-function registryWithoutTurns(): IRegistry {
-  return Registry.fromNamespace(thisRun.registry, 0);
+/** How a policy of the tests takes its snapshots. */
+export interface TestCut {
+  /** @default - one that retains */
+  readonly className?: string | undefined;
+  /** Takes all volumes as one group snapshot. */
+  readonly asGroup?: boolean | undefined;
+}
+
+type UsualProps = Pick<
+  DatabaseBackupProps,
+  'snapshotClass' | 'groupSnapshotClass' | 'schedule' | 'registry' | 'image' | 'deadline'
+>;
+
+/**
+ * What all policies of the tests have. The schedule never comes: the tests start the Jobs. Tests of turns at the snapshot controller
+ * ask for them; the others would wait for each other's rest.
+ */
+export function usualProps({ className = thisRun.registry, asGroup = false }: TestCut = {}): UsualProps {
+  return {
+    ...(asGroup
+      ? { groupSnapshotClass: GroupSnapshotClass.fromName(className) }
+      : { snapshotClass: SnapshotClass.fromName(className) }),
+    schedule: BackupSchedule.cron('0 0 31 2 *'),
+    registry: Registry.fromNamespace(thisRun.registry, 0),
+    image: thisRun.image,
+    deadline: Duration.minutes(5),
+  };
 }
 
 /** Makes a policy by one of the library's constructs, and applies it. Its schedule never comes: the tests start its Jobs. */
@@ -70,18 +93,12 @@ export async function applyPolicyOf<Props extends DatabaseBackupProps>(
   options: PolicyOptionsOf<Props>,
 ): Promise<TestPolicy> {
   const chart = new Chart(Testing.app(), 'policy', { namespace: server.namespace });
-  const { className = thisRun.registry, asGroup = false, credentials = server.credentials, ...props } = options;
+  const { className, asGroup, credentials = server.credentials, ...props } = options;
   const usual: DatabaseBackupProps = {
     host: server.name,
     credentials: Secret.fromSecretName(chart, 'login', credentials),
     volumes: [...server.volumes],
-    ...(asGroup
-      ? { groupSnapshotClass: GroupSnapshotClass.fromName(className) }
-      : { snapshotClass: SnapshotClass.fromName(className) }),
-    schedule: BackupSchedule.cron('0 0 31 2 *'),
-    registry: registryWithoutTurns(),
-    image: thisRun.image,
-    deadline: Duration.minutes(5),
+    ...usualProps({ className, asGroup }),
   };
   // What an engine's props have beyond the usual ones is optional.
   const policy = new Backup(chart, server.name, { ...usual, ...props } as unknown as Props);

@@ -18,6 +18,8 @@ export interface PostgresOptions {
   readonly separateWal?: boolean;
   /** @default - the cluster's default class */
   readonly storageClass?: string;
+  /** @default 'ReadWriteOnce' */
+  readonly accessMode?: 'ReadWriteOnce' | 'ReadWriteOncePod';
   /** Labels of the claims. */
   readonly claimLabels?: Readonly<Record<string, string>>;
   /** Settings, as `['log_checkpoints=on']`. */
@@ -155,11 +157,11 @@ function podSpec({ name, version, separateWal, settings = [] }: PostgresOptions 
   };
 }
 
-function claim(name: string, { storageClass, claimLabels }: PostgresOptions): object {
+function claim(name: string, { storageClass, claimLabels, accessMode = 'ReadWriteOnce' }: PostgresOptions): object {
   return {
     metadata: { name, labels: { ...claimLabels } },
     spec: {
-      accessModes: ['ReadWriteOnce'],
+      accessModes: [accessMode],
       resources: { requests: { storage: '512Mi' } },
       ...(storageClass === undefined ? {} : { storageClassName: storageClass }),
     },

@@ -21,6 +21,7 @@ const IMAGES = [
   'redis:8',
   'valkey:8',
   'mongo-standin:8',
+  'neo4j:5-community',
   'node:24',
   'versitygw:1',
   ...(process.env.CONTRACT === 'all' ? ['swift:2', 'fake-gcs-server:1', 'azurite:3'] : []),
@@ -60,6 +61,11 @@ async function startCluster(): Promise<void> {
 /** STILLPOINT_IMAGE stands in for the image of this checkout, on a cluster that it cannot be loaded into from here. */
 async function buildImage(): Promise<string> {
   if (process.env.STILLPOINT_IMAGE !== undefined) return process.env.STILLPOINT_IMAGE;
+  if (!existsSync(resolve(cluster, 'load'))) {
+    throw new Error(
+      `the image cannot be loaded into the cluster: set TEST_CLUSTER (there is nothing at ${cluster}), or STILLPOINT_IMAGE`,
+    );
+  }
   const { stdout } = await run('node', ['scripts/image.mjs', '--tag', 'content'], { cwd: root, maxBuffer: 2 ** 26 });
   return stdout.trim();
 }

@@ -1,4 +1,4 @@
-/** A Redis in a Deployment, on a claim that was made for it by hand. */
+/** A Redis in a Deployment, on a claim that was made for it by hand, and that one pod alone may use at a time. */
 import { type Anything, apply, KINDS, list } from './cluster';
 import { addressOf, isReady } from './pods';
 import { connectTo, type RedisClient } from './redis';
@@ -30,7 +30,7 @@ export async function deployRedis(
       ...KINDS.claim,
       metadata: { name: claimName, namespace, labels: { app: name, team: 'shop' } },
       spec: {
-        accessModes: ['ReadWriteOnce'],
+        accessModes: ['ReadWriteOncePod'],
         // As in most clouds: the volume is made when a pod first asks for it.
         storageClassName: 'disk-wait',
         resources: { requests: { storage: '1Gi' } },

@@ -28,6 +28,11 @@ export async function stillpointOf(registry: string, ...args: readonly string[])
   return await start([...args, '--registry', registry]).answer;
 }
 
+/** The words that run `stillpoint` with the registry of this run, for who starts them otherwise. */
+export function commandLine(...args: readonly string[]): readonly string[] {
+  return [process.execPath, command, ...args, '--registry', thisRun.registry];
+}
+
 /** Runs a command that asks no registry anything. */
 export async function stillpointAlone(...args: readonly string[]): Promise<Answer> {
   return await start(args).answer;

@@ -38,6 +38,7 @@ const platformOf = (client: ConstructorParameters<typeof KubernetesPlatform>[0],
     namespace: space.name,
     registryNamespace: space.name,
     needs: backupAccess(request(clusterScope)),
+    hints: { needed: 'apply it again', optional: 'it works without' },
   });
 
 test('the rights that a policy grants are found to be enough, in one request a namespace', async () => {
@@ -57,6 +58,7 @@ test('rule 2: a right that is missing is named, with what it is for', async () =
   expect(missing).toEqual([
     expect.objectContaining({
       code: 'permission-missing',
+      hint: 'apply it again',
       message: expect.stringMatching(
         new RegExp(
           `may not create, delete, patch volumesnapshots in namespace ${space.name}: needed to ask for the snapshots`,
@@ -71,7 +73,7 @@ test('without rights on the cluster a backup is checked as far as it goes, and i
   const platform = platformOf(account.client, true);
   const optional = (await platform.checkAccess()).filter(({ severity }) => severity !== 'ok');
   expect(optional.length).toBeGreaterThan(0);
-  expect(optional.every(({ severity }) => severity === 'warning')).toBe(true);
+  expect(optional.every(({ severity, hint }) => severity === 'warning' && hint === 'it works without')).toBe(true);
   expect(await platform.clusterUid()).toBeUndefined();
   const [volume] = await platform.resolveVolumes([{ name: 'data', role: 'data', claim: 'data' }]);
   expect(volume).toMatchObject({ persistentVolume: volumes[0]?.persistentVolume });

@@ -82,6 +82,15 @@ test('a selector that would select too much, or nothing, is found by the checks'
   expect(await store('disk').check(bare, 'together')).toContainEqual(
     expect.objectContaining({ code: 'volume-mismatch', message: expect.stringContaining('no label in common') }),
   );
+  // The cluster has but one driver: the other is one by its name alone.
+  const mixed = volumes.map((volume, index) => (index === 0 ? volume : { ...volume, driver: 'other.test' }));
+  expect(await store('disk').check(mixed, 'together')).toContainEqual(
+    expect.objectContaining({
+      severity: 'error',
+      code: 'class-driver-mismatch',
+      hint: expect.stringContaining('without groupSnapshotClass each is cut by itself'),
+    }),
+  );
   expect(await store('no-such-class').check(volumes, 'together')).toContainEqual(
     expect.objectContaining({ code: 'class-not-found', message: expect.stringContaining('no-such-class') }),
   );

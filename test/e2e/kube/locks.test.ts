@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { systemClock } from '../../../runner/clock';
 import { KubernetesLocks } from '../../../runner/kube/locks';
+import { KubernetesRunners } from '../../../runner/kube/runners';
 import { KINDS, patch, read, remove } from '../harness/cluster';
 import { makeNamespace, type TestNamespace } from '../harness/namespace';
 import { eventually } from '../harness/wait';
@@ -67,6 +68,28 @@ test('one whose holder does not renew it is taken over after its time', async ()
   expect(await holderOf('abandoned')).toBe('job-b');
   expect((await read(KINDS.lease, 'abandoned', space.name))?.spec?.leaseTransitions).toBe(1);
   await taken.release();
+});
+
+test("a person's backup is at work as long as its lease is renewed, and no longer", async () => {
+  const options = { namespace: space.name, clock: systemClock, log: keptLog() };
+  const runners = new KubernetesRunners(await connect(), options);
+  const of = { database: 'by-hand', owner: { jobUid: 'person-a' } };
+  expect(await runners.haveEnded(of)).toBe(true);
+  const lease = await locks.acquire('stillpoint-by-hand', 'person-a');
+  expect(await runners.haveEnded({ ...of, owner: { jobUid: 'person-b' } })).toBe(true);
+  // For longer than it lasts, since it is renewed.
+  const began = performance.now();
+  await eventually('its time is over', async () => {
+    expect(await runners.haveEnded(of)).toBe(false);
+    return performance.now() - began > 7_000;
+  });
+  await lease.release();
+  expect(await runners.haveEnded(of)).toBe(true);
+  await patch(KINDS.lease, 'stillpoint-by-hand', space.name, {
+    spec: { holderIdentity: 'person-a', leaseDurationSeconds: 3 },
+  });
+  expect(await runners.haveEnded(of)).toBe(false);
+  await eventually('nobody renews it', () => runners.haveEnded(of));
 });
 
 test('one that somebody else has taken, or removed, is lost', async () => {

@@ -66,7 +66,8 @@ beforeAll(async () => {
 
 afterAll(() => space[Symbol.asyncDispose]());
 
-const platform = (): KubernetesPlatform => new KubernetesPlatform(client, { namespace: space.name, needs: [] });
+const platform = (): KubernetesPlatform =>
+  new KubernetesPlatform(client, { namespace: space.name, needs: [], hints: { needed: '', optional: '' } });
 const addressOf = (app: string): Promise<{ readonly name: string; readonly uid: string; readonly ip: string }> =>
   eventually(
     `the pod of ${app} runs`,

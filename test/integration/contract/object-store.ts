@@ -23,6 +23,16 @@ export interface ObjectStoreFixture {
   /** The same server, with other words. Undefined where there are none. */
   readonly wrongCredentials?: (() => Promise<ObjectStore>) | undefined;
   readonly missingBucket: () => Promise<ObjectStore>;
+  /** A place that keeps versions of what is replaced or removed; undefined where there is none. */
+  readonly versions?:
+    | {
+        readonly kept: ObjectStore;
+        /** The same place, and what is put there is locked. */
+        readonly locked: ObjectStore;
+        /** Of all objects, with what hides them, asked by other ways than the store's. */
+        count(): Promise<number>;
+      }
+    | undefined;
   /** What lies between the store and its server. Undefined where it is no server. */
   readonly proxy?: UnreliableProxy | undefined;
   /** Makes of what the server confirms something that does not fit what was sent. */
@@ -208,6 +218,34 @@ export function objectStoreContract(name: string, make: () => Promise<ObjectStor
       expect(await keys('page')).toEqual(['pages-of-others', ...names]);
       await store.delete(names, { signal });
       expect(await keys('page')).toEqual(['pages-of-others']);
+      return undefined;
+    });
+
+    it('removes all versions of an object, and hides none; and what is locked stays, and says why', async ({
+      skip,
+    }) => {
+      const { versions } = fixture;
+      if (versions === undefined) return skip('keeps no versions');
+      const { kept, locked, count } = versions;
+      const keep = (key: string, seed: string, options: Partial<PutOptions> = {}): ReturnType<ObjectStore['put']> =>
+        kept.put(key, content(5, seed), { signal, ...options });
+      const first = await keep('kept/a', 'a');
+      const second = await keep('kept/a', 'b', { replace: true });
+      const parts = await kept.put('kept/parts', content(17 * MiB), { signal });
+      for (const { version } of [first, second, parts]) expect(version).toMatch(/.{8}/);
+      expect(second.version).not.toBe(first.version);
+      await keep('kept/another', 'c');
+      expect(await count()).toBe(4);
+      await kept.delete(['kept/a', 'kept/parts'], { signal });
+      expect(await count()).toBe(1);
+
+      const closed = await locked.put('kept/locked', content(5), { signal });
+      expect(Date.parse(closed.lockedUntil ?? '')).toBeGreaterThan(Date.parse('2020-01-01'));
+      await expect(kept.delete(['kept/another', 'kept/locked'], { signal })).rejects.toMatchObject({
+        code: 'object-locked',
+      });
+      expect(await count()).toBe(1);
+      expect(await kept.head('kept/locked', { signal })).toMatchObject({ bytes: 5 });
       return undefined;
     });
 

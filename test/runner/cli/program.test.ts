@@ -2,6 +2,7 @@
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { buildProgram, type Handlers } from '../../../runner/cli';
 import type { ListCommandOptions } from '../../../runner/cli/records';
+import { commandFirst } from '../../../runner/cli/words';
 import { RECORDED_ENGINES } from '../../../src/contract';
 
 afterEach(() => void vi.unstubAllEnvs());
@@ -17,7 +18,7 @@ async function parsed(...words: readonly string[]): Promise<ListCommandOptions |
   for (const command of [program, ...program.commands]) {
     command.exitOverride().configureOutput({ writeErr: () => undefined });
   }
-  await program.parseAsync(['node', 'stillpoint', ...words]);
+  await program.parseAsync(commandFirst(words), { from: 'user' });
   return seen;
 }
 
@@ -34,6 +35,27 @@ describe('the registry', () => {
     vi.stubEnv('STILLPOINT_REGISTRY', '');
     await expect(parsed('list')).rejects.toThrow(/a namespace has a name/);
   });
+});
+
+test.each([
+  [['-n', 'shop', 'list'], { namespace: 'shop' }],
+  [['--namespace=shop', '--context', 'prod', 'list'], { namespace: 'shop', context: 'prod' }],
+  [['-A', 'list', '-o', 'json'], { allNamespaces: true, output: 'json' }],
+  [['-A', '--registry', 'ours', 'list', '--no-headers'], { allNamespaces: true, registry: 'ours', headers: false }],
+  // The last one counts, as with kubectl.
+  [['-n', 'shop', 'list', '-n', 'bank'], { namespace: 'bank' }],
+])('%j looks where the flags before the command say', async (words, options) => {
+  expect(await parsed(...words)).toMatchObject(options);
+});
+
+test.each([
+  [['-o', 'json', 'list'], /unknown option '-o'/],
+  [['-n', 'shop', 'lost'], /unknown command 'lost'/],
+  [['--namespace', 'list'], /unknown option '--namespace'/],
+  // Commands that ask no cluster look nowhere.
+  [['-n', 'shop', 'completion', 'bash'], /unknown option '-n'/],
+])('%j is refused by its first wrong word', async (words, message) => {
+  await expect(parsed(...words)).rejects.toThrow(message);
 });
 
 test('an engine that there is not is refused, with those that there are', async () => {

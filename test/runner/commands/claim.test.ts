@@ -54,7 +54,7 @@ const clock: Clock = {
 };
 
 function found(findings: readonly Finding[]): Preflight {
-  const members = [{ source: { engine: { name: 'postgres' } }, place: { uid: SERVER } }];
+  const members = [{ source: { engine: { name: 'postgres' } }, place: { uid: SERVER }, session: { server: {} } }];
   const plan = { freezes: 'writes' } as Plan;
   return { findings, members, plan, [Symbol.asyncDispose]: async () => undefined } as unknown as Preflight;
 }

@@ -3,7 +3,13 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { claimServer, holdsOthersUp, type OneServerContext } from '../../../runner/commands/one-server';
+import {
+  claimServer,
+  haveOneInCommon,
+  holdsOthersUp,
+  type OneServerContext,
+  serversOf,
+} from '../../../runner/commands/one-server';
 import { StillpointError } from '../../../runner/errors';
 import type { Clock, StoredRecord } from '../../../runner/ports';
 import { DirectoryRegistry } from '../../../runner/registry/directory';
@@ -205,6 +211,19 @@ describe('a backup that claims its server', () => {
     const clock = hurriedClock(async () => void (await registry.update(stored, { ...stored.record, phase: 'cut' })));
     await backup.claim(contextOf({ clock }));
     expect(backup.did).toEqual(['announced', 'withdrew', 'checked anew', 'announced']);
+  });
+
+  it.each([
+    ['is known by the cluster, whichever servers of it are held', 'mongodb', 'cluster-1', true],
+    ['is not one of another cluster', 'mongodb', 'cluster-2', false],
+    ['is not one of none', 'mongodb', undefined, false],
+    ['is not one of another engine', 'redis', 'cluster-1', false],
+  ] as const)('a server of a cluster %s', (_what, engine, cluster, inCommon) => {
+    const members = [
+      { name: 'config', engine: 'mongodb' as const, workload: { podUid: 'secondary' }, cluster: 'cluster-1' },
+    ];
+    const approximate = serversOf(record({ engine: 'mongodb', members }));
+    expect(haveOneInCommon(approximate, [{ engine, podUid: 'primary', cluster }])).toBe(inCommon);
   });
 
   it('waits for one that has let nothing go yet, whatever its phase', async () => {

@@ -56,20 +56,63 @@ describe('pruning what a failed backup has left', () => {
   });
 });
 
-it('is not held up by a backup of another database that the storage does not let go', async () => {
-  const stuck = await registry.create(record({ id: '20260101030000', phase: 'deleting' }));
-  await registry.create(record({ database: 'other-db', phase: 'deleting' }));
-  const letGo = Promise.withResolvers<readonly string[]>();
-  const remover: Remover = {
-    async remove({ record: { id } }) {
-      if (id === stuck.record.id) return letGo.promise;
-      letGo.resolve(['volumesnapshot/stuck']);
-      return [];
-    },
-    removeLeftovers: async () => [],
-  };
-  expect(await prune({ ...world, registry, remover })).toMatchObject({
-    removed: [`shop/other-db/${failed.id}`],
-    left: [`shop/orders-db/${stuck.record.id}`],
+describe('a backup that the storage does not let go', () => {
+  const stuckId = '20260103020000';
+
+  /** A remover that waits with the stuck one until `letGo` is called, and says which ones it was asked for. */
+  function waiting(): { readonly remover: Remover; readonly asked: string[]; readonly letGo: () => void } {
+    const asked: string[] = [];
+    const stuck = Promise.withResolvers<readonly string[]>();
+    const remover: Remover = {
+      remove: async ({ record: { id } }) => {
+        asked.push(id);
+        return id === stuckId ? stuck.promise : [];
+      },
+      removeLeftovers: async () => [],
+    };
+    return { remover, asked, letGo: () => stuck.resolve(['volumesnapshot/stuck']) };
+  }
+
+  it.each([
+    ['another database', { database: 'other-db' }],
+    ['the same database', {}],
+  ])('does not hold up one of %s', async (_, of) => {
+    await registry.create(record({ id: stuckId, phase: 'deleting' }));
+    await registry.create(record({ ...of, phase: 'deleting' }));
+    const { remover, letGo } = waiting();
+    const other = {
+      ...remover,
+      remove: (stored: Parameters<Remover['remove']>[0]) => {
+        if (stored.record.id !== stuckId) letGo();
+        return remover.remove(stored);
+      },
+    };
+    expect(await prune({ ...world, registry, remover: other })).toMatchObject({
+      removed: [expect.stringContaining(failed.id)],
+      left: [`shop/orders-db/${stuckId}`],
+    });
+  });
+
+  it('goes before what it needs all the same', async () => {
+    const needed = '20260101020000';
+    await registry.create(record({ id: stuckId, phase: 'deleting', needs: [needed] }));
+    const others = ['20260102020000', '20251231020000'];
+    for (const id of [needed, ...others]) await registry.create(record({ id, phase: 'deleting' }));
+    const { remover, asked, letGo } = waiting();
+    const other = {
+      ...remover,
+      remove: async (stored: Parameters<Remover['remove']>[0]) => {
+        const done = remover.remove(stored);
+        // The last of the others is begun when the first is gone: one that did not wait would have been asked for long before.
+        if ([stuckId, ...others].every((id) => asked.includes(id)) && !asked.includes('let go')) {
+          asked.push('let go');
+          letGo();
+        }
+        return await done;
+      },
+    };
+    await prune({ ...world, registry, remover: other });
+    expect(asked.slice(0, 3).toSorted()).toEqual([stuckId, ...others].toSorted());
+    expect(asked.slice(3)).toEqual(['let go', needed]);
   });
 });

@@ -9,11 +9,11 @@ import { type HealContext, heal, notHealed } from '../../../runner/commands/heal
 import { type UndoHeldContext, undoHeld } from '../../../runner/commands/undo-held';
 import type { Engine } from '../../../runner/engine';
 import { StillpointError } from '../../../runner/errors';
+import { refuseOnErrors } from '../../../runner/findings';
 import type { GuardReport } from '../../../runner/ports';
-import { failOnErrors } from '../../../runner/preflight';
 import { DirectoryRegistry } from '../../../runner/registry/directory';
 import { labelsOf } from '../../../runner/registry/record-object';
-import type { BackupRecord, JobConfig, MemberConfig } from '../../../src/contract';
+import type { BackupRecord, Held, JobConfig, MemberConfig } from '../../../src/contract';
 import { LABELS } from '../../../src/contract';
 import { QuietLog } from '../../support/quiet-log';
 import { record } from '../../support/record';
@@ -115,6 +115,44 @@ describe('what a runner that is gone has held', () => {
     expect((await stored())?.heldUndone).toBeUndefined();
   });
 
+  it.each([
+    ['another one answers', new StillpointError('server-changed', 'another cluster answers')],
+    ['nothing is at its address', unreachable],
+  ])('stays on record where it outlives its server, and %s', async (_, undo) => {
+    await registry.create({ ...freezing, held: HELD.map((held) => ({ ...held, outlivesServer: true })) });
+    const [result] = await undoHeld(contextOf({ undo, hasPod: false }), 'later-run');
+    expect(result).toMatchObject({ error: undo });
+    expect((await stored())?.heldUndone).toBeUndefined();
+    expect(await undoHeld(contextOf({ undo: ['started it again'] }), 'later-run')).toHaveLength(1);
+    expect((await stored())?.heldUndone).toMatchObject({ by: 'later-run', done: ['started it again'] });
+  });
+
+  it("is not undone once more where only another server is left: what is in force there then is somebody else's", async () => {
+    const [first] = HELD;
+    const balancer = { ...first, member: 'the balancer', host: '10.0.0.2', outlivesServer: true } as Held;
+    await registry.create({ ...freezing, held: [...HELD, balancer] });
+    const asked: string[] = [];
+    const reaching = (itsCluster: boolean): UndoHeldContext => {
+      const open = async (_target: unknown, { member }: Held): Promise<object> => {
+        asked.push(member);
+        if (member === balancer.member && !itsCluster)
+          throw new StillpointError('server-changed', 'another cluster answers');
+        return { holds: async () => true, undo: async () => [`undone at ${member}`], close: async () => undefined };
+      };
+      const context = contextOf({});
+      return {
+        ...context,
+        sources: context.sources.map((each) => ({ ...each, engine: { guard: { open } } as never })),
+      };
+    };
+    const [left] = await undoHeld(reaching(false), 'later-run');
+    expect(left).toMatchObject({ error: { code: 'server-changed' } });
+    expect((await stored())?.held).toEqual([balancer]);
+    await undoHeld(reaching(true), 'later-run');
+    expect(asked).toEqual(['db:1', 'the balancer', 'the balancer']);
+    expect((await stored())?.heldUndone?.done).toEqual(['undone at the balancer']);
+  });
+
   it('is looked for in records that have failed as well', async () => {
     await registry.create({ ...freezing, phase: 'failed' });
     expect(await undoHeld(contextOf({ undo: ['unlocked db:1'] }), 'later-run')).toHaveLength(1);
@@ -201,7 +239,7 @@ describe('heal', () => {
     await registry.create(freezing);
     const undo = new StillpointError('authentication-failed', 'the server refused the password');
     const findings = await heal(healing({ gone: true, undo }));
-    expect(() => failOnErrors(findings, notHealed)).toThrowError(
+    expect(() => refuseOnErrors(findings, notHealed)).toThrowError(
       expect.objectContaining({
         code: 'authentication-failed',
         message: 'what one backup may hold is not undone',

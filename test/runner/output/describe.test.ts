@@ -22,3 +22,13 @@ it('tells of no freeze where nothing stood still', () => {
   expect(said).not.toMatch(/frozen:|thawed:/);
   expect(said).toMatch(/^Held: +nothing/m);
 });
+
+it('says of an imported dump whose it is, and of no export', () => {
+  const imported = {
+    at: '2026-01-03T00:00:00.000Z',
+    from: { clusterUid: 'c', namespace: 'shop', database: 'db' },
+    ownsData: false,
+  };
+  const text = describeRecord(recordWith({ mode: 'dump', imported }), new Date('2026-01-04T00:00:00Z'));
+  expect(text).toMatch(/From: +shop\/db in cluster c\n/);
+});

@@ -1,11 +1,17 @@
 import { createHash } from 'node:crypto';
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
+import { setImmediate } from 'node:timers/promises';
 import { gunzipSync, zstdDecompressSync } from 'node:zlib';
-import { describe, expect, it } from 'vitest';
+import { Decrypter, generateX25519Identity, identityToRecipient } from 'age-encryption';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { systemClock } from '../../../runner/clock';
+import { StillpointError } from '../../../runner/errors';
 import type { Compression } from '../../../runner/pipe/compression';
-import { dump, type PipeOptions, type Sink } from '../../../runner/pipe/dump';
+import { type DumpOptions, dump, type Sink } from '../../../runner/pipe/dump';
 import type { Content } from '../../../runner/pipe/stages';
 import { QuietLog } from '../../support/quiet-log';
 import { groupLives, scripted } from './scripted-tool';
@@ -14,7 +20,7 @@ const CLOSING = '-- dump complete';
 const GOOD = `for (let i = 0; i < 20000; i++) console.log('row ' + i); console.log('${CLOSING}')`;
 const EXPECTED = Buffer.from(`${Array.from({ length: 20_000 }, (_, i) => `row ${i}\n`).join('')}${CLOSING}\n`);
 
-const options = (more: Partial<PipeOptions> = {}): PipeOptions => ({
+const options = (more: Partial<DumpOptions> = {}): DumpOptions => ({
   clock: systemClock,
   log: new QuietLog(),
   environment: process.env,
@@ -60,6 +66,43 @@ describe('a dump', () => {
     });
   });
 
+  it('of a tool that has ended before the store begins to read is as whole', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'stillpoint-early-'));
+    onTestFinished(() => rm(folder, { recursive: true }));
+    const pidFile = join(folder, 'pid');
+    const small = `const fs = require('node:fs'); fs.writeFileSync('${pidFile}.new', String(process.pid)); fs.renameSync('${pidFile}.new', '${pidFile}'); console.log('${CLOSING}')`;
+    const kept = new Kept();
+    const late: Sink<string> = async (content, signal) => {
+      // Reaped, and not only dead: then Node knows of its exit, and has had its turn to throw away what is left.
+      await vi.waitUntil(() => existsSync(pidFile) && !existsSync(`/proc/${readFileSync(pidFile, 'utf8')}`), 10_000);
+      for (let turns = 0; turns < 10; turns++) await setImmediate();
+      return await kept.put(content, signal);
+    };
+    await dump(scripted(small, { closing: CLOSING }), late, options());
+    expect(kept.object?.toString()).toBe(`${CLOSING}\n`);
+  });
+
+  it.each<[Compression, (stored: Buffer) => Buffer]>([
+    ['none', (stored) => stored],
+    ['zstd', (stored) => zstdDecompressSync(stored)],
+  ])('by %s is encrypted last, for each of its recipients', async (compression, plain) => {
+    const kept = new Kept();
+    const identities = [await generateX25519Identity(), await generateX25519Identity()];
+    const recipients = await Promise.all(identities.map(identityToRecipient));
+    const passed = await dump(scripted(GOOD, { closing: CLOSING }), kept.put, options({ compression, recipients }));
+    const stored = kept.object ?? Buffer.alloc(0);
+    expect(passed).toMatchObject({
+      plainSha256: sha256(EXPECTED),
+      storedBytes: stored.length,
+      storedSha256: sha256(stored),
+    });
+    for (const identity of identities) {
+      const decrypter = new Decrypter();
+      decrypter.addIdentity(identity);
+      expect(plain(Buffer.from(await decrypter.decrypt(stored))).equals(EXPECTED)).toBe(true);
+    }
+  });
+
   it('gives a password by environment and file, takes the file away, and keeps our libraries to itself', async () => {
     const kept = new Kept();
     const script = `const fs = require('node:fs'); const [, file] = process.argv;
@@ -79,6 +122,25 @@ describe('a dump', () => {
       libraries: null,
     });
     expect(existsSync(file)).toBe(false);
+    if (existsSync('/dev/shm')) expect(file).toMatch(/^\/dev\/shm\/stillpoint-/);
+  });
+});
+
+describe('of an output that is more than the dump', () => {
+  it('stores and hashes the rest, and nothing when that is not whole', async () => {
+    async function* refine(content: Content): AsyncGenerator<Uint8Array, void> {
+      const all = await buffer(content as AsyncIterable<Buffer>);
+      if (!all.toString().endsWith(`MARK\n`)) throw new StillpointError('tool-failed', 'no mark');
+      yield all.subarray(0, -5);
+    }
+    const kept = new Kept();
+    const passed = await dump(scripted(`console.log('rowMARK')`, { refine }), kept.put, options());
+    expect(kept.object?.toString()).toBe('row');
+    expect(passed).toMatchObject({ plainBytes: 3, plainSha256: sha256(Buffer.from('row')) });
+
+    const other = new Kept();
+    await expect(dump(scripted(`console.log('row')`, { refine }), other.put, options())).rejects.toThrow('no mark');
+    expect(other).toMatchObject({ object: undefined, aborted: true });
   });
 });
 
@@ -140,6 +202,7 @@ const DEAF = `process.on('SIGTERM', () => {});
   const child = require('node:child_process').spawn(process.execPath, ['-e', "process.on('SIGTERM', () => {}); setInterval(() => {}, 1000); console.log('up')"], { stdio: ['ignore', 'pipe', 'inherit'] });
   child.stdout.once('data', () => { console.log(process.pid); setInterval(() => process.stdout.write('x'.repeat(1000)), 5); });`;
 
+// A killed process closes its files, which is what we hear of, a moment before the kernel counts it as dead: hence the polls.
 describe('whatever ends a dump leaves no process', () => {
   /** Takes the first line, then does as told. */
   async function pidThen(
@@ -168,7 +231,7 @@ describe('whatever ends a dump leaves no process', () => {
     );
     await expect(running).rejects.toThrow('the deadline');
     expect(pid).toBeGreaterThan(1);
-    expect(groupLives(pid)).toBe(false);
+    await expect.poll(() => groupLives(pid)).toBe(false);
   });
 
   it('a sink that fails', async () => {
@@ -185,7 +248,7 @@ describe('whatever ends a dump leaves no process', () => {
     );
     await expect(running).rejects.toThrow('no room');
     expect(pid).toBeGreaterThan(1);
-    expect(groupLives(pid)).toBe(false);
+    await expect.poll(() => groupLives(pid)).toBe(false);
   });
 
   it('a sink that closes early and calls it a success', async () => {
@@ -202,6 +265,6 @@ describe('whatever ends a dump leaves no process', () => {
     );
     await expect(running).rejects.toMatchObject({ code: 'stream-broken' });
     expect(pid).toBeGreaterThan(1);
-    expect(groupLives(pid)).toBe(false);
+    await expect.poll(() => groupLives(pid)).toBe(false);
   });
 });

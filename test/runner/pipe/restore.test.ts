@@ -3,11 +3,13 @@ import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync, zstdCompressSync } from 'node:zlib';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { Encrypter, generateX25519Identity, identityToRecipient } from 'age-encryption';
+import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { systemClock } from '../../../runner/clock';
 import type { Compression } from '../../../runner/pipe/compression';
 import type { Passed, PipeOptions } from '../../../runner/pipe/dump';
 import { restore } from '../../../runner/pipe/restore';
+import type { Content } from '../../../runner/pipe/stages';
 import { QuietLog } from '../../support/quiet-log';
 import { scripted } from './scripted-tool';
 
@@ -20,6 +22,13 @@ const written = (stored: Buffer): Passed => ({
   storedBytes: stored.length,
   storedSha256: sha256(stored),
 });
+
+/** With one bit changed, so far from its end. */
+function flip(bytes: Buffer, at: number): Buffer {
+  const copy = Buffer.from(bytes);
+  copy[copy.length + at] = (copy.at(at) ?? 0) ^ 1;
+  return copy;
+}
 
 async function* chunks(bytes: Buffer): AsyncGenerator<Uint8Array, void> {
   for (let at = 0; at < bytes.length; at += 10_000) yield bytes.subarray(at, at + 10_000);
@@ -57,8 +66,7 @@ describe('a restore', () => {
   });
 
   const stored = zstdCompressSync(PLAIN);
-  const flipped = Buffer.from(stored);
-  flipped[stored.length - 20] = (flipped[stored.length - 20] ?? 0) ^ 1;
+  const flipped = flip(stored, -20);
   it.each<[what: string, compression: Compression, content: Buffer, of: Passed]>([
     ['is cut short', 'none', PLAIN.subarray(0, -1), written(PLAIN)],
     ['is longer', 'none', Buffer.concat([PLAIN, PLAIN.subarray(0, 1)]), written(PLAIN)],
@@ -69,6 +77,85 @@ describe('a restore', () => {
   ])('of a dump that %s commits nothing', async (_, compression, content, of) => {
     const running = restore(scripted(committing(committed)), chunks(content), of, options(compression));
     await expect(running).rejects.toMatchObject({ code: 'stream-broken' });
+    expect(existsSync(committed)).toBe(false);
+  });
+
+  describe('of an encrypted dump', () => {
+    let identity: string;
+    let encrypted: Buffer;
+    beforeAll(async () => {
+      identity = await generateX25519Identity();
+      const encrypter = new Encrypter();
+      encrypter.addRecipient(await identityToRecipient(identity));
+      encrypted = Buffer.from(await encrypter.encrypt(stored));
+    });
+    const running = (content: Buffer, identities: readonly string[] | undefined, compression: Compression = 'zstd') =>
+      // As if the record had been altered to fit: the encryption alone tells.
+      restore(scripted(committing(committed)), chunks(content), written(content), {
+        ...options(compression),
+        identities,
+      });
+
+    it('gives the tool what was dumped', async () => {
+      await running(encrypted, [identity]);
+      expect(readFileSync(committed).equals(PLAIN)).toBe(true);
+    });
+
+    it.each<[what: string, code: string, start: () => Promise<void>]>([
+      ['altered', 'decryption-failed', () => running(flip(encrypted, -100), [identity])],
+      ['cut short', 'decryption-failed', () => running(encrypted.subarray(0, -1), [identity])],
+      ['not encrypted', 'decryption-failed', () => running(stored, [identity])],
+      ['without its key', 'stream-broken', () => running(encrypted, undefined)],
+    ])('%s commits nothing', async (_, code, start) => {
+      await expect(start()).rejects.toMatchObject({ code });
+      expect(existsSync(committed)).toBe(false);
+    });
+
+    it('with another key commits nothing, and does not say the key', async () => {
+      const other = await generateX25519Identity();
+      const refused = running(encrypted, [other]);
+      await expect(refused).rejects.toMatchObject({ code: 'identity-mismatch' });
+      await expect(refused).rejects.not.toThrow(other);
+      expect(existsSync(committed)).toBe(false);
+    });
+
+    it('is not good before its end was seen, though the decompressor is done', async () => {
+      const encrypter = new Encrypter();
+      encrypter.addRecipient(await identityToRecipient(identity));
+      // gzip is done at the end of its own data, whatever follows.
+      const content = Buffer.from(await encrypter.encrypt(Buffer.concat([gzipSync(PLAIN), Buffer.alloc(200_000)])));
+      const over = Promise.withResolvers<void>();
+      async function* endless(): AsyncGenerator<Uint8Array, void> {
+        yield content;
+        await over.promise;
+      }
+      const tool = scripted(committing(committed));
+      const running = restore(tool, endless(), written(content), { ...options('gzip'), identities: [identity] });
+      await expect(running).rejects.toMatchObject({
+        code: 'stream-broken',
+        message: 'the stored dump goes on after the end of the dump in it',
+      });
+      over.resolve();
+      expect(existsSync(committed)).toBe(false);
+    });
+  });
+
+  it('gives the tool what is left of the dump, when all of that was read', async () => {
+    async function* upper(content: Content): AsyncGenerator<Uint8Array, void> {
+      for await (const chunk of content) yield Buffer.from(Buffer.from(chunk).toString().toUpperCase());
+    }
+    const tool = scripted(committing(committed), { refine: upper });
+    await restore(tool, chunks(stored), written(stored), options('zstd'));
+    expect(readFileSync(committed, 'utf8')).toBe(PLAIN.toString().toUpperCase());
+    rmSync(committed);
+
+    async function* hasty(content: Content): AsyncGenerator<Uint8Array, void> {
+      for await (const chunk of content) return yield chunk;
+    }
+    const other = scripted(committing(committed), { refine: hasty });
+    await expect(restore(other, chunks(stored), written(stored), options('zstd'))).rejects.toMatchObject({
+      code: 'stream-broken',
+    });
     expect(existsSync(committed)).toBe(false);
   });
 

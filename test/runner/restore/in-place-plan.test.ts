@@ -1,9 +1,10 @@
 import { describe, expect, it } from 'vitest';
+import { refuseOnErrors } from '../../../runner/findings';
 import { claimFor } from '../../../runner/kube/in-place/exchange';
 import { deletesWhenScaled, hasClaim, isOf } from '../../../runner/kube/in-place/workload';
 import type { Workload } from '../../../runner/kube/objects';
 import { describePlan } from '../../../runner/output/in-place';
-import { inPlaceFindings, newOperation, planCopy, refuseOnFindings } from '../../../runner/restore/in-place/plan';
+import { inPlaceFindings, newOperation, planCopy } from '../../../runner/restore/in-place/plan';
 import type { Target } from '../../../runner/restore/in-place/site';
 import { LABELS } from '../../../src/contract';
 import { record } from '../../support/record';
@@ -81,17 +82,15 @@ describe('what stands against it', () => {
   it('several members, unless told', () => {
     const three = target({ replicas: 3 });
     const findings = inPlaceFindings(backup, three, nothing);
-    expect(() => refuseOnFindings(findings)).toThrow(
-      'has 3 members, and backup shop/orders-db/20260101020000 is of one',
-    );
-    expect(() => refuseOnFindings(inPlaceFindings(backup, three, { ...nothing, oneMember: true }))).not.toThrow();
+    expect(() => refuseOnErrors(findings)).toThrow('has 3 members, and backup shop/orders-db/20260101020000 is of one');
+    expect(() => refuseOnErrors(inPlaceFindings(backup, three, { ...nothing, oneMember: true }))).not.toThrow();
     const deployment = target({ replicas: 3, workload: { kind: 'Deployment', name: 'd', uid: 'u' } });
     expect(inPlaceFindings(backup, deployment, nothing)).toEqual([]);
   });
 
   it('something that sets the replicas, unless told', () => {
     const found = target({ findings: [contested] });
-    expect(() => refuseOnFindings(inPlaceFindings(backup, found, nothing))).toThrow('m');
+    expect(() => refuseOnErrors(inPlaceFindings(backup, found, nothing))).toThrow('m');
     expect(inPlaceFindings(backup, found, { ...nothing, despiteControllers: true })).toMatchObject([
       { severity: 'warning' },
     ]);
@@ -100,7 +99,7 @@ describe('what stands against it', () => {
   it('a pod of somebody else’s that holds a claim, whatever one is told', () => {
     const found = target({ findings: [{ ...contested, code: 'in-place-unsuitable' }] });
     expect(() =>
-      refuseOnFindings(inPlaceFindings(backup, found, { oneMember: true, despiteControllers: true })),
+      refuseOnErrors(inPlaceFindings(backup, found, { oneMember: true, despiteControllers: true })),
     ).toThrow();
   });
 

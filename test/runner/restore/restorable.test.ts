@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { ENGINES } from '../../../runner/engines';
 import { assertRestorable, assertStartable } from '../../../runner/restore/restorable';
 import { type BackupRecord, PHASES } from '../../../src/contract';
 import { recordWith } from '../../support/records';
@@ -20,7 +21,14 @@ describe('only a backup that has succeeded restores', () => {
   });
 });
 
-test('a server is only started of a recorded image', () => {
-  expect(() => assertStartable(recordWith())).toThrow(/does not name the server's image/);
-  expect(() => assertStartable(recordWith({ workload: { image: 'postgres:17' } }))).not.toThrow();
+test('a server is only started of a recorded image', async () => {
+  const postgres = await ENGINES.postgres();
+  expect(() => assertStartable(recordWith(), postgres)).toThrow(/does not name the server's image/);
+  expect(() => assertStartable(recordWith({ workload: { image: 'postgres:17' } }), postgres)).not.toThrow();
+});
+
+test('a server that joins others is not started by itself, and that is said before anything is made', async () => {
+  const record = recordWith({ workload: { image: 'nuodb/nuodb:6' } });
+  const nuodb = await ENGINES.nuodb();
+  expect(() => assertStartable(record, nuodb)).toThrow(expect.objectContaining({ code: 'backup-not-restorable' }));
 });

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import { recordText } from '../../../runner/dump/record';
 import { canonicalJson } from '../../../runner/travel/canonical';
-import { exportedBackup, formatExport, parseExport } from '../../../runner/travel/document';
+import { exportedBackup, formatExport, parseImportable } from '../../../runner/travel/document';
 import { generateKeys, signed, verified } from '../../../runner/travel/signature';
 import { EXPORTED_BACKUP, type ExportedBackup, validate } from '../../../src/contract';
 import { record } from '../../support/record';
@@ -19,7 +20,11 @@ const document = exportedBackup(exported, snapshots, {
 });
 
 /** What comes out at the other end. */
-const travelled = (from: ExportedBackup): ExportedBackup => parseExport(formatExport(from), 'it.yaml');
+const travelled = (from: ExportedBackup): ExportedBackup => {
+  const read = parseImportable(formatExport(from), 'it.yaml');
+  if (!('document' in read)) throw new Error('it was read as a record');
+  return read.document;
+};
 
 describe('canonical JSON', () => {
   it.each<[string, unknown, string]>([
@@ -52,7 +57,8 @@ describe('an exported backup', () => {
 
   it.each<[string, string, RegExp]>([
     ['no YAML', 'a: [', /it.yaml is no YAML/],
-    ['something else', 'kind: Backup\n', /it.yaml is no exported backup: apiVersion is missing/],
+    ['something else', 'kind: Pod\n', /it.yaml is no exported backup: apiVersion is missing/],
+    ['the beginning of a record', 'kind: Backup\n', /it.yaml is no record of a dump: apiVersion is missing/],
     ['aliases, of which a few lines become gigabytes', 'a: &a [x]\nb: [*a, *a]\n', /is no YAML: .*alias/i],
     ['more than any record', ' '.repeat(5 * 1024 * 1024), /larger than 4 MiB/],
     ['no snapshots', formatExport({ ...document, snapshots: [] }), /snapshots must have at least 1 entries/],
@@ -62,7 +68,14 @@ describe('an exported backup', () => {
       /record.kind must be/,
     ],
   ])('is refused when it is %s', (_, text, message) => {
-    expect(() => parseExport(text, 'it.yaml')).toThrow(message);
+    expect(() => parseImportable(text, 'it.yaml')).toThrow(message);
+  });
+});
+
+describe('the record beside a dump', () => {
+  it('is read as what it is', () => {
+    const dumped = record({ mode: 'dump' });
+    expect(parseImportable(recordText(dumped), 'it.yaml')).toEqual({ copy: dumped });
   });
 });
 

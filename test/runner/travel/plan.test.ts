@@ -1,7 +1,14 @@
 import { describe, expect, it } from 'vitest';
 import { chooseClass } from '../../../runner/kube/import/snapshot-class';
 import type { SnapshotClass } from '../../../runner/snapshots/objects';
-import { differenceFrom, type ImportPlan, importedWith, planBareHandle, planImport } from '../../../runner/travel/plan';
+import {
+  differenceFrom,
+  type ImportPlan,
+  importedWith,
+  planBareHandle,
+  planCopy,
+  planImport,
+} from '../../../runner/travel/plan';
 import { type BackupRecord, type Cut, type ExportedBackup, RECORD, validate } from '../../../src/contract';
 import { record } from '../../support/record';
 
@@ -131,6 +138,49 @@ describe('the plan of an import', () => {
     expect(bare.record.warnings?.[0]).toMatch(/nothing proves that it is consistent/);
     expect(bare.record.proof).toBeUndefined();
     expect(bare.record.volumes[0]).toMatchObject({ mountPath: '/data', capacity: '1Gi' });
+  });
+});
+
+describe('the plan of the import of a dump', () => {
+  const object = {
+    key: 'stillpoint/shop/orders-db/20260101020000/dump.sql.zst',
+    location: 's3://b/stillpoint/shop/orders-db/20260101020000/dump.sql.zst',
+    ...{ bytes: 5, sha256: 'a'.repeat(64), plainBytes: 9, plainSha256: 'b'.repeat(64), compression: 'zstd' },
+  };
+  const dumped = {
+    ...theirs,
+    ...{ mode: 'dump', cuts: [], volumes: [], objects: [object], plannedObjects: [object.key, 'somebody/else.sql'] },
+    ...{
+      dump: { tool: 'pg_dumpall 17', image: 'theirs:1' },
+      store: { kind: 's3', s3: { bucket: 'b' } },
+      storeName: 'b',
+    },
+  } as BackupRecord;
+  const of = (change: Partial<BackupRecord> = {}): BackupRecord =>
+    planCopy({ ...dumped, ...change }, { namespace: 'there' }, facts).record;
+
+  it('has what a restore reads and compares, under a name of our own', () => {
+    expect(validate(RECORD, of())).toEqual([]);
+    expect(of()).toMatchObject({
+      ...{ namespace: 'there', mode: 'dump', phase: 'succeeded', objects: [object], storeName: 'b', cuts: [] },
+      imported: { from: { clusterUid: 'their-cluster', namespace: 'shop', database: 'orders-db' }, ownsData: false },
+    });
+  });
+
+  it('takes over no image, and nothing by which something is deleted', () => {
+    expect(JSON.stringify(of())).not.toMatch(/theirs:1|stillpoint:1|postgres:17|somebody/);
+    expect(of()).not.toHaveProperty('workload');
+  });
+
+  it('is refused without an object', () => {
+    expect(() => of({ objects: [] })).toThrow(/names no object of a store/);
+  });
+
+  it('is told from that of another dump', () => {
+    const again = planCopy(dumped, { namespace: 'there' }, facts);
+    expect(differenceFrom(of(), again)).toBeUndefined();
+    const other = of({ objects: [{ ...object, sha256: 'c'.repeat(64) }] });
+    expect(differenceFrom(other, again)).toMatch(/its dump is another one than s3:/);
   });
 });
 

@@ -5,6 +5,7 @@ import { systemClock } from '../../../runner/clock';
 import type { Terminal } from '../../../runner/wiring/handlers/terminal';
 import { inPlaceHandler } from '../../../runner/wiring/in-place';
 import { restoreHandler } from '../../../runner/wiring/restore';
+import { restoreDumpByJob } from '../../../runner/wiring/restore-dump-job';
 import type { World } from '../../../runner/wiring/world';
 import { QuietLog } from '../../support/quiet-log';
 
@@ -30,6 +31,8 @@ it.each<[Partial<RestoreCommandOptions>, string]>([
   [{ backupFirst: false }, '--no-backup-first goes with --in-place alone'],
   [{ oneMember: true }, '--one-member goes with --in-place alone'],
   [{ despiteControllers: true }, '--despite-controllers goes with --in-place alone'],
+  [{ database: 'orders' }, '--database goes with --host alone'],
+  [{ checkFirst: true }, '--check-first goes with --host alone'],
 ])('beside the original refuses %j', async (more, message) => {
   await expect(restoreHandler('orders-db/latest', options(more), world)).rejects.toMatchObject({
     code: 'usage-invalid',
@@ -40,7 +43,13 @@ it.each<[Partial<RestoreCommandOptions>, string]>([
 it.each<[Partial<RestoreCommandOptions>, string]>([
   [{ toNamespace: 'staging' }, '--to-namespace does not go with --in-place'],
   [{ start: true }, '--start does not go with --in-place'],
+  [{ intoOccupied: true }, '--into-occupied goes with --host alone'],
 ])('in place refuses %j', async (more, message) => {
   const refused = inPlaceHandler('orders-db/latest', options({ ...more, inPlace: true }), world, {} as Terminal);
   await expect(refused).rejects.toMatchObject({ code: 'usage-invalid', message });
+});
+
+it('into a server refuses what is said of claims', async () => {
+  const refused = restoreDumpByJob('orders-dump/latest', { ...options({ claim: ['copy'] }), host: 'copy-db' }, world);
+  await expect(refused).rejects.toMatchObject({ code: 'usage-invalid', message: expect.stringContaining('--claim') });
 });

@@ -90,6 +90,11 @@ describe('the checks of MongoDB', () => {
       says: ['error server-unsafe'],
     },
     {
+      what: 'a shard, as it tells who may not read its options',
+      given: { server: facts({}, { sharding: { configsvrConnectionString: 'cfg/cfg-0:27019' } }) },
+      says: ['error server-unsafe'],
+    },
+    {
       what: 'a member in memory',
       given: { server: facts({}, { storageEngine: { name: 'inMemory' } }) },
       says: ['error server-unsafe'],

@@ -14,6 +14,11 @@ describe('the tools of PostgreSQL', () => {
   it.each([
     ['pg_dumpall', dump.dump(target, {}), ['--no-password', "--dbname=dbname='postgres' sslrootcert='/f/ca.crt'"]],
     [
+      'pg_dumpall',
+      dump.dump(target, { globals: true }),
+      ['--no-password', '--globals-only', "--dbname=dbname='postgres' sslrootcert='/f/ca.crt'"],
+    ],
+    [
       'pg_dump',
       dump.dump(target, { database: "o'r" }),
       ['--no-password', "--dbname=dbname='o\\'r' sslrootcert='/f/ca.crt'"],
@@ -30,8 +35,16 @@ describe('the tools of PostgreSQL', () => {
 
   it('psql: stops at the first error; one database in one transaction', () => {
     expect(dump.restore?.(target, {}).args('/f')).toContain('--set=ON_ERROR_STOP=1');
+    expect(dump.restore?.(target, {}).args('/f')).toContain('--set=VERBOSITY=terse');
     expect(dump.restore?.(target, {}).args('/f')).not.toContain('--single-transaction');
     expect(dump.restore?.(target, { database: 'orders' }).args('/f')).toContain('--single-transaction');
+  });
+
+  it('psql: one database out of a dump of everything, under any name, in one transaction', () => {
+    const command = dump.restore?.(target, { outOf: 'orders', database: 'copy' });
+    expect(command?.args('/f')).toEqual(
+      expect.arrayContaining(['--single-transaction', expect.stringContaining("'copy'")]),
+    );
   });
 
   it.each<[tool: string, server: string, unfit: string | undefined]>([
@@ -45,6 +58,19 @@ describe('the tools of PostgreSQL', () => {
     ['busybox', '17.2', '"busybox" is not what PostgreSQL\'s own tool says of itself'],
   ])('%s for %s', (tool, version, unfit) => {
     expect(dump.unfit(tool, { version })).toBe(unfit);
+  });
+
+  it.each<[tool: string, server: string, unreadable: string | undefined]>([
+    ['pg_dumpall (PostgreSQL) 17.2', '17.6', undefined],
+    ['pg_dumpall (PostgreSQL) 15.14', '17.6', undefined],
+    [
+      'pg_dumpall (PostgreSQL) 17.2',
+      '15.9',
+      'the dump was written by the tool of PostgreSQL 17, and the server is of 15',
+    ],
+    ['', '17.6', undefined],
+  ])('what %s has written, into %s', (tool, version, unreadable) => {
+    expect(dump.unreadable?.(tool, { version })).toBe(unreadable);
   });
 
   it.each<[tail: string, closed: boolean]>([

@@ -1,0 +1,170 @@
+/** Takes one dump: the engine's own tool, through a pipe, into a store; step by step. */
+import { type BackupRecord, dumpLeaseName } from '../../src/contract';
+import { checkDump, type DumpCheckContext, type DumpChecked } from '../dump/checks';
+import { keysOf } from '../dump/keys';
+import { takeFolder } from '../dump/owner';
+import { dumpedRecord, dumpingRecord, recordedObject, recordText } from '../dump/record';
+import { asStillpointError, StillpointError } from '../errors';
+import { refuseOnErrors } from '../findings';
+import { dump } from '../pipe/dump';
+import type { Events, Locks, Pruner, Registry, Run, StoredRecord } from '../ports';
+import { failedInTheMiddle } from './backup-errors';
+import { failDump, openDump, sweepDumps } from './dump-earlier';
+import { askPruner, say } from './say';
+
+/** What a dump needs of the world. */
+export interface DumpContext extends DumpCheckContext {
+  readonly run: Run;
+  readonly registry: Registry;
+  readonly locks: Locks;
+  readonly events: Events;
+  /** Undefined where the policy keeps all, or nobody prunes. */
+  readonly pruner?: Pruner | undefined;
+  readonly runnerVersion: string;
+}
+
+/** Takes a dump. Returns its record; one that an earlier pod of the same Job has taken already is left as it is. */
+export async function takeDump(context: DumpContext): Promise<BackupRecord> {
+  const { config, run, locks, log } = context;
+  const lease = await locks.acquire(dumpLeaseName(config.spec.database), run.owner.jobUid);
+  const held: DumpContext = { ...context, signal: AbortSignal.any([context.signal, lease.lost]) };
+  try {
+    const opened = await openDump(held);
+    if (opened.record.phase === 'succeeded') {
+      log.info({ id: run.id }, 'this backup has succeeded already');
+      return opened.record;
+    }
+    await sweepDumps(held);
+    return await new Dump(held, opened).run();
+  } finally {
+    await lease
+      .release()
+      .catch((error: unknown) => log.warn({ error: asStillpointError(error).message }, 'lease kept'));
+    await askPruner(context);
+  }
+}
+
+class Dump {
+  readonly #context: DumpContext;
+  /** What an earlier attempt of the same Job has left in the store. */
+  readonly #left: readonly string[];
+  #stored: StoredRecord;
+
+  constructor(context: DumpContext, stored: StoredRecord) {
+    this.#context = context;
+    this.#stored = stored;
+    this.#left = keysOf(stored.record);
+  }
+
+  async run(): Promise<BackupRecord> {
+    const { run } = this.#context;
+    try {
+      await say(this.#context, 'Normal', 'Starting', `Backup ${run.id} running`);
+      const checked = await this.#checkStep();
+      await this.#announceStep(checked);
+      await this.#ownStep(checked);
+      await this.#finishStep(checked, await this.#dumpStep(checked));
+      await say(this.#context, 'Normal', 'SuccessfulSnapshot', `Successfully completed snapshot ${run.id}`);
+      return this.#stored.record;
+    } catch (thrown) {
+      const error = asStillpointError(thrown);
+      const begun = this.#stored.record.plannedObjects !== undefined;
+      await this.#failStep(error);
+      throw begun ? failedInTheMiddle(error) : error;
+    }
+  }
+
+  async #checkStep(): Promise<DumpChecked> {
+    const { log } = this.#context;
+    log.info({ step: 'check' }, 'step begins');
+    const checked = await checkDump(this.#context, this.#stored.record);
+    for (const { severity, code, subject, message } of checked.findings) {
+      if (severity !== 'ok') log.warn({ code, subject }, message);
+    }
+    refuseOnErrors(checked.findings);
+    const { server, tool, storeName } = checked.facts;
+    log.info({ step: 'check', server: server.version, tool, store: storeName }, 'step done');
+    return checked;
+  }
+
+  /** The names of what is going to be written are on record before any of it is: a later run knows what to remove. */
+  async #announceStep({ facts, keys }: DumpChecked): Promise<void> {
+    const { config, clock } = this.#context;
+    const planned = { keys: Object.values(keys), now: clock.now() };
+    await this.#update(dumpingRecord(this.#stored.record, config, facts, planned));
+  }
+
+  /** From here on nobody else writes, or removes, what lies under this backup's names. */
+  async #ownStep({ store, keys }: DumpChecked): Promise<void> {
+    await takeFolder(store, keys.owner, this.#stored.record, this.#context.signal);
+  }
+
+  /** Nothing lies under the final name unless the tool has ended well and the store has confirmed every byte. */
+  async #dumpStep({ tools, target, store, keys, facts }: DumpChecked): Promise<BackupRecord> {
+    const { config, clock, log } = this.#context;
+    const { only, compression, position, recipients } = config.spec.dump;
+    const last = await this.#lastStep();
+    log.info({ step: 'dump', key: keys.dump }, 'step begins');
+    const passed = await dump(
+      tools.dump(target, { database: only, position, flavour: facts.server.flavour, toolSays: facts.tool }),
+      (content, signal) => store.put(keys.dump, content, { signal, expectedBytes: last?.bytes }),
+      { ...this.#context, compression, recipients, expectedBytes: last?.plainBytes },
+    );
+    if (passed.stored.bytes !== passed.storedBytes) {
+      throw new StillpointError(
+        'checksum-mismatch',
+        `${store.name} has ${passed.stored.bytes} bytes under ${keys.dump}, and ${passed.storedBytes} were sent`,
+      );
+    }
+    const object = recordedObject(passed, passed.stored, config.spec.dump);
+    log.info({ step: 'dump', location: object.location, bytes: object.bytes }, 'step done');
+    return dumpedRecord(this.#stored.record, object, clock.now());
+  }
+
+  /** About as much as the last time will come: so parts are sized, and told what is left. */
+  async #lastStep(): Promise<NonNullable<BackupRecord['objects']>[number] | undefined> {
+    return await this.#lastObject().catch((thrown: unknown) => {
+      const { code, message } = asStillpointError(thrown);
+      this.#context.log.warn({ code }, `how much the last dump came to is not known: ${message}`);
+      return undefined;
+    });
+  }
+
+  async #lastObject(): Promise<NonNullable<BackupRecord['objects']>[number] | undefined> {
+    const { registry, namespace, config } = this.#context;
+    let newest: string | undefined;
+    for await (const page of registry.summaries({ namespace, database: config.spec.database, phases: ['succeeded'] })) {
+      for (const { id } of page) if (newest === undefined || id > newest) newest = id;
+    }
+    const found = newest === undefined ? undefined : await registry.get(namespace, config.spec.database, newest);
+    return found?.record.objects?.[0];
+  }
+
+  /** The copy before the record: what is listed as good has all that belongs to it. */
+  async #finishStep({ store, keys }: DumpChecked, record: BackupRecord): Promise<void> {
+    const { signal, log } = this.#context;
+    // The folder is this Job's: what is there under this name is of an earlier attempt.
+    const replace = this.#left.includes(keys.record);
+    await store.put(keys.record, once(recordText(record)), { signal, replace, contentType: 'application/yaml' });
+    await this.#update(record);
+    log.info({ step: 'finish', id: record.id }, 'backup succeeded');
+  }
+
+  async #failStep(error: StillpointError): Promise<void> {
+    const { log, run } = this.#context;
+    try {
+      this.#stored = await failDump(this.#context, this.#stored, error);
+    } catch (thrown) {
+      log.error({ code: asStillpointError(thrown).code }, `the failure could not be recorded: ${String(thrown)}`);
+    }
+    await say(this.#context, 'Warning', 'FailedSnapshot', `Backup ${run.id} failed: ${error.message} (${error.code})`);
+  }
+
+  async #update(record: BackupRecord): Promise<void> {
+    this.#stored = await this.#context.registry.update(this.#stored, record);
+  }
+}
+
+async function* once(text: string): AsyncGenerator<Uint8Array, void> {
+  yield Buffer.from(text);
+}

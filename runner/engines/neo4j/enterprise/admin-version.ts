@@ -1,0 +1,52 @@
+/** What each version of neo4j-admin can do, by its own word of its version. Pure. */
+import { StillpointError } from '../../../errors';
+
+/** A version, as far as lines differ by it. */
+export interface AdminVersion {
+  /** 4, 5, or a year. */
+  readonly major: number;
+  readonly minor: number;
+}
+
+/** Reads `neo4j-admin --version`. Throws tool-version for what the lines below are not known of. */
+export function adminVersionOf(says: string): AdminVersion {
+  const [, major, minor] = /(?:^|\s)(\d+)\.(\d+)/.exec(says) ?? [];
+  const version = { major: Number(major), minor: Number(minor) };
+  if (major !== undefined && (isAtLeast(version, 5, 0) || (version.major === 4 && version.minor === 4))) return version;
+  throw new StillpointError('tool-version', `neo4j-admin says "${says.trim()}", and 4.4 and 5 or later are known`, {
+    hint: 'name the Enterprise image that the server runs in',
+  });
+}
+
+/** Whether a version is that one, or a later one. */
+export function isAtLeast({ major, minor }: AdminVersion, wantedMajor: number, wantedMinor: number): boolean {
+  return major > wantedMajor || (major === wantedMajor && minor >= wantedMinor);
+}
+
+/** Whether backups are files that nothing changes any more. Before 5 they are folders, which the next backup changes in place. */
+export function hasArtifacts(version: AdminVersion): boolean {
+  return isAtLeast(version, 5, 0);
+}
+
+/** Since when the tool writes to object storage by itself. [doc: Back up an online database] */
+const STORES: Readonly<Record<string, readonly [major: number, minor: number]>> = {
+  's3:': [5, 19],
+  'gs:': [5, 21],
+  'azb:': [5, 24],
+};
+
+/** Throws tool-version where the tool cannot reach the path: a folder every one can. */
+export function assertReachable(version: AdminVersion, path: string): void {
+  const [scheme] = /^[a-z0-9]+:(?=\/\/)/.exec(path) ?? [];
+  if (scheme === undefined) return;
+  const since = STORES[scheme];
+  if (since !== undefined && isAtLeast(version, ...since)) return;
+  const when = since === undefined ? 'of no version' : `from ${since.join('.')} on`;
+  throw new StillpointError('tool-version', `neo4j-admin ${wordOf(version)} does not write to ${scheme}//, ${when}`, {
+    hint: 'back up to a volume, or take a later image of the same series',
+  });
+}
+
+export function wordOf({ major, minor }: AdminVersion): string {
+  return `${major}.${String(minor).padStart(major > 1000 ? 2 : 1, '0')}`;
+}

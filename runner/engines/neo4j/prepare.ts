@@ -1,0 +1,100 @@
+/**
+ * Finds restored files, and writes down how a server that is thrown away is started on them: Neo4j takes its settings from a
+ * file. Nothing of the store itself is changed.
+ */
+import { chown, mkdir, readdir, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { BackupRecord } from '../../../src/contract';
+import type { MountedVolume, PreparedFiles } from '../../engine';
+import { StillpointError } from '../../errors';
+import type { Log } from '../../ports';
+import { type Owner, writeDurably } from '../../restore/files';
+import { movedPaths } from '../../restore/moved-paths';
+
+/** The folder of the settings, beside the databases. A server of the user's own does not look there. */
+export const SETTINGS_FOLDER = '.stillpoint';
+
+/** Folders in it that the server writes to, or looks into. */
+const WRITTEN_TO = ['plugins', 'logs', 'run'];
+
+/** What every data directory has. */
+const STORE = 'databases';
+
+export async function prepare(
+  volumes: readonly MountedVolume[],
+  record: BackupRecord,
+  log: Log,
+): Promise<PreparedFiles> {
+  const data = volumes.find(({ role }) => role === 'data');
+  if (data === undefined) throw failed('none of the mounted volumes has the role data');
+  const wanted = record.settings?.['server.directories.data'] ?? data.path;
+  for (const path of [...movedPaths(wanted, data, record), data.path]) {
+    if (!(await readdir(path).catch((): string[] => [])).includes(STORE)) continue;
+    const { uid, gid } = await stat(join(path, STORE));
+    await writeSettings(path, volumes, record, { uid, gid });
+    const done = [
+      `${join(path, SETTINGS_FOLDER)} has the settings of a server on its own: no plug-in, no other listener`,
+    ];
+    log.info({ path }, done[0] ?? '');
+    return { dataPath: path, uid, gid, done };
+  }
+  throw failed(
+    `there is no data directory of a Neo4j in ${data.path} (volume ${data.name}): it has no folder ${STORE}`,
+  );
+}
+
+async function writeSettings(
+  path: string,
+  volumes: readonly MountedVolume[],
+  record: BackupRecord,
+  owner: Owner,
+): Promise<void> {
+  const folder = join(path, SETTINGS_FOLDER);
+  for (const each of ['', ...WRITTEN_TO]) {
+    await mkdir(join(folder, each), { recursive: true });
+    if (process.getuid?.() !== owner.uid) await chown(join(folder, each), owner.uid, owner.gid);
+  }
+  const log = volumes.find(({ role }) => role === 'log');
+  const logs = log === undefined ? join(path, 'transactions') : logsPath(log, record);
+  await writeDurably(join(folder, 'neo4j.conf'), settingsText(path, logs, record), owner);
+}
+
+function logsPath(log: MountedVolume, record: BackupRecord): string {
+  const [moved] = movedPaths(record.settings?.['server.directories.transaction.logs.root'] ?? log.path, log, record);
+  return moved ?? log.path;
+}
+
+/** Memory as the original had it: more may not be there. Pure. */
+export function settingsText(data: string, logs: string, { settings = {} }: Pick<BackupRecord, 'settings'>): string {
+  const kept = ['server.memory.heap.max_size', 'server.memory.pagecache.size'].flatMap((name) => {
+    const size = javaSize(settings[name]);
+    return size === undefined ? [] : [`${name}=${size}`];
+  });
+  return [
+    `server.directories.data=${data}`,
+    `server.directories.transaction.logs.root=${logs}`,
+    // Safety rule 13: what a plug-in does at its start it does not do here, and nobody is reached or reaches it.
+    `server.directories.plugins=${data}/${SETTINGS_FOLDER}/plugins`,
+    `server.directories.logs=${data}/${SETTINGS_FOLDER}/logs`,
+    `server.directories.run=${data}/${SETTINGS_FOLDER}/run`,
+    'dbms.security.auth_enabled=false',
+    'server.default_listen_address=127.0.0.1',
+    'server.bolt.listen_address=127.0.0.1:7687',
+    'server.http.enabled=false',
+    'server.https.enabled=false',
+    'dbms.usage_report.enabled=false',
+    ...kept,
+    '',
+  ].join('\n');
+}
+
+/** The server says `256.00MiB` of what it was told as `256m`; Java knows the latter alone. Pure. */
+export function javaSize(text: string | undefined): string | undefined {
+  const [, amount, unit] = /^(\d+(?:\.\d+)?)([KMG])iB$/.exec(text ?? '') ?? [];
+  const kibibytes = { K: 1, M: 1024, G: 1024 ** 2 }[unit ?? ''];
+  return amount === undefined || kibibytes === undefined ? undefined : `${Math.round(Number(amount) * kibibytes)}k`;
+}
+
+function failed(message: string): StillpointError {
+  return new StillpointError('restore-failed', message);
+}

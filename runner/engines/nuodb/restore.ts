@@ -1,0 +1,72 @@
+/**
+ * Restored volumes of a storage manager: archive and journal have to be of one backup, which the hooks wrote into both. The
+ * files name no other host: whom a storage manager joins, its own pod says (safety rule 13).
+ */
+import { readdir, readFile, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { BackupRecord } from '../../../src/contract';
+import type { Inspection, MountedVolume, PreparedFiles, ServerCommand } from '../../engine';
+import { StillpointError } from '../../errors';
+import type { Log } from '../../ports';
+
+/** What the hooks write into archive and journal. */
+const ID_FILE = 'backup.txt';
+
+/** Left as it is: the Helm chart compares the two itself, and takes them away (database.snapshotRestore). */
+export async function prepare(
+  volumes: readonly MountedVolume[],
+  record: BackupRecord,
+  log: Log,
+): Promise<PreparedFiles> {
+  const archive = volumes.find(({ role }) => role === 'data');
+  if (archive === undefined) throw failed('none of the mounted volumes has the role data');
+  const done: string[] = [];
+  for (const { name, path } of volumes) {
+    const found = await idIn(path);
+    if (found !== record.id) throw mismatch(name, found, record);
+    done.push(`volume ${name} was cut in backup ${found}`);
+  }
+  const { uid, gid } = await stat(archive.path);
+  log.info({ backup: record.id }, done.join('; '));
+  return { dataPath: archive.path, uid, gid, done };
+}
+
+/** The file lies in the folder that the hooks are told of: the volume itself, or one folder of it. */
+async function idIn(path: string): Promise<string | undefined> {
+  const folders = (await readdir(path, { withFileTypes: true })).filter((each) => each.isDirectory());
+  for (const folder of ['', ...folders.map(({ name }) => name)]) {
+    const text = await readFile(join(path, folder, ID_FILE), 'utf8').catch((thrown: NodeJS.ErrnoException) => {
+      if (thrown.code === 'ENOENT') return undefined;
+      throw thrown;
+    });
+    if (text !== undefined) return text.trim();
+  }
+  return undefined;
+}
+
+export function serverCommand(): ServerCommand {
+  throw noServer();
+}
+
+export async function inspect(): Promise<Inspection> {
+  throw noServer();
+}
+
+function noServer(): StillpointError {
+  return new StillpointError(
+    'backup-not-restorable',
+    'a storage manager of NuoDB does not start without a domain that it joins',
+    {
+      hint: 'leave --start out, and start the database on the restored claims by its Helm chart: docs/nuodb.md',
+    },
+  );
+}
+
+function mismatch(volume: string, found: string | undefined, { id }: BackupRecord): StillpointError {
+  const is = found === undefined ? `has no ${ID_FILE}` : `is of backup ${found}`;
+  return failed(`volume ${volume} ${is}, and the record is of ${id}: archive and journal have to be of one backup`);
+}
+
+function failed(message: string): StillpointError {
+  return new StillpointError('restore-failed', message);
+}

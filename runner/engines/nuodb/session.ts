@@ -1,0 +1,67 @@
+/** What stands for a session: the backup hooks keep no connection, and know a backup by its id. */
+import { isIP } from 'node:net';
+import { lookLimit } from '../../endpoint';
+import type { EngineSession, Plan, PlanRequest, Server, ServerPath, Target } from '../../engine';
+import type { Finding, Log } from '../../ports';
+import { checkRequest } from './checks';
+import { BackupHooks } from './hooks';
+import { planBackup } from './plan';
+
+/** Where the Helm chart mounts the two volumes. [doc: templates/statefulset.yaml] */
+const ARCHIVE = '/var/opt/nuodb/archive';
+const JOURNAL = '/var/opt/nuodb/journal';
+
+export async function openSession(target: Target, log: Log, signal: AbortSignal): Promise<NuoDbSession> {
+  const { host, port } = target.connection;
+  const hooks = new BackupHooks(host, port);
+  const current = await hooks.current(AbortSignal.any([signal, lookLimit(target, 'asking the backup hooks')]));
+  log.info({ hooks: hooks.where }, 'the backup hooks answer');
+  return new NuoDbSession(hooks, serverOf(host, target.labels), current);
+}
+
+/** The hooks say nothing of their server: what is known of it are the labels of its pod. */
+function serverOf(host: string, labels: Target['labels'] = {}): Server {
+  const kept = ['database', 'domain', 'release'].flatMap((name) => {
+    const value = labels[name];
+    return value === undefined ? [] : [[name, value]];
+  });
+  return {
+    address: isIP(host) === 0 ? undefined : host,
+    version: '',
+    identity: Object.fromEntries(kept),
+    settings: {},
+  };
+}
+
+export class NuoDbSession implements EngineSession {
+  /** There is no connection that could be lost: that it holds is asked before the first cut and after the last. */
+  readonly lost = new AbortController().signal;
+
+  constructor(
+    readonly hooks: BackupHooks,
+    readonly server: Server,
+    /** The backup that was at work when it was opened. */
+    readonly current: string | undefined,
+  ) {}
+
+  /** A journal that shares the archive's volume lies within the archive. */
+  async paths(mountPaths: readonly string[]): Promise<readonly ServerPath[]> {
+    const archive: ServerPath = { role: 'data', what: 'archive', path: ARCHIVE };
+    return mountPaths.includes(JOURNAL) ? [archive, { role: 'log', what: 'journal', path: JOURNAL }] : [archive];
+  }
+
+  async check(request: PlanRequest): Promise<readonly Finding[]> {
+    return checkRequest(request, { current: this.current, where: this.hooks.where });
+  }
+
+  plan(request: PlanRequest): Plan {
+    return planBackup(this, request);
+  }
+
+  /** Another storage manager may be the ready one of the lowest ordinal by now: the pod itself is looked at again. */
+  async whoAnswers(): Promise<Readonly<Record<string, string>>> {
+    return {};
+  }
+
+  async close(): Promise<void> {}
+}

@@ -1,0 +1,70 @@
+/**
+ * What of a dump reaches psql as a command of psql. A dump may be forged, and some commands start programs (`\!`), in a pod that has
+ * the keys of the store: so a dump connects to databases and does nothing else.
+ */
+import { randomBytes } from 'node:crypto';
+import { StillpointError } from '../../errors';
+import type { Content } from '../../pipe/stages';
+import { type Piece, Script } from './script';
+import { connectsTo } from './select';
+
+/** The first release of each series whose psql knows `\restrict` (CVE-2025-8714). */
+const RESTRICTS: Readonly<Record<number, number>> = { 13: 22, 14: 19, 15: 14, 16: 10, 17: 6 };
+
+/** Whether a psql can be told to run no commands; by what it says of its version. */
+export function restricts(psqlSays: string): boolean {
+  const [, major, minor] = /\(PostgreSQL\) (\d+)(?:\.(\d+))?/.exec(psqlSays) ?? [];
+  if (major === undefined) return false;
+  const least = RESTRICTS[Number(major)];
+  return least === undefined ? Number(major) > 17 : Number(minor ?? -1) >= least;
+}
+
+/**
+ * The dump without psql's own commands, apart from those that connect to a database, which are written anew: a name, and no
+ * host. Throws restore-failed where it holds another one. Where psql can be `restricted`, it is, by a key that no dump can know: then nothing
+ * depends on whether a string is taken for what psql takes it for.
+ */
+export async function* withoutCommands(content: Content, restricted: boolean): AsyncGenerator<Uint8Array, void> {
+  const key = restricted ? randomBytes(24).toString('hex') : undefined;
+  const [lock, unlock] = key === undefined ? ['', ''] : [`\\restrict ${key}\n`, `\\unrestrict ${key}\n`];
+  const script = new Script();
+  if (lock !== '') yield Buffer.from(lock);
+  for await (const chunk of content) {
+    const bytes: Buffer[] = [];
+    for (const piece of script.take(chunk)) bytes.push(allowed(piece, lock, unlock));
+    const whole = Buffer.concat(bytes);
+    if (whole.length > 0) yield whole;
+  }
+  const { rest } = script;
+  if (rest.length > 0) yield allowed(restOf(script), lock, unlock);
+}
+
+/** A line without an end, as one that has it is judged. */
+function restOf(script: Script): Piece {
+  const { rest } = script;
+  const [piece] = script.take(Buffer.from('\n'));
+  return piece === undefined ? { bytes: rest } : { ...piece, bytes: rest };
+}
+
+function allowed({ bytes, line, commands }: Piece, lock: string, unlock: string): Buffer {
+  if (line?.startsWith('\\') === true) return rewritten(line, lock, unlock);
+  if (commands === undefined) return bytes;
+  throw refused(commands);
+}
+
+function rewritten(line: string, lock: string, unlock: string): Buffer {
+  // The dump's own, by a key that whoever made it knows.
+  if (/^\\(un)?restrict [0-9A-Za-z]+\r?\n?$/.test(line)) return Buffer.alloc(0);
+  const database = connectsTo(line);
+  if (database === undefined) throw refused(line);
+  const value = `dbname='${database.replaceAll(/[\\']/g, '\\$&')}'`;
+  const connect = `\\connect -reuse-previous=on "${value.replaceAll('"', '""')}"\n`;
+  return Buffer.from(`${unlock}${connect}${lock}`, 'latin1');
+}
+
+function refused(command: string): StillpointError {
+  const name = /^\\[A-Za-z]{1,20}|^\\[!-~]?/.exec(command)?.[0] ?? '\\';
+  return new StillpointError('restore-failed', `the dump holds a command for psql (${name}), as no dump does`, {
+    hint: 'somebody has put it there: look who can write to the store, and take another backup',
+  });
+}

@@ -1,0 +1,149 @@
+import { ENGINE_NAMES } from './engines';
+import { ANY_POLICY, CONNECTION, GROUP_CONFIG_KIND, type JobConfig, metadata, type SnapshotConfig } from './job-config';
+import { BACKUP_ID_PATTERN, DNS_LABEL_PATTERN } from './names';
+import { array, boolean, type Infer, integer, map, object, oneOf, optional, string } from './schema';
+import { STORE_CONFIG } from './store-config';
+import { READABLE_API_VERSIONS } from './version';
+
+/** The `kind` of the job config of dumps. */
+export const DUMP_CONFIG_KIND = 'DumpConfig';
+
+/** The `kind` of the instruction of a restore from a dump. */
+export const DUMP_RESTORE_KIND = 'DumpRestoreConfig';
+
+/** The `kind` of the document that names the pruner's stores. */
+export const STORES_KIND = 'StoresConfig';
+
+/** How a dump can be made smaller. */
+export const COMPRESSION_NAMES = ['zstd', 'gzip', 'none'] as const;
+export type CompressionName = (typeof COMPRESSION_NAMES)[number];
+
+/** How objects are called in a store. */
+export const DUMP_LAYOUTS = ['stillpoint', 'kubedb'] as const;
+export type DumpLayoutName = (typeof DUMP_LAYOUTS)[number];
+
+/** A public key of age, as it looks: what is wrong with it beyond that, the runner finds. */
+export const AGE_RECIPIENT_PATTERN = '^age1[02-9ac-hj-np-z]{8,}$';
+
+/** Where the constructs mount the Secret with the identities that open encrypted dumps. */
+export const IDENTITY_MOUNT = '/var/run/secrets/stillpoint/identity';
+/** The name of the mounted file, whatever the key of the Secret is called. */
+export const IDENTITY_FILE = 'identity';
+
+const engineOptions = optional(
+  map(string({ minLength: 0 }), "Settings of the engine's own; each engine says which it knows."),
+);
+
+/** The instruction of a dump: what is dumped, how, and where it goes. */
+export const DUMP_CONFIG = object(
+  {
+    apiVersion: oneOf(READABLE_API_VERSIONS),
+    kind: oneOf([DUMP_CONFIG_KIND]),
+    metadata,
+    spec: object({
+      engine: oneOf(ENGINE_NAMES),
+      connection: CONNECTION,
+      engineOptions,
+      dump: object({
+        only: optional(string({ description: 'One database of the server; all of them when left out.' })),
+        position: optional(
+          boolean("Whether the dump itself says where the server's log stood: what that costs, each engine says."),
+        ),
+        compression: oneOf(COMPRESSION_NAMES),
+        layout: oneOf(
+          DUMP_LAYOUTS,
+          'How the objects are called: kubedb as KubeDB calls them, with a plain dump. stillpoint: with the record beside.',
+        ),
+        recipients: optional(
+          array(string({ pattern: AGE_RECIPIENT_PATTERN, description: 'A public key of age.' }), { minItems: 1 }),
+        ),
+        image: optional(string({ description: "The engine's own image, in which its tools run: for the record." })),
+      }),
+      storage: STORE_CONFIG,
+      ...ANY_POLICY,
+    }),
+  },
+  { description: 'One database server that is dumped by its own tools, and the store that the dumps go to.' },
+);
+
+/** The instruction of a restore: which dump, and which server it goes into. */
+export const DUMP_RESTORE_CONFIG = object(
+  {
+    apiVersion: oneOf(READABLE_API_VERSIONS),
+    kind: oneOf([DUMP_RESTORE_KIND]),
+    metadata,
+    spec: object({
+      backup: object(
+        {
+          namespace: string({ pattern: DNS_LABEL_PATTERN, maxLength: 63 }),
+          database: string({ pattern: DNS_LABEL_PATTERN, maxLength: 63 }),
+          id: string({ pattern: BACKUP_ID_PATTERN }),
+        },
+        { description: 'By its record in the registry or, where there is none, beside the dump in the store.' },
+      ),
+      connection: optional(CONNECTION),
+      engineOptions,
+      file: optional(
+        object(
+          {
+            directory: string({
+              pattern: '^/',
+              description: 'The data directory of a server that has not started yet.',
+            }),
+          },
+          { description: 'Of engines whose servers take a dump as a file when they start: in place of a connection.' },
+        ),
+      ),
+      only: optional(string({ description: 'The one database that is taken out of a dump of all.' })),
+      into: optional(string({ description: 'The name under which one database comes back; its own when left out.' })),
+      storage: STORE_CONFIG,
+      identityFile: optional(
+        string({
+          description:
+            'A file with the identities of age that open the dump. A dump without encryption is then refused.',
+        }),
+      ),
+      checkFirst: optional(
+        boolean('Whether the dump is read to its end and compared with its record before the server gets a byte.'),
+      ),
+      intoOccupied: optional(boolean('Whether a server that holds something already is restored into all the same.')),
+      waitSeconds: optional(
+        integer({ minimum: 0, maximum: 86400, description: 'How long the server is waited for. 300 when left out.' }),
+      ),
+      registry: ANY_POLICY.registry,
+    }),
+  },
+  { description: 'One dump, and the server that it is restored into.' },
+);
+
+/** The stores of all policies, as the pruner reaches them. */
+export const STORES = object(
+  {
+    apiVersion: oneOf(READABLE_API_VERSIONS),
+    kind: oneOf([STORES_KIND]),
+    spec: object({ stores: array(STORE_CONFIG) }),
+  },
+  { description: 'The stores that dumps are removed from, each with credentials that may do so.' },
+);
+
+export type DumpConfig = Infer<typeof DUMP_CONFIG>;
+export type DumpRestoreConfig = Infer<typeof DUMP_RESTORE_CONFIG>;
+export type StoresConfig = Infer<typeof STORES>;
+
+/** What a runner is told to do, whatever of it. */
+export type PolicyConfig = SnapshotConfig | DumpConfig;
+
+/** Whether a policy takes dumps, not snapshots. */
+export function isDump(config: PolicyConfig): config is DumpConfig {
+  return config.kind === DUMP_CONFIG_KIND;
+}
+
+/** Why one backup is taken: outside the schedule of its policy. */
+export type Occasion = Pick<JobConfig['spec'], 'trigger' | 'revision'>;
+
+/** The same policy, for a backup of another occasion. */
+export function onOccasion(config: PolicyConfig, occasion: Occasion): PolicyConfig {
+  if (config.kind === GROUP_CONFIG_KIND) return { ...config, spec: { ...config.spec, ...occasion } };
+  if (config.kind === DUMP_CONFIG_KIND) return { ...config, spec: { ...config.spec, ...occasion } };
+  return { ...config, spec: { ...config.spec, ...occasion } };
+}

@@ -1,0 +1,191 @@
+/** Online backups by a stand-in for neo4j-admin (test/support/neo4j-admin-standin.mjs says what it is not), which runs as a process. */
+import { execFile } from 'node:child_process';
+import { mkdir, mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { artifactsIn, chainOf } from '../../../../../runner/engines/neo4j/enterprise/artifacts';
+import {
+  backUpOnline,
+  type DatabaseEnd,
+  type OnlineBackup,
+  type OnlineBackupWorld,
+} from '../../../../../runner/engines/neo4j/enterprise/online-backup';
+
+const STANDIN = new URL('../../../../support/neo4j-admin-standin.mjs', import.meta.url).pathname;
+const never = new AbortController().signal;
+
+let folder: string;
+let to: string;
+let server: string;
+
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'stillpoint-online-'));
+  [to, server] = [join(folder, 'backups'), join(folder, 'server')];
+  await Promise.all([mkdir(to), mkdir(server)]);
+});
+afterEach(() => rm(folder, { recursive: true }));
+
+/** A database of the stand-in's server, at a transaction. */
+const at = (name: string, highest: number, more: object = {}): Promise<void> =>
+  writeFile(join(server, `${name}.json`), JSON.stringify({ id: `id-of-${name}`, highest, ...more }));
+
+function worldOf(env: Readonly<Record<string, string>> = {}, freeBytes = 1e9): OnlineBackupWorld {
+  return {
+    run: ({ args }) =>
+      new Promise((resolve) => {
+        const child = execFile(
+          process.execPath,
+          [STANDIN, ...args],
+          { env: { ...process.env, STANDIN_SERVER: server, ...env } },
+          (_, output, said) => resolve({ exitCode: child.exitCode ?? -1, output, said }),
+        );
+      }),
+    freeBytes: async () => freeBytes,
+    sizeOf: async (file) => (await stat(file)).size,
+    signal: never,
+  };
+}
+
+const take = (
+  names: readonly string[],
+  more: Partial<OnlineBackup> = {},
+  world = worldOf(),
+): Promise<readonly DatabaseEnd[]> =>
+  backUpOnline(
+    {
+      version: { major: 2025, minor: 10 },
+      databases: names.map((name) => ({ name, aliases: [] })),
+      from: ['graph:6362'],
+      to,
+      type: 'auto',
+      report: folder,
+      ...more,
+    },
+    world,
+  );
+
+const ranges = ({ chain = [] }: DatabaseEnd): string =>
+  chain.map(({ lowest, highest }) => `${lowest}-${highest}`).join(' ');
+
+describe('neo4j-admin (a stand-in)', () => {
+  it('makes a full backup, then differential ones, and each knows its whole chain', async () => {
+    await at('orders', 5);
+    const [first] = await take(['orders']);
+    await at('orders', 9);
+    const [second] = await take(['orders']);
+    // Nothing was written since.
+    const [third] = await take(['orders']);
+    const [fourth] = await take(['orders'], { type: 'full' });
+    expect([first, second, third, fourth].map((end) => ranges(end as DatabaseEnd))).toEqual([
+      '1-5',
+      '1-5 6-9',
+      '1-5 6-9 0-0',
+      '1-9',
+    ]);
+  });
+
+  it('what becomes of one database neither hides nor spoils the others', async () => {
+    await Promise.all([
+      at('alpha', 5),
+      at('broken', 5, { broken: true }),
+      at('half', 5),
+      at('zeta', 7),
+      at('system', 3),
+    ]);
+    const ends = await take(
+      ['alpha', 'broken', 'gone', 'half', 'system', 'zeta'],
+      {},
+      worldOf({ STANDIN_FAIL: 'half' }),
+    );
+    expect(ends.map((end) => [end.name, ranges(end), end.error?.code ?? ''])).toEqual([
+      ['alpha', '1-5', ''],
+      ['broken', '', 'tool-failed'],
+      ['gone', '', 'tool-failed'],
+      // Its file is there, and is no backup.
+      ['half', '', 'tool-failed'],
+      ['system', '1-3', ''],
+      ['zeta', '1-7', ''],
+    ]);
+    const said = ends.map(({ error }) => error?.message);
+    expect(said[1]).toMatch(/^the check of broken ended with 1: Inconsistencies found/);
+    expect(said[2]).toMatch(/^the backup of gone ended with 1: Database 'gone' does not exist/);
+    expect(said[3]).toMatch(/^the backup of half ended with 1: .*succeeded with problems/);
+  });
+
+  it('a differential one without a chain, and a server that does not answer, are failures', async () => {
+    await at('orders', 5);
+    const [alone] = await take(['orders'], { type: 'differential' });
+    expect(alone?.error?.message).toMatch(/No chain of 'orders' to continue/);
+    const [nobody] = await take(['orders'], { from: ['nobody:6362'] });
+    expect(nobody?.error?.message).toMatch(/Connection refused/);
+    expect(await readdir(to)).toEqual([]);
+  });
+
+  it('room is looked at before: a backup that cannot fit is not begun', async () => {
+    await at('orders', 5);
+    await take(['orders']);
+    const [end] = await take(['orders'], {}, worldOf({}, 10));
+    expect(end?.error?.message).toMatch(/^10 bytes are free for a backup of orders, and the last took \d+$/);
+    expect(await readdir(to)).toHaveLength(1);
+  });
+
+  it('a chain with a file missing in between is no backup', async () => {
+    await at('orders', 5);
+    await take(['orders']);
+    await at('orders', 7);
+    const [second] = await take(['orders']);
+    await at('orders', 9);
+    const [third] = await take(['orders']);
+    expect(ranges(third as DatabaseEnd)).toBe('1-5 6-7 8-9');
+    await rm(second?.chain?.at(-1)?.file ?? '');
+    await at('orders', 11);
+    const [fourth] = await take(['orders']);
+    expect(fourth?.error).toMatchObject({ code: 'stream-broken' });
+  });
+});
+
+/** As the manual shows it; the columns and rows are its own. */
+const TABLE = `
+|                                              FILE | DATABASE |                          DATABASE ID |          TIME (UTC) |  FULL | COMPRESSED | LOWEST TX | HIGHEST TX |
+|  file:///backups/malmo-2024-10-07T16-01-24.backup |    malmo | 62d1820c-3ac6-4b15-a0b3-bf7e7becc8d0 | 2024-10-07T16:01:24 |  true |       true |         1 |          8 |
+|  file:///backups/malmo-2024-10-07T16-00-50.backup |    malmo | 62d1820c-3ac6-4b15-a0b3-bf7e7becc8d0 | 2024-10-07T16:00:50 | false |       true |         0 |          0 |
+|  file:///backups/malmo-2024-10-07T16-00-44.backup |    malmo | 62d1820c-3ac6-4b15-a0b3-bf7e7becc8d0 | 2024-10-07T16:00:44 | false |       true |         7 |          7 |
+|  file:///backups/malmo-2024-10-07T16-00-34.backup |    malmo | 62d1820c-3ac6-4b15-a0b3-bf7e7becc8d0 | 2024-10-07T16:00:34 | false |       true |         6 |          6 |
+|  file:///backups/malmo-2024-10-07T16-00-19.backup |    malmo | 62d1820c-3ac6-4b15-a0b3-bf7e7becc8d0 | 2024-10-07T16:00:19 | false |       true |         0 |          0 |
+|  file:///backups/malmo-2024-10-07T16-00-07.backup |    malmo | 62d1820c-3ac6-4b15-a0b3-bf7e7becc8d0 | 2024-10-07T16:00:07 |  true |       true |         1 |          5 |
+| file:///backups/london-2024-10-07T16-03-51.backup |   london | d4dae73c-dfef-4d28-88cd-fe6cc88ddca1 | 2024-10-07T16:03:51 |  true |       true |         1 |          6 |
+`;
+
+describe('the table of inspect', () => {
+  it('in the manual has a chain of each file', () => {
+    const all = artifactsIn(TABLE);
+    const seconds = (file: string): string => /16-\d\d-\d\d/.exec(file)?.[0] ?? '';
+    expect(all.map((last) => chainOf(last, all).map(({ file }) => seconds(file)))).toEqual([
+      ['16-01-24'],
+      ['16-00-07', '16-00-34', '16-00-44', '16-00-50'],
+      ['16-00-07', '16-00-34', '16-00-44'],
+      ['16-00-07', '16-00-34'],
+      ['16-00-07', '16-00-19'],
+      ['16-00-07'],
+      ['16-03-51'],
+    ]);
+  });
+
+  it.each([
+    ['later, with more columns', TABLE.replaceAll(/ \|$/gm, ' | x |'), 7],
+    ['of a folder without backups', '', 0],
+  ])('%s is read', (_, table, count) => expect(artifactsIn(table)).toHaveLength(count));
+
+  it('without a column that is needed is not guessed at', () => {
+    expect(() => artifactsIn(TABLE.replaceAll('LOWEST TX', 'FIRST'))).toThrow(/no column LOWEST TX/);
+  });
+
+  it('with a gap has no chain', () => {
+    const all = artifactsIn(TABLE).filter(({ highest }) => highest !== 6);
+    const last = all.find(({ highest }) => highest === 7);
+    expect(() => chainOf(last as (typeof all)[number], all)).toThrow(
+      /needs a backup up to transaction 6, and none is there/,
+    );
+  });
+});

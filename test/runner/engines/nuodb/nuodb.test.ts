@@ -1,0 +1,152 @@
+import { mkdir, mkdtemp, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import type { PlanRequest } from '../../../../runner/engine';
+import { checkRequest } from '../../../../runner/engines/nuodb/checks';
+import { currentIn, messageIn } from '../../../../runner/engines/nuodb/hooks';
+import { resource } from '../../../../runner/engines/nuodb/resource';
+import { prepare, serverCommand } from '../../../../runner/engines/nuodb/restore';
+import type { Volume } from '../../../../runner/ports';
+import { planResource } from '../../../../runner/restore/resource';
+import { QuietLog } from '../../../support/quiet-log';
+import { record } from '../../../support/record';
+
+const archive: Volume = { name: 'archive', role: 'data', claim: 'archive-volume-sm-0', namespace: 'nuodb' };
+const journal: Volume = { name: 'journal', role: 'log', claim: 'journal-volume-sm-0', namespace: 'nuodb' };
+
+const request = (more: Partial<PlanRequest> = {}): PlanRequest => ({
+  id: '20261126020000',
+  volumes: [archive, journal],
+  layout: 'auto',
+  groupClass: false,
+  atomicStore: true,
+  options: {},
+  ...more,
+});
+
+const IDLE = { current: undefined, where: '10.0.0.1:8000' };
+
+describe('the answers of the backup hooks', () => {
+  it.each([
+    ['Unexpected backup ID: current=None, supplied=x', 'None'],
+    ['Unexpected backup ID: current=20261126020000, supplied=stillpoint-asks', '20261126020000'],
+    ['Unexpected backup ID: current=a, b, supplied=stillpoint-asks', 'a, b'],
+    ['No handler found for path /post-backup/x', undefined],
+    ['', undefined],
+  ])('"%s" tells of the backup %s', (message, current) => {
+    expect(currentIn(message)).toBe(current);
+  });
+
+  it.each([
+    ['{"success": true}', ''],
+    ['{"success": false, "message": "Archiving\\n  not paused"}', 'Archiving not paused'],
+    ['<html>\n404</html>', '<html> 404</html>'],
+    ['null', ''],
+  ])('%s says "%s"', (text, message) => {
+    expect(messageIn(text)).toBe(message);
+  });
+});
+
+describe('what speaks against a backup of NuoDB', () => {
+  it.each([
+    ['nothing', request(), IDLE, 'ok', /no backup is at work/],
+    ['one volume is enough', request({ volumes: [archive] }), IDLE, 'ok', /no backup is at work/],
+    ['a backup that is at work', request(), { ...IDLE, current: 'x' }, 'freeze-left', /backup x is at work/],
+    ['no archive', request({ volumes: [journal] }), IDLE, 'volume-mismatch', /0 volumes of role data/],
+    ['a store that copies', request({ atomicStore: false }), IDLE, 'driver-unsafe', /goes on being written/],
+    ['backup-mode', request({ layout: 'backup-mode' }), IDLE, 'config-invalid', /no layout backup-mode/],
+    ['a group without a class', request({ layout: 'group' }), IDLE, 'config-invalid', /names none/],
+    ['an option', request({ options: { freezeMode: 'ice' } }), IDLE, 'config-invalid', /freezeMode is "ice"/],
+    ['several at once', request({ standstill: true }), IDLE, 'config-invalid', /are to be of one instant/],
+    ['several, cut together', request({ standstill: true, groupClass: true }), IDLE, 'ok', /no backup is at work/],
+    ['several, suspended', request({ standstill: true, options: { freezeMode: 'suspend' } }), IDLE, 'ok', /no backup/],
+  ] as const)('%s', (_, asked, hooks, code, message) => {
+    const [first] = checkRequest(asked, hooks);
+    expect(first?.code).toBe(code);
+    expect(first?.message).toMatch(message);
+  });
+});
+
+describe('the Database resource of a copy', () => {
+  const spec = { dbName: 'demo', passwordRef: { name: 'old' }, archiveVolume: { volumeSize: '1Gi', tier: 'fast' } };
+  const recorded = { apiVersion: 'cp.nuodb.com/v1beta1', kind: 'Database', plural: 'databases', name: 'demo' };
+  const of = record({ engine: 'nuodb', resource: { ...recorded, spec, secret: 'other.demo.1' } });
+  const plan = { name: 'copy', namespace: 'shop', record: of, volumes: [{ name: 'archive', size: '2Gi' }] } as never;
+
+  it('has the sizes of its volumes and a Secret of its own, and all else as recorded', () => {
+    expect(planResource(plan, 'copy', resource)).toEqual({
+      ...recorded,
+      name: 'copy',
+      namespace: 'shop',
+      labels: {},
+      spec: {
+        dbName: 'demo',
+        passwordRef: { kind: 'Secret', name: 'copy-credentials' },
+        archiveVolume: { volumeSize: '2Gi', tier: 'fast' },
+      },
+      secret: {
+        name: 'copy-credentials',
+        recordedIn: `shop.orders-db.${of.id}`,
+        keys: { password: 'data', recorded: 'recorded' },
+      },
+    });
+  });
+
+  it('keeps its reference where no password is recorded', () => {
+    const { secret, spec: own } = resource(
+      { ...of, resource: { ...recorded, spec } },
+      { secretName: undefined, sizes: {} },
+    ) as { secret?: unknown; spec: object };
+    expect([secret, own]).toEqual([undefined, spec]);
+  });
+
+  it('is refused under the name of the original, and of a backup that keeps none', () => {
+    expect(() => planResource(plan, 'demo', resource)).toThrow(/is the one that the backup is of/);
+    const none = { ...(plan as object), record: record({}) } as never;
+    expect(() => planResource(none, 'copy', resource)).toThrow(/keeps no resource/);
+    const forged = {
+      ...recorded,
+      apiVersion: 'rbac.authorization.k8s.io/v1',
+      kind: 'RoleBinding',
+      plural: 'rolebindings',
+    };
+    const other = { ...(plan as object), record: { ...of, resource: forged } } as never;
+    expect(() => planResource(other, 'copy', resource)).toThrow(/says that it was made from a RoleBinding/);
+  });
+});
+
+describe('restored volumes of NuoDB', () => {
+  const of = record({ engine: 'nuodb', id: '20261126020000' });
+
+  async function volumes(ids: Readonly<Record<'archive' | 'journal', string | undefined>>) {
+    const root = await mkdtemp(join(tmpdir(), 'nuodb-'));
+    return await Promise.all(
+      ([archive, journal] as const).map(async ({ name, role }) => {
+        const path = join(root, name);
+        // The hooks may be told of a folder of the volume.
+        await mkdir(join(path, 'nuodb'), { recursive: true });
+        const id = ids[name as keyof typeof ids];
+        if (id !== undefined) await writeFile(join(path, 'nuodb', 'backup.txt'), id);
+        return { name, role, path };
+      }),
+    );
+  }
+
+  it('are of the backup that the record is of', async () => {
+    const { done } = await prepare(await volumes({ archive: of.id, journal: of.id }), of, new QuietLog());
+    expect(done).toEqual([`volume archive was cut in backup ${of.id}`, `volume journal was cut in backup ${of.id}`]);
+  });
+
+  it.each([
+    ['20260101000000', /volume journal is of backup 20260101000000/],
+    [undefined, /volume journal has no backup.txt/],
+  ])('are refused where the journal is of %s', async (id, message) => {
+    const mounted = await volumes({ archive: of.id, journal: id });
+    await expect(prepare(mounted, of, new QuietLog())).rejects.toThrow(message);
+  });
+
+  it('start no server by themselves', () => {
+    expect(() => serverCommand()).toThrow(/without a domain that it joins/);
+  });
+});

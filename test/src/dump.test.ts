@@ -1,0 +1,362 @@
+import { Testing } from 'cdk8s';
+import { Secret } from 'cdk8s-plus-28';
+import {
+  BackupJob,
+  BackupSchedule,
+  BackupStorage,
+  DumpLayout,
+  MongoDump,
+  MongoDumpRestore,
+  MySqlDump,
+  MySqlDumpRestore,
+  PostgresDump,
+  type PostgresDumpProps,
+  PostgresDumpRestore,
+  type PostgresDumpRestoreProps,
+  RedisDump,
+  RedisDumpRestore,
+  Registry,
+} from 'stillpoint';
+import { describe, expect, it } from 'vitest';
+import { parse } from 'yaml';
+import { DUMP_CONFIG, DUMP_RESTORE_CONFIG, fits, STORES } from '../../src/contract';
+import { type Manifest, only, podOf, shop } from './synth';
+
+const chart = shop();
+const login = Secret.fromSecretName(chart, 'login', 'orders-db-login');
+const keys = Secret.fromSecretName(chart, 'keys', 'store-login');
+const storage = BackupStorage.s3({ bucket: 'backups', endpoint: 'http://minio.storage:9000', credentials: keys });
+
+const usual: PostgresDumpProps = {
+  host: 'orders-db',
+  credentials: login,
+  serverImage: 'postgres:17',
+  storage,
+  schedule: BackupSchedule.daily({ hour: 2 }),
+};
+
+function synth(props: Partial<PostgresDumpProps> = {}, job = false): Manifest[] {
+  const own = shop();
+  const backup = new PostgresDump(own, 'orders-dump', { ...usual, ...props });
+  if (job) new BackupJob(own, 'now', { backup });
+  return Testing.synth(own);
+}
+
+function restore(props: Partial<PostgresDumpRestoreProps> = {}, id = 'orders-copy'): Manifest[] {
+  const own = shop();
+  new PostgresDumpRestore(own, id, {
+    host: 'orders-copy',
+    credentials: login,
+    serverImage: 'postgres:17',
+    storage,
+    database: 'orders-dump',
+    backup: '20261121020000',
+    ...props,
+  });
+  return Testing.synth(own);
+}
+
+describe('a policy of dumps', () => {
+  it('tells the runner what to dump, with which tool, and where to', () => {
+    const document: unknown = parse(only(synth(), 'ConfigMap').data['backup.yaml']);
+    expect(fits(DUMP_CONFIG, document)).toBe(true);
+    expect(document).toEqual({
+      apiVersion: 'stillpoint.dev/v1',
+      kind: 'DumpConfig',
+      metadata: { name: 'orders-dump-backup', namespace: 'shop' },
+      spec: {
+        engine: 'postgres',
+        database: 'orders-dump',
+        connection: {
+          host: 'orders-db',
+          port: 5432,
+          database: 'postgres',
+          usernameFile: '/var/run/secrets/stillpoint/credentials/username',
+          passwordFile: '/var/run/secrets/stillpoint/credentials/password',
+        },
+        dump: { compression: 'zstd', layout: 'stillpoint', image: 'postgres:17' },
+        storage: {
+          kind: 's3',
+          s3: { bucket: 'backups', endpoint: 'http://minio.storage:9000', pathStyle: true },
+          credentialsDirectory: '/var/run/secrets/stillpoint/store',
+        },
+        deadlineSeconds: 3600,
+        registry: { namespace: 'stillpoint' },
+        clusterScope: true,
+      },
+    });
+  });
+
+  it("runs in the engine's own image, with the runner brought into it, within the standard `restricted`", () => {
+    const { spec } = podOf(only(synth(), 'CronJob'));
+    const [install] = spec.initContainers;
+    const [runner] = spec.containers;
+    expect(install).toMatchObject({ name: 'install', image: 'stillpoint:0.1.0', args: ['install', '/install'] });
+    expect(install.command).toBeUndefined();
+    expect(install.volumeMounts).toEqual([{ name: 'runner', mountPath: '/install' }]);
+    expect(runner).toMatchObject({ name: 'runner', image: 'postgres:17' });
+    expect(runner.command.slice(0, 4)).toEqual(['/app/lib/ld.so', '--library-path', '/app/lib', '/app/bin/node']);
+    expect(runner.args).toEqual(['run', '--config', '/etc/stillpoint/backup.yaml']);
+    expect(runner.volumeMounts).toEqual(
+      expect.arrayContaining([
+        { name: 'runner', mountPath: '/app', readOnly: true },
+        { name: 'tmp', mountPath: '/tmp', readOnly: false },
+        { name: 'store', mountPath: '/var/run/secrets/stillpoint/store', readOnly: true },
+      ]),
+    );
+    for (const container of [install, runner]) {
+      expect(container.securityContext).toEqual({
+        allowPrivilegeEscalation: false,
+        privileged: false,
+        readOnlyRootFilesystem: true,
+        capabilities: { drop: ['ALL'] },
+      });
+      expect(JSON.stringify(container.env ?? [])).not.toMatch(/secret|password/i);
+    }
+    expect(spec.securityContext).toMatchObject({ runAsNonRoot: true, runAsUser: 65532 });
+    expect(spec.volumes.find(({ name }: Manifest) => name === 'store').projected.sources[0].secret.name).toBe(
+      'store-login',
+    );
+  });
+
+  it('may read its own pod and Job, and nothing of volumes, snapshots or Secrets', () => {
+    const roles = synth({ retention: { keepLast: 3 } }).filter(({ kind }) => /Role$/.test(kind));
+    const rules = roles.flatMap((role) => role.rules.map((rule: Manifest) => [rule.resources, rule.verbs].join(' ')));
+    expect(rules.sort()).toEqual([
+      'configmaps create,get,list,update',
+      'deployments/scale patch',
+      'events create',
+      'jobs get',
+      'leases create',
+      'leases get,update',
+      'namespaces get',
+      'pods get',
+    ]);
+  });
+
+  it('is taken by a Job as well, when it is applied', () => {
+    const job = only(synth({}, true), 'Job');
+    expect(podOf(job).spec.containers[0].image).toBe('postgres:17');
+  });
+
+  it('in the layout of KubeDB is plain SQL, and nothing else', () => {
+    const document = parse(only(synth({ layout: DumpLayout.KUBEDB }), 'ConfigMap').data['backup.yaml']);
+    expect(document.spec.dump).toMatchObject({ layout: 'kubedb', compression: 'none' });
+    expect(() => synth({ layout: DumpLayout.KUBEDB, compression: 'gzip' as never })).toThrow(
+      /has the layout kubedb, and the compression gzip/,
+    );
+  });
+
+  it('is encrypted for its recipients, of whom the pod knows the public keys alone', () => {
+    const recipients = [`age1${'q'.repeat(58)}`];
+    const manifests = synth({ recipients });
+    expect(parse(only(manifests, 'ConfigMap').data['backup.yaml']).spec.dump.recipients).toEqual(recipients);
+    expect(JSON.stringify(podOf(only(manifests, 'CronJob')))).not.toContain('identity');
+    expect(() => synth({ recipients, layout: DumpLayout.KUBEDB })).toThrow(/has the layout kubedb, and recipients/);
+  });
+
+  it('does not repeat a secret key that stands among its recipients', () => {
+    const secret = `AGE-SECRET-KEY-1${'Q'.repeat(58)}`;
+    const making = (): unknown => synth({ recipients: [secret] });
+    expect(making).toThrow(/has a secret key of age among its recipients/);
+    expect(making).not.toThrow(/QQQ/);
+  });
+
+  it.each<[string, object, RegExp]>([
+    ['no recipient', { recipients: [] }, /has an empty list of recipients/],
+    [
+      'a key of SSH',
+      { recipients: ['ssh-ed25519 AAAA'] },
+      /has the recipient "ssh-ed25519 AAAA", which is no public key/,
+    ],
+    ['no image', { serverImage: '' }, /has the serverImage "".*name the engine's own image/s],
+    ['no storage', { storage: undefined }, /has no storage.*take a BackupStorage/s],
+    ['a bucket alone', { storage: 'backups' }, /has the storage "backups", which is of another kind/],
+    ['a host with its port', { host: 'orders-db:5432' }, /has the host "orders-db:5432"/],
+    ['another compression', { compression: 'lz4' }, /has the compression "lz4".*zstd, gzip, none/s],
+  ])('with %s is refused', (_, props, message) => {
+    expect(() => synth(props)).toThrow(message);
+  });
+});
+
+describe('a restore from a dump', () => {
+  it('tells the runner which dump goes where', () => {
+    const document: unknown = parse(only(restore({ checkFirst: true }), 'ConfigMap').data['restore.yaml']);
+    expect(fits(DUMP_RESTORE_CONFIG, document)).toBe(true);
+    expect(document).toMatchObject({
+      kind: 'DumpRestoreConfig',
+      spec: {
+        backup: { namespace: 'shop', database: 'orders-dump', id: '20261121020000' },
+        connection: { host: 'orders-copy', port: 5432 },
+        checkFirst: true,
+      },
+    });
+  });
+
+  it('opens an encrypted dump by an identity that is mounted, whatever its key is called', () => {
+    const identity = Secret.fromSecretName(chart, 'identity', 'orders-identity');
+    for (const [props, key] of [
+      [{ identity }, 'key.txt'],
+      [{ identity, identityKey: 'orders.age' }, 'orders.age'],
+    ] as const) {
+      const manifests = restore(props);
+      const path = '/var/run/secrets/stillpoint/identity';
+      expect(parse(only(manifests, 'ConfigMap').data['restore.yaml']).spec.identityFile).toBe(`${path}/identity`);
+      const { spec } = podOf(only(manifests, 'Job'));
+      expect(spec.containers[0].volumeMounts).toContainEqual({ name: 'identity', mountPath: path, readOnly: true });
+      const { sources } = spec.volumes.find(({ name }: Manifest) => name === 'identity').projected;
+      expect(sources).toEqual([
+        { secret: { name: 'orders-identity', optional: true, items: [{ key, path: 'identity' }] } },
+      ]);
+    }
+  });
+
+  it('reads the one record that it works by, and repeats nothing that has begun', () => {
+    const manifests = restore();
+    const job = only(manifests, 'Job');
+    expect(podOf(job).spec.containers[0]).toMatchObject({
+      image: 'postgres:17',
+      args: ['restore-dump', '--config', '/etc/stillpoint/restore.yaml'],
+    });
+    expect(job.spec.podFailurePolicy.rules[1].onExitCodes.values).toEqual([2, 7]);
+    const [rule] = only(manifests, 'Role', 'stillpoint.shop.orders-copy-restore').rules;
+    expect(rule).toMatchObject({
+      resources: ['configmaps'],
+      resourceNames: ['shop.orders-dump.20261121020000'],
+      verbs: ['get', 'patch'],
+    });
+  });
+
+  it('is another Job for another backup, and the same one for the same', () => {
+    const nameOf = (backup: string): string => only(restore({ backup }), 'Job').metadata.name;
+    expect(nameOf('20261121020000')).toBe(nameOf('20261121020000'));
+    expect(nameOf('20261121020000')).not.toBe(nameOf('20261122020000'));
+  });
+
+  it.each<[string, object, RegExp]>([
+    ['latest', { backup: 'latest' }, /restores the backup "latest", which is no id/],
+    ['no image', { serverImage: undefined }, /serverImage/],
+  ])('of %s is refused', (_, props, message) => {
+    expect(() => restore(props)).toThrow(message);
+  });
+});
+
+describe.each<[what: string, Class: typeof MySqlDump | typeof MongoDump | typeof RedisDump, spec: object]>([
+  ['MySQL', MySqlDump, { engine: 'mysql', connection: { port: 3306 } }],
+  ['MongoDB', MongoDump, { engine: 'mongodb', connection: { port: 27017 }, dump: { position: true } }],
+  ['Redis', RedisDump, { engine: 'redis', connection: { port: 6379 } }],
+])('a policy of dumps of %s', (_, Class, spec) => {
+  const configOf = (props: object): Manifest => {
+    const own = shop();
+    new Class(own, 'other-dump', { ...usual, serverImage: 'other:8', ...props });
+    return parse(only(Testing.synth(own), 'ConfigMap').data['backup.yaml']);
+  };
+
+  it('tells the runner what to dump', () => {
+    const document: unknown = configOf({});
+    expect(fits(DUMP_CONFIG, document)).toBe(true);
+    expect(document).toMatchObject({ spec });
+    expect(document).toMatchObject({ spec: { dump: { compression: 'zstd', image: 'other:8' } } });
+  });
+});
+
+describe('a dump of one database', () => {
+  it('of MySQL may say where its log stood', () => {
+    const own = shop();
+    new MySqlDump(own, 'accounts-dump', { ...usual, onlyDatabase: 'books', logPosition: true });
+    const { dump } = parse(only(Testing.synth(own), 'ConfigMap').data['backup.yaml']).spec;
+    expect(dump).toMatchObject({ only: 'books', position: true });
+  });
+
+  it('of MongoDB is without the oplog, which is of all', () => {
+    const own = shop();
+    new MongoDump(own, 'catalogue-dump', { ...usual, onlyDatabase: 'books' });
+    const { dump } = parse(only(Testing.synth(own), 'ConfigMap').data['backup.yaml']).spec;
+    expect(dump).toMatchObject({ only: 'books', position: false });
+    const both = { ...usual, onlyDatabase: 'books', oplog: true };
+    expect(() => new MongoDump(shop(), 'catalogue-dump', both)).toThrow(
+      /dumps the database "books" alone, and the oplog/,
+    );
+  });
+});
+
+describe('a restore of one database', () => {
+  const of = {
+    ...usual,
+    database: 'orders-dump',
+    backup: '20261121020000',
+    onlyDatabase: 'books',
+    intoDatabase: 'copy',
+  };
+  it.each([
+    ['PostgreSQL', PostgresDumpRestore],
+    ['MySQL', MySqlDumpRestore],
+    ['MongoDB', MongoDumpRestore],
+  ] as const)('of %s says which, and under what name', (_, Class) => {
+    const own = shop();
+    new Class(own, 'copy', of);
+    const document: unknown = parse(only(Testing.synth(own), 'ConfigMap').data['restore.yaml']);
+    expect(fits(DUMP_RESTORE_CONFIG, document)).toBe(true);
+    expect(document).toMatchObject({ spec: { only: 'books', into: 'copy' } });
+  });
+});
+
+describe('a restore of a dump of Redis', () => {
+  const synthed = (props: object = {}): Manifest[] => {
+    const own = shop();
+    new RedisDumpRestore(own, 'copy', {
+      database: 'sessions-dump',
+      backup: '20261121020000',
+      claimName: 'data-copy-0',
+      storage,
+      ...props,
+    });
+    return Testing.synth(own);
+  };
+
+  it('puts the file on the claim, as the user of the server, in the image of the runner', () => {
+    const manifests = synthed({ subPath: 'data' });
+    const document: unknown = parse(only(manifests, 'ConfigMap').data['restore.yaml']);
+    expect(fits(DUMP_RESTORE_CONFIG, document)).toBe(true);
+    expect(document).toMatchObject({ spec: { file: { directory: '/data' } } });
+    expect(document).not.toHaveProperty('spec.connection');
+    const { spec } = podOf(only(manifests, 'Job'));
+    expect(spec.containers[0].image).toBe('stillpoint:0.1.0');
+    expect(spec.securityContext).toMatchObject({ runAsUser: 999, runAsGroup: 999, fsGroup: 999, runAsNonRoot: true });
+    expect(spec.containers[0].volumeMounts).toContainEqual({
+      name: 'data',
+      mountPath: '/data',
+      subPath: 'data',
+      readOnly: false,
+    });
+    expect(spec.volumes).toContainEqual({ name: 'data', persistentVolumeClaim: { claimName: 'data-copy-0' } });
+  });
+
+  it.each<[string, object, RegExp]>([
+    ['no claim', { claimName: '' }, /names no claim/],
+    ['no storage', { storage: undefined }, /has no storage/],
+  ])('with %s is refused', (_, props, message) => {
+    expect(() => synthed(props)).toThrow(message);
+  });
+});
+
+describe('a registry with storages', () => {
+  it('mounts each for the pruner, at places of its own', () => {
+    const own = shop();
+    const folder = BackupStorage.volume({ claimName: 'backups' });
+    new Registry(own, 'registry', { storages: [storage, folder] });
+    const manifests = Testing.synth(own);
+    const document: unknown = parse(only(manifests, 'ConfigMap', 'stillpoint-pruner').data['stores.yaml']);
+    if (!fits(STORES, document)) throw new Error('the stores do not fit their schema');
+    expect(document.spec.stores).toMatchObject([
+      { kind: 's3', credentialsDirectory: '/var/run/secrets/stillpoint/store-0' },
+      { kind: 'directory', directory: { path: '/var/lib/stillpoint/store-1', volume: 'backups' } },
+    ]);
+    for (const kind of ['CronJob', 'Deployment']) {
+      const { spec } = podOf(only(manifests, kind));
+      expect(spec.containers[0].args).toEqual(expect.arrayContaining(['--stores', '/etc/stillpoint/stores.yaml']));
+      const mounts = spec.containers[0].volumeMounts.map(({ mountPath }: Manifest) => mountPath);
+      expect(mounts).toEqual(['/etc/stillpoint', '/var/run/secrets/stillpoint/store-0', '/var/lib/stillpoint/store-1']);
+    }
+  });
+});
