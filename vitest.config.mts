@@ -12,7 +12,9 @@ export default defineConfig({
       : { reporters: ['default', 'json'], outputFile: { json: process.env.TEST_REPORT } }),
     globalSetup: ['test/support/own-tmpdir.ts'],
     include: ['test/{contract,src,runner,integration}/**/*.test.ts'],
-    testTimeout: 60_000,
+    testTimeout: 120_000,
     hookTimeout: 120_000,
+    // How long something is waited for that comes at once on an idle machine.
+    expect: { poll: { timeout: 30_000 } },
   },
 });

@@ -162,7 +162,7 @@ describe('a backup on one machine', () => {
     await expect(take(config, controller.signal, telling)).rejects.toThrow('told to stop');
     expect(await records()).toMatchObject([{ phase: 'failed' }]);
     expect(await copies()).toEqual([]);
-    await expect.poll(() => fixture.held(), { timeout: 10_000 }).toEqual([]);
+    await expect.poll(() => fixture.held()).toEqual([]);
   });
 
   it.each([

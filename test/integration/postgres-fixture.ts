@@ -94,7 +94,7 @@ export class PostgresFixture implements EngineFixture {
       const [, ...flags] = command;
       // On this machine its fixed port may be taken; the socket is in a folder of its own.
       await copy.run([join(await postgresFolder(version), 'bin', 'postgres'), ...flags, '-c', 'listen_addresses=']);
-      const inspection = await engine.restore.inspect(copy.folder, record, AbortSignal.timeout(30_000));
+      const inspection = await engine.restore.inspect(copy.folder, record, AbortSignal.timeout(100_000));
       const client = new pg.Client({ host: copy.folder, port: 5432, user: 'postgres', database: 'postgres' });
       await client.connect();
       const ledger = await sqlLedger(client)

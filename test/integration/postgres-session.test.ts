@@ -59,7 +59,7 @@ describe.each(POSTGRES_VERSIONS)('a session with PostgreSQL %i', (version) => {
     await new Promise((ended) => session.lost.addEventListener('abort', ended, { once: true }));
     expect(session.lost.reason).toMatchObject({ code: 'session-lost' });
     // The server tells its client before it has put everything away.
-    await expect.poll(() => fixture.held(), { timeout: 10_000 }).toEqual([]);
+    await expect.poll(() => fixture.held()).toEqual([]);
   });
 
   it('is named, so that an administrator sees whose it is', async () => {

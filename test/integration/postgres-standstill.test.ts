@@ -52,11 +52,11 @@ describe.each([14, 18] as const)('a standstill of PostgreSQL %i', (version) => {
     }
   }
 
-  /** Writes in a short statement: `written`, or why not. */
+  /** Writes where no lock keeps it waiting: `written`, or why not. What a busy machine takes for it does not count. */
   async function write(sql = 'INSERT INTO public.first VALUES (1)'): Promise<string> {
     const client = await fixture.server.connect();
     try {
-      await client.query("SET statement_timeout = '400ms'");
+      await client.query("SET lock_timeout = '400ms'");
       await client.query(sql);
       return 'written';
     } catch (error) {
@@ -86,9 +86,9 @@ describe.each([14, 18] as const)('a standstill of PostgreSQL %i', (version) => {
 
   it('holds every write to every table until it is let go, and says so of the session that holds it', async () => {
     await freeze();
-    expect(await write()).toBe('57014');
-    expect(await write('DELETE FROM "Shop".part')).toBe('57014');
-    expect(await write('ALTER TABLE public.first ADD COLUMN m int')).toBe('57014');
+    expect(await write()).toBe('55P03');
+    expect(await write('DELETE FROM "Shop".part')).toBe('55P03');
+    expect(await write('ALTER TABLE public.first ADD COLUMN m int')).toBe('55P03');
     expect(await write('SELECT count(*) FROM public.first')).toBe('written');
     expect((await plan.observe(within))['locks of postgres']).toMatch(/^process \d+ holds 3 tables in SHARE MODE$/);
     await plan.thaw(within);
@@ -157,10 +157,11 @@ describe.each([14, 18] as const)('a standstill of PostgreSQL %i', (version) => {
     await writer.end();
     await open.query('ROLLBACK');
     await open.end();
-    // A second: what a session waits for before it looks for a deadlock.
+    // A second is what a session waits for before it looks for a deadlock; five, what ours would wait for a lock without
+    // being told otherwise. A busy machine adds to the first and is to stay under the second.
     expect(longest).toBeGreaterThan(300);
-    expect(longest).toBeLessThan(1_500);
-  }, 30_000);
+    expect(longest).toBeLessThan(4_000);
+  });
 
   it('rule 6: notices that its transaction has ended, although its session has not', async () => {
     const connection = await (session as PostgresSession).openIn('postgres', never);
@@ -177,7 +178,7 @@ describe.each([14, 18] as const)('a standstill of PostgreSQL %i', (version) => {
     await fixture.server.query(
       "SELECT pg_terminate_backend(pid, 5000) FROM pg_locks WHERE mode = 'ShareLock' AND locktype = 'relation' LIMIT 1",
     );
-    await expect.poll(() => session.lost.aborted, { timeout: 5_000 }).toBe(true);
+    await expect.poll(() => session.lost.aborted).toBe(true);
     await expect(plan.observe(within)).rejects.toMatchObject({ code: 'session-lost' });
     expect(await write()).toBe('written');
   });

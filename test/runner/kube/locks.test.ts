@@ -6,6 +6,8 @@ import { KubernetesLocks } from '../../../runner/kube/locks';
 import { FakeClock } from '../../support/fake-clock';
 import { QuietLog } from '../../support/quiet-log';
 
+const PATIENCE = { timeout: 30_000 };
+
 let server: Server | undefined;
 
 afterEach(() => {
@@ -29,11 +31,11 @@ test('a lease whose renewal gets no answer is lost before others may take it ove
   const client = new KubeClient({ server: url, namespace: undefined, options: async () => ({}) }, clock);
   const lease = await new KubernetesLocks(client, { namespace: 'n', clock, log: new QuietLog() }).acquire('l', 'me');
   clock.advance(10_000);
-  await vi.waitFor(() => expect(renewals).toBe(1));
+  await vi.waitFor(() => expect(renewals).toBe(1), PATIENCE);
   clock.advance(14_000);
   expect(lease.lost.aborted).toBe(false);
   clock.advance(1_000);
-  await vi.waitFor(() => expect(lease.lost.aborted).toBe(true));
+  await vi.waitFor(() => expect(lease.lost.aborted).toBe(true), PATIENCE);
   expect(lease.lost.reason).toMatchObject({ code: 'interrupted' });
   expect(clock.monotonic()).toBeLessThan(30_000);
   await lease.release();

@@ -74,7 +74,7 @@ describe('a dump', () => {
     const kept = new Kept();
     const late: Sink<string> = async (content, signal) => {
       // Reaped, and not only dead: then Node knows of its exit, and has had its turn to throw away what is left.
-      await vi.waitUntil(() => existsSync(pidFile) && !existsSync(`/proc/${readFileSync(pidFile, 'utf8')}`), 10_000);
+      await vi.waitUntil(() => existsSync(pidFile) && !existsSync(`/proc/${readFileSync(pidFile, 'utf8')}`), 50_000);
       for (let turns = 0; turns < 10; turns++) await setImmediate();
       return await kept.put(content, signal);
     };

@@ -94,7 +94,7 @@ describe('a server that the tool would take for all', () => {
     ['a server of no set', of({}), undefined],
   ])('%s', async (_, answers, part) => {
     await using server = await startWireServer(answers);
-    const connection = { host: '127.0.0.1', port: server.port, usernameFile: '', connectTimeoutSeconds: 2 };
+    const connection = { host: '127.0.0.1', port: server.port, usernameFile: '', connectTimeoutSeconds: 60 };
     const found = tools.partOf?.(
       target({ connection, username: '', password: undefined }),
       new AbortController().signal,

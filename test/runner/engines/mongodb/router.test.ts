@@ -23,7 +23,7 @@ afterEach(async () => {
 });
 
 function targetAt(port: number, more: Partial<Target> = {}): Target {
-  const connection = { host: '127.0.0.1', port, usernameFile: '', connectTimeoutSeconds: 2 };
+  const connection = { host: '127.0.0.1', port, usernameFile: '', connectTimeoutSeconds: 60 };
   return { connection, username: '', password: undefined, tls: undefined, ...more };
 }
 

@@ -38,7 +38,7 @@ class TestCluster {
       fsyncUnlock: () => this.#does('all are unlocked', () => (this.#locked = false)),
     });
     this.#mongos = mongos;
-    const connection = { host: '127.0.0.1', port: mongos.port, usernameFile: '', connectTimeoutSeconds: 5 };
+    const connection = { host: '127.0.0.1', port: mongos.port, usernameFile: '', connectTimeoutSeconds: 60 };
     const target: Target = { connection, username: '', password: undefined, tls: undefined };
     const endpoint = { ...connection, name: connection.host };
     const router = new Router(await Connection.open(target, endpoint, within.signal));

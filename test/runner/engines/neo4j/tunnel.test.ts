@@ -95,7 +95,7 @@ describe('a server with a certificate', () => {
 
   it('hears what is said, and is heard; closed, the way is gone', async () => {
     const tls = { mode: 'verify-full' as const, ca, cert: undefined, key: undefined };
-    const tunnel = await Tunnel.open(tls, { host: '127.0.0.1', port, name: 'database.test' }, 5_000);
+    const tunnel = await Tunnel.open(tls, { host: '127.0.0.1', port, name: 'database.test' }, 30_000);
     const { near } = tunnel;
     const socket = connect(near.port, near.host);
     socket.write('hello');
