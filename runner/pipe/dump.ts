@@ -49,18 +49,24 @@ export async function dump<T>(
   const broken = new AbortController();
   const signal = AbortSignal.any([options.signal, broken.signal]);
   const [plain, stored] = [new Measure(), new Measure()];
-  let whole = false;
+  let [whole, left] = [false, false];
   return await Child.during(command, { ...options, signal }, async (child) => {
     using _ = logProgress(options, `dumping by ${command.program}`, () => plain.bytes, options.expectedBytes);
     async function* output(): AsyncGenerator<Uint8Array, void> {
       try {
         for await (const chunk of child.stdout as AsyncIterable<Buffer>) {
           child.output.add(chunk);
-          yield chunk;
+          let taken = false;
+          try {
+            yield chunk;
+            taken = true;
+          } finally {
+            left ||= !taken;
+          }
         }
       } catch (cut) {
         // How the tool ended says more than that its output was cut.
-        await child.endedWell();
+        if (!left) await child.endedWell();
         throw cut;
       }
       await child.endedWell();
@@ -77,8 +83,11 @@ export async function dump<T>(
     child.stdout.on('readable', () => undefined);
     // A tool that would ask for something finds nobody there.
     child.stdin.end();
-    // A sink that waits for its own server hears of it all the same.
-    child.endedWell().catch((error: unknown) => broken.abort(error));
+    // A sink that waits for its own server hears of it all the same. One that has left has made the tool fail: it is cleaning up,
+    // and knows why.
+    child.endedWell().catch((error: unknown) => {
+      if (!left) broken.abort(error);
+    });
     try {
       const result = await sink(content(), signal);
       signal.throwIfAborted();

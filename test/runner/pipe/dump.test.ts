@@ -251,6 +251,27 @@ describe('whatever ends a dump leaves no process', () => {
     await expect.poll(() => groupLives(pid)).toBe(false);
   });
 
+  it('a sink that takes no more, and says why when the tool has already failed for it', async () => {
+    let pid = 0;
+    const slow: Sink<never> = async (content) => {
+      await pidThen(
+        content,
+        () => Promise.resolve(),
+        (of) => (pid = of),
+      );
+      await expect.poll(() => groupLives(pid)).toBe(false);
+      // The runner has heard of it, too.
+      for (let turns = 0; turns < 10; turns++) await setImmediate();
+      throw new StillpointError('store-unreachable', 'the store is gone');
+    };
+    const script = `console.log(process.pid); setInterval(() => process.stdout.write('x'.repeat(1000)), 5);`;
+    for (const compression of ['none', 'zstd'] as const) {
+      await expect(dump(scripted(script), slow, options({ compression }))).rejects.toMatchObject({
+        code: 'store-unreachable',
+      });
+    }
+  });
+
   it('a sink that closes early and calls it a success', async () => {
     let pid = 0;
     const running = dump(
