@@ -90,7 +90,8 @@ export async function removeNamespacesOf(registry: string): Promise<void> {
   await removeWithRights(registry);
   for (const name of [...left, registry]) {
     await eventually(`namespace ${name} is gone`, async () => (await read(KINDS.namespace, name)) === undefined, {
-      seconds: 180,
+      // The bench of many databases leaves four hundred pods and as many volumes.
+      seconds: 900,
     });
   }
 }
