@@ -115,7 +115,9 @@ export const ERRORS = {
   'ready-timeout': failed('The snapshots were cut, but did not become ready in time.'),
   'runner-lost': failed('The runner of this backup ended before it was done.'),
   interrupted: failed('The runner was told to stop.'),
-  'directory-unusable': refused('A folder for local backups cannot be read or written.'),
+  'directory-unusable': refused(
+    'A folder for local backups, or of the files of a database, cannot be read or written.',
+  ),
   'backup-not-found': { exitCode: 5, retryable: false, means: 'There is no such backup.' },
   'policy-idle': refused(
     'A policy takes no backup by itself: it is suspended, or its schedule never comes. A warning.',

@@ -24,8 +24,9 @@ async function dumpFindings(context: DumpDoctorContext): Promise<readonly Findin
   try {
     const checked = await checkDump(context, { namespace, database, id: backupId(clock.now()) });
     const { flavour, version } = checked.facts.server;
+    const said = [flavour ?? engine.name, ...(version === undefined ? [] : [version])].join(' ');
     return [
-      { severity: 'ok', code: 'ok', subject, message: `${flavour ?? engine.name} ${version}` },
+      { severity: 'ok', code: 'ok', subject, message: said },
       ...checked.findings,
       ...(await objectFindings(context, checked.store)),
     ];

@@ -1,6 +1,7 @@
 /** Takes one dump: the engine's own tool, through a pipe, into a store; step by step. */
 import { type BackupRecord, dumpLeaseName } from '../../src/contract';
 import { checkDump, type DumpCheckContext, type DumpChecked } from '../dump/checks';
+import { readyFiles } from '../dump/files';
 import { keysOf } from '../dump/keys';
 import { takeFolder } from '../dump/owner';
 import { dumpedRecord, dumpingRecord, recordedObject, recordText } from '../dump/record';
@@ -63,6 +64,7 @@ class Dump {
       const checked = await this.#checkStep();
       await this.#announceStep(checked);
       await this.#ownStep(checked);
+      await this.#readyStep(checked);
       await this.#finishStep(checked, await this.#dumpStep(checked));
       await say(this.#context, 'Normal', 'SuccessfulSnapshot', `Successfully completed snapshot ${run.id}`);
       return this.#stored.record;
@@ -99,14 +101,28 @@ class Dump {
     await takeFolder(store, keys.owner, this.#stored.record, this.#context.signal);
   }
 
+  /** Of files: what a crash has left is completed, and what was cut while a server ran is shown to be of one instant. */
+  async #readyStep({ tools, files: what }: DumpChecked): Promise<void> {
+    if (what === undefined || tools.files === undefined) return;
+    const check = this.#context.config.spec.dump.files?.check === true;
+    const { position } = await readyFiles(tools.files, what, { facts: what.facts, check }, this.#context);
+    await this.#update({ ...this.#stored.record, position });
+  }
+
   /** Nothing lies under the final name unless the tool has ended well and the store has confirmed every byte. */
-  async #dumpStep({ tools, target, store, keys, facts }: DumpChecked): Promise<BackupRecord> {
+  async #dumpStep({ tools, target, store, keys, facts, files }: DumpChecked): Promise<BackupRecord> {
     const { config, clock, log } = this.#context;
     const { only, compression, position, recipients } = config.spec.dump;
     const last = await this.#lastStep();
     log.info({ step: 'dump', key: keys.dump }, 'step begins');
     const passed = await dump(
-      tools.dump(target, { database: only, position, flavour: facts.server.flavour, toolSays: facts.tool }),
+      tools.dump(target, {
+        database: only,
+        position,
+        flavour: facts.server.flavour,
+        toolSays: facts.tool,
+        directory: files?.directory,
+      }),
       (content, signal) => store.put(keys.dump, content, { signal, expectedBytes: last?.bytes }),
       { ...this.#context, compression, recipients, expectedBytes: last?.plainBytes },
     );

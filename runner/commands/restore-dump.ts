@@ -16,6 +16,7 @@ import type { Clock, Events } from '../ports';
 import type { ObjectStore } from '../storage/object-store';
 import type { RestoreRequest } from '../tools/tool';
 import { restoreDumpFile } from './restore-dump-file';
+import { restoreDumpStore } from './restore-dump-store';
 import { say } from './say';
 
 /** What a restore from a dump needs of the world. */
@@ -68,7 +69,19 @@ async function intoStep(context: RestoreDumpContext, source: DumpSource): Promis
   const engine = await engineNamed(source.record.engine as EngineName);
   if (file === undefined) return await new DumpRestore(context, source, engine).run();
   await say(context, 'Normal', 'Restoring', `Restoring backup ${recordPath(source.record)}`);
-  return { file: await restoreDumpFile(source, engine, file.directory, context) };
+  if (engine.dump?.files === undefined) {
+    return { file: await restoreDumpFile(source, engine, file.directory, context) };
+  }
+  if (config.spec.checkFirst === true) await readStep(source, context);
+  return { file: await restoreDumpStore(source, engine, engine.dump.files, file.directory, context) };
+}
+
+/** Reads it to its end: what is not as it was written is found out before anybody gets a byte of it. */
+async function readStep({ store, object, opening }: DumpSource, { log, signal }: RestoreDumpContext): Promise<void> {
+  log.info({ step: 'read' }, 'step begins');
+  const content = await store.get(object.key, { signal });
+  for await (const _ of opened(content, passedOf(object), opening)) signal.throwIfAborted();
+  log.info({ step: 'read' }, 'step done');
 }
 
 class DumpRestore {
@@ -92,7 +105,7 @@ class DumpRestore {
     this.#versionStep(server);
     const readerSays = await this.#readerStep();
     const request = await this.#emptyStep(target, { ...wanted, flavour: server.flavour, readerSays });
-    if (config.spec.checkFirst === true) await this.#readStep();
+    if (config.spec.checkFirst === true) await readStep(this.#source, this.#context);
     log.info({ step: 'restore', location: object.location, bytes: object.bytes }, 'step begins');
     await say(this.#context, 'Normal', 'Restoring', `Restoring backup ${recordPath(record)}`);
     await this.#restoreStep(target, request);
@@ -158,16 +171,6 @@ class DumpRestore {
     throw new StillpointError('restore-exists', `the server at ${host}:${port} is not empty: ${holds.join(', ')}`, {
       hint: 'restore into a new server; intoOccupied restores into this one all the same, and fails where both have the same',
     });
-  }
-
-  /** Reads it to its end: what is not as it was written is found out before the server gets a byte. */
-  async #readStep(): Promise<void> {
-    const { log, signal } = this.#context;
-    const { store, object, opening } = this.#source;
-    log.info({ step: 'read' }, 'step begins');
-    const content = await store.get(object.key, { signal });
-    for await (const _ of opened(content, passedOf(object), opening)) signal.throwIfAborted();
-    log.info({ step: 'read' }, 'step done');
   }
 
   async #restoreStep(target: Target, request: RestoreRequest): Promise<void> {

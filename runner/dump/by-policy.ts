@@ -47,6 +47,13 @@ export function restoreConfigBy(
       { hint: 'restore it by the construct, which names the storage: see docs/dumps.md' },
     );
   }
+  if (policy.connection === undefined) {
+    throw new StillpointError(
+      'usage-invalid',
+      `a dump of ${policy.engine} goes into files, and not into a server: backup ${recordPath(record)}`,
+      { hint: 'restore it by the construct, which names the claim: see docs/dumps.md' },
+    );
+  }
   const { port: ownPort, ...connection } = policy.connection;
   const { host, port = ownPort, database, intoDatabase, checkFirst, intoOccupied, identity } = wishes;
   const config = {

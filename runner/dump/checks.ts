@@ -1,12 +1,13 @@
 /** All that can be known before a dump begins: `run` stops at the first error in it, `doctor` prints it. */
 import type { BackupRecord, DumpConfig } from '../../src/contract';
-import type { Engine, EngineSession, Target } from '../engine';
+import { type Engine, type EngineSession, NO_TARGET, type Target } from '../engine';
 import { StillpointError } from '../errors';
 import { refuseOnErrors } from '../findings';
 import { checkRecipients, type Recipient } from '../pipe/age-keys';
 import type { Clock, Finding, Log, Platform } from '../ports';
 import type { ObjectStore } from '../storage/object-store';
-import type { EngineDump } from '../tools/tool';
+import type { EngineDump, StoredDatabase, StoredFacts } from '../tools/tool';
+import { lookAtFiles } from './files';
 import { imageFindings } from './image';
 import { dumpFile, dumpFolder, keysOf, OWNER_FILE, RECORD_FILE } from './keys';
 import type { DumpFacts } from './record';
@@ -43,6 +44,8 @@ export interface DumpChecked {
   readonly target: Target;
   readonly store: ObjectStore;
   readonly keys: DumpKeys;
+  /** Of files of a server that does not run: which they are, and what the tool says of them. */
+  readonly files?: StoredDatabase & { readonly facts: StoredFacts };
 }
 
 /** Runs every check. Throws where it cannot go on: no server, no tool, no store. */
@@ -50,15 +53,13 @@ export async function checkDump(
   context: DumpCheckContext,
   record: Pick<BackupRecord, 'namespace' | 'database' | 'id' | 'plannedObjects'>,
 ): Promise<DumpChecked> {
-  const { config, engine, platform, log, signal } = context;
+  const { config, engine, platform, signal } = context;
   const tools = toolsOf(engine);
   const access = await platform.checkAccess();
   // First of all: in another kind of image no name may resolve, and no tool start, and neither would say why.
   refuseOnErrors(await imageFindings(context.root));
-  const target = await context.readTarget();
-  refuseOnErrors(partFindings(await tools.partOf?.(target, signal), engine.name));
-  const { server, others } = await serverOf(engine, target, { log, signal, ofOneServer: tools.ofOneServer === true });
-  const tool = await toolVersion(tools, server.flavour, context);
+  const { target, server, others, tool, files } =
+    config.spec.dump.files === undefined ? await ofServer(context, tools) : await ofFiles(context, tools);
   const { only, compression, layout, recipients } = config.spec.dump;
   const unseen = await tools.unseen?.(target, { database: only, flavour: server.flavour }, signal);
   if (recipients !== undefined) await checkRecipients(recipients);
@@ -76,13 +77,52 @@ export async function checkDump(
   const findings = [
     ...access,
     ...partFindings(othersInWords(others), engine.name),
-    ...unfitFindings(tools.unfit(tool, server), tool),
+    ...unfitFindings(tools.unfit(tool, { version: '', ...server }), tool),
     ...(unseen ?? []),
     ...encryptionFindings(recipients),
     ...(await storeFindings(store, folder, left, signal)),
   ];
   const warnings = findings.filter(({ severity }) => severity === 'warning').map(({ message }) => message);
-  return { findings, facts: { server, tool, storeName: store.name, warnings }, tools, target, store, keys };
+  return {
+    findings,
+    facts: { server, tool, storeName: store.name, warnings },
+    tools,
+    target,
+    store,
+    keys,
+    ...(files === undefined ? {} : { files }),
+  };
+}
+
+interface Source extends Pick<DumpChecked, 'target' | 'files'> {
+  readonly server: DumpFacts['server'];
+  /** How many other servers hold the rest of the data. */
+  readonly others: number;
+  readonly tool: string;
+}
+
+async function ofServer(context: DumpCheckContext, tools: EngineDump): Promise<Source> {
+  const { engine, log, signal } = context;
+  const target = await context.readTarget();
+  refuseOnErrors(partFindings(await tools.partOf?.(target, signal), engine.name));
+  const { server, others } = await serverOf(engine, target, { log, signal, ofOneServer: tools.ofOneServer === true });
+  return { target, server, others, tool: await toolVersion(tools, server.flavour, context) };
+}
+
+/** Of files nobody asks a server: they are as old as the copy, and their server's version is not among them. */
+async function ofFiles(context: DumpCheckContext, tools: EngineDump): Promise<Source> {
+  const { files: named, only: database } = context.config.spec.dump;
+  if (named === undefined || database === undefined || tools.files === undefined) {
+    throw new StillpointError('config-invalid', `no tool of ${context.engine.name} is known that dumps files`, {
+      hint: 'name its host: it is dumped while it runs',
+    });
+  }
+  const tool = await toolVersion(tools, undefined, context);
+  const unfit = tools.unfit(tool, { version: '' });
+  refuseOnErrors(unfit === undefined ? [] : unfitFindings(unfit, tool));
+  const what = { directory: named.directory, database, toolSays: tool };
+  const files = { ...what, facts: await lookAtFiles(tools.files, what, context) };
+  return { target: NO_TARGET, server: { identity: {} }, others: 0, tool, files };
 }
 
 /** The tools of an engine. Throws config-invalid where none are known. */

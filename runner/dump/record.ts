@@ -13,7 +13,8 @@ import type { StoredObject } from '../storage/object-store';
 
 /** What the checks found out. */
 export interface DumpFacts {
-  readonly server: Pick<Server, 'version' | 'flavour' | 'identity'>;
+  /** Without a version where no server was asked. */
+  readonly server: Pick<Server, 'flavour' | 'identity'> & { readonly version?: string };
   readonly tool: string;
   readonly storeName: string;
   readonly warnings: readonly string[];
@@ -31,7 +32,7 @@ export function dumpingRecord(
   return {
     ...record,
     ...(server.flavour === undefined ? {} : { flavour: server.flavour }),
-    serverVersion: server.version,
+    ...(server.version === undefined ? {} : { serverVersion: server.version }),
     serverIdentity: server.identity,
     layout,
     dump: {

@@ -65,7 +65,7 @@ function keptPath(path: string, backup: string): string {
   return `${path}.stillpoint-${backup}`;
 }
 
-async function syncFolder(path: string): Promise<void> {
+export async function syncFolder(path: string): Promise<void> {
   const folder = await open(path, 'r');
   try {
     await folder.sync();

@@ -36,6 +36,8 @@ export interface DumpRequest {
   readonly toolSays?: string | undefined;
   /** Whether the dump itself says where the server's log stood. What that costs, each engine says. */
   readonly position?: boolean | undefined;
+  /** The data directory of a server that does not run, of tools that read its files. */
+  readonly directory?: string | undefined;
 }
 
 /** What is restored from a dump. */
@@ -51,6 +53,51 @@ export interface RestoreRequest {
   readonly readerSays?: string | undefined;
   /** What {@link EngineDump.destination} has found. */
   readonly destination?: Destination | undefined;
+  /** The data directory of a server that does not run, of tools that write its files. */
+  readonly directory?: string | undefined;
+}
+
+/** One database among the files of a server that does not run. */
+export interface StoredDatabase {
+  /** The data directory. */
+  readonly directory: string;
+  readonly database: string;
+  /** What the tool says of its version. */
+  readonly toolSays: string;
+}
+
+/** What the tool says of such files. */
+export interface StoredFacts {
+  /** Whether they are as a crash leaves them: no tool dumps those. */
+  readonly incomplete: boolean;
+  /** Where the log ends, in the engine's own words. Of incomplete files it may be behind. */
+  readonly position: Readonly<Record<string, string>>;
+}
+
+/** What an engine's tools do with the files of a server that does not run. */
+export interface StoredFiles {
+  /** Writes down how the tools find the files. A second call finds the work done. */
+  prepare(what: StoredDatabase): Promise<void>;
+  /** Asks what the files are; fails where a server has them open. */
+  look(what: StoredDatabase): ToolCommand;
+  /** Its answer. Throws tool-failed when it says something else. */
+  facts(answer: string): StoredFacts;
+  /** A server that completes the files and reaches nobody; and what a line of its output holds when it has done so. */
+  complete(what: StoredDatabase): { readonly command: ToolCommand; readonly done: string };
+  /** Fails unless the files are consistent in themselves. */
+  check(what: StoredDatabase): ToolCommand;
+  /** What speaks against a restore of a database into a data directory, by the names in it, in words. */
+  occupied(database: string, names: DirectoryNames): readonly string[];
+  /** The folders of one database, within the data directory, in the order in which they may appear there. */
+  foldersOf(database: string): readonly string[];
+}
+
+/** What lies in a data directory. */
+export interface DirectoryNames {
+  /** All that is in it. */
+  readonly top: readonly string[];
+  /** Which of {@link StoredFiles.foldersOf} are there. */
+  readonly folders: readonly string[];
 }
 
 /** So many things that a server holds are looked for: as many as a message can name. */
@@ -106,6 +153,8 @@ export interface EngineDump {
   readonly file?: string | undefined;
   /** What a server holds: asked before a restore, which refuses one that is not empty. By a connection of its own. */
   readonly destination?: (target: Target, what: RestoreRequest, log: Log, signal: AbortSignal) => Promise<Destination>;
+  /** Of tools that read and write the files of a server that does not run. */
+  readonly files?: StoredFiles | undefined;
   /** Makes a database to restore into, where there is none of this name yet. */
   readonly createDatabase?: (target: Target, database: string, log: Log, signal: AbortSignal) => Promise<void>;
 }

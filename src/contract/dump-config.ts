@@ -42,9 +42,21 @@ export const DUMP_CONFIG = object(
     metadata,
     spec: object({
       engine: oneOf(ENGINE_NAMES),
-      connection: CONNECTION,
+      connection: optional(CONNECTION),
       engineOptions,
       dump: object({
+        files: optional(
+          object(
+            {
+              directory: string({ pattern: '^/', description: 'The data directory.' }),
+              check: optional(boolean('Whether the tool checks them for consistency before it dumps them.')),
+            },
+            {
+              description:
+                'Of engines whose tools read the files of a server that does not run: in place of a connection. Files as a crash leaves them are completed there.',
+            },
+          ),
+        ),
         only: optional(string({ description: 'One database of the server; all of them when left out.' })),
         position: optional(
           boolean("Whether the dump itself says where the server's log stood: what that costs, each engine says."),

@@ -1,5 +1,6 @@
 /** Neo4j, one server of it: the Community edition, whose only backups are of its files. */
 import type { Engine } from '../../engine';
+import { dump } from './dump';
 import { prepare } from './prepare';
 import { openSession } from './session';
 import { inspect, serverCommand } from './throw-away';
@@ -10,5 +11,6 @@ export const engine: Engine = {
   capabilities: { freezeOutlivesSession: false, mayBeOffline: true, hasServer: true, startsAlone: true },
   defaultPort: 7687,
   open: openSession,
+  dump,
   restore: { withoutRecord: false, prepare, server: serverCommand, inspect },
 };

@@ -45,6 +45,7 @@ export function dumpContext(
       ...tools,
     },
   } as unknown as Engine;
+  const connection = { host: 'orders-db', port: 5432, usernameFile: '/user' };
   const config: DumpConfig = {
     apiVersion: 'stillpoint.dev/v1',
     kind: 'DumpConfig',
@@ -52,7 +53,7 @@ export function dumpContext(
     spec: {
       engine: 'postgres',
       database: 'orders-db',
-      connection: { host: 'orders-db', port: 5432, usernameFile: '/user' },
+      connection,
       dump: { compression: 'zstd', layout: 'stillpoint', image: 'postgres:17', ...dump },
       storage,
       registry: {},
@@ -62,7 +63,7 @@ export function dumpContext(
     config,
     namespace: 'shop',
     engine,
-    readTarget: async () => ({ connection: config.spec.connection, username: 'u', password: 'p', tls: undefined }),
+    readTarget: async () => ({ connection, username: 'u', password: 'p', tls: undefined }),
     openStore: async () =>
       store(await openStore(storage, { clock: systemClock, random: Math.random, environment: {} })),
     platform: { checkAccess: async () => [], clusterUid: async () => 'cluster-1' },
