@@ -88,6 +88,15 @@ export function checkSnapshotKinds(construct: Construct, props: BackupPolicyProp
 export function checkDumpKinds(construct: Construct, props: ConnectionProps & { readonly serverImage: string }): void {
   checkDumpStorage(construct, props);
   checkKinds(construct, props, OF_CONNECTIONS, ['credentials']);
+  checkServerImage(construct, props);
+}
+
+/**
+ * Checks that there is an image with the engine's tools. Throws when there is none.
+ *
+ * @internal
+ */
+export function checkServerImage(construct: Construct, props: { readonly serverImage: string }): void {
   if (typeof props.serverImage === 'string' && props.serverImage !== '') return;
   throw invalid(
     construct,

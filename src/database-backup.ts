@@ -25,8 +25,9 @@ import {
   type PolicyNames,
 } from './job-config';
 import { labelsOf, namespaceOf, takeName, templateMetadata } from './objects';
+import { given } from './resources';
 import { addRetention } from './retention';
-import { type MountedVolume, runnerPod } from './runner-pod';
+import { type MountedVolume, type RunnerPod, runnerPod } from './runner-pod';
 import { checkTimeZone } from './schedule';
 
 /** A backup policy. */
@@ -108,6 +109,24 @@ export abstract class BackupPolicy extends Construct implements IDatabaseBackup 
     return undefined;
   }
 
+  /**
+   * What its pod has of its own beside that; called by the constructor too.
+   *
+   * @internal
+   */
+  protected _pod(_props: PolicyProps): Pick<RunnerPod, 'volumes' | 'security' | 'resources'> {
+    return {};
+  }
+
+  /**
+   * How long a finished Job of the CronJob stays, where not for as long as the history has room for it.
+   *
+   * @internal
+   */
+  protected _finishedFor(_props: PolicyProps): Duration | undefined {
+    return undefined;
+  }
+
   private get timeZone(): string {
     return this.props.timeZone ?? 'Etc/UTC';
   }
@@ -127,7 +146,10 @@ export abstract class BackupPolicy extends Construct implements IDatabaseBackup 
         failedJobsHistoryLimit: props.failedJobsRetained ?? 3,
         jobTemplate: {
           metadata: templateMetadata(this._labels(), props.annotations),
-          spec: this._jobSpec(this.policyName),
+          spec: {
+            ...this._jobSpec(this.policyName),
+            ...given('ttlSecondsAfterFinished', this._finishedFor(props)?.toSeconds()),
+          },
         },
       },
     });
@@ -197,11 +219,13 @@ export abstract class BackupPolicy extends Construct implements IDatabaseBackup 
       path: MOUNTS.config,
     };
     const serverImage = this._serverImage(this.props);
+    const { volumes = [], ...pod } = this._pod(this.props);
     const template = runnerPod(this.props, {
+      ...pod,
       args: ['run', '--config', `${MOUNTS.config}/${MOUNTS.configFile}`],
       accountName: this.policyName,
       labels: this._labels(),
-      volumes: [config, ...this._secrets(this.props)],
+      volumes: [config, ...this._secrets(this.props), ...volumes],
       ...(serverImage === undefined ? {} : { serverImage }),
       // Terminated pods do not count: of the running ones that carry these labels, there are the runner and its guard.
       ...(this._guarded

@@ -1,11 +1,11 @@
 import type { Construct } from 'constructs';
 import { checkDumpKinds, checkEnum } from './check-kinds';
 import { checkConnection } from './checks';
-import { connectionVolumes } from './connection';
+import { connectionOf, connectionVolumes } from './connection';
 import { AGE_RECIPIENT_PATTERN, type PolicyConfig } from './contract';
 import { BackupPolicy } from './database-backup';
 import { type DumpDefinition, dumpConfigOf } from './dump-config';
-import { type DatabaseDumpProps, DumpCompression, DumpLayout } from './dump-props';
+import { type DatabaseDumpProps, DumpCompression, DumpLayout, type DumpPolicyProps } from './dump-props';
 import { invalid } from './invalid';
 import type { PolicyNames } from './job-config';
 import type { MountedVolume } from './runner-pod';
@@ -34,7 +34,8 @@ export abstract class DatabaseDump extends BackupPolicy {
     checkEnum(this, 'layout', props.layout, DumpLayout);
     checkLayout(this, props);
     checkRecipients(this, props);
-    return dumpConfigOf(this, props, this._dumped(props), names);
+    const engine = this._dumped(props);
+    return dumpConfigOf(this, props, { ...engine, connection: connectionOf(props, engine) }, names);
   }
 
   /** @internal */
@@ -57,8 +58,12 @@ function checkLayout(construct: Construct, { layout, compression, recipients }: 
   throw invalid(construct, `has the layout kubedb, and the compression ${compression}`, change);
 }
 
-/** A secret key among them is not repeated: the error would carry it on. */
-function checkRecipients(construct: Construct, { recipients }: DatabaseDumpProps): void {
+/**
+ * A secret key among them is not repeated: the error would carry it on.
+ *
+ * @internal
+ */
+export function checkRecipients(construct: Construct, { recipients }: Pick<DumpPolicyProps, 'recipients'>): void {
   if (recipients === undefined) return;
   const wrong = recipients.find((recipient) => !new RegExp(AGE_RECIPIENT_PATTERN).test(recipient));
   if (recipients.length > 0 && wrong === undefined) return;

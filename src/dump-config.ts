@@ -14,7 +14,7 @@ import {
   IDENTITY_MOUNT,
   validate,
 } from './contract';
-import type { DatabaseDumpProps, DumpRestoreProps, DumpSourceProps } from './dump-props';
+import type { DatabaseDumpProps, DumpPolicyProps, DumpRestoreProps, DumpSourceProps } from './dump-props';
 import { DumpCompression, DumpLayout } from './dump-props';
 import { DEFAULT_DEADLINE_SECONDS, type PolicyNames, refuseProblems } from './job-config';
 import { type MountedVolume, type RunnerPod, SECRET_FILE_MODE } from './runner-pod';
@@ -37,14 +37,24 @@ export interface DumpDefinition {
 }
 
 /**
+ * What a dump is of: a server, or files of one that does not run.
+ *
+ * @internal
+ */
+export interface DumpSource extends Omit<DumpDefinition, 'defaultPort' | 'connectTo'> {
+  readonly connection?: DumpConfig['spec']['connection'];
+  readonly files?: DumpConfig['spec']['dump']['files'];
+}
+
+/**
  * Writes the job config of a policy of dumps, checked by the schema that the runner reads it with.
  *
  * @internal
  */
 export function dumpConfigOf(
   construct: Construct,
-  props: DatabaseDumpProps,
-  engine: DumpDefinition,
+  props: DumpPolicyProps & Pick<DatabaseDumpProps, 'layout'>,
+  engine: DumpSource,
   names: PolicyNames,
 ): DumpConfig {
   const layout = props.layout ?? DumpLayout.STILLPOINT;
@@ -55,9 +65,10 @@ export function dumpConfigOf(
     spec: {
       engine: engine.engine,
       database: names.database,
-      connection: connectionOf(props, engine),
+      ...(engine.connection === undefined ? {} : { connection: engine.connection }),
       ...(engine.options === undefined ? {} : { engineOptions: engine.options }),
       dump: {
+        ...(engine.files === undefined ? {} : { files: engine.files }),
         ...(engine.only === undefined ? {} : { only: engine.only }),
         ...(engine.position === undefined ? {} : { position: engine.position }),
         compression: props.compression ?? USUAL_COMPRESSION[layout],
@@ -112,7 +123,7 @@ export type RestoreGoal = Omit<DumpRestoreConfig['spec'], 'backup' | 'storage' |
  *
  * @internal
  */
-export interface RestorePod extends Pick<RunnerPod, 'serverImage' | 'security'> {
+export interface RestorePod extends Pick<RunnerPod, 'serverImage' | 'security' | 'resources'> {
   readonly volumes: readonly MountedVolume[];
 }
 

@@ -25,8 +25,8 @@ export enum DumpLayout {
   KUBEDB = 'kubedb',
 }
 
-/** What everything has that runs an engine's own tools. */
-export interface DumpToolProps extends ConnectionProps {
+/** What everything has that runs in an engine's own image. */
+export interface ServerImageProps {
   /**
    * The engine's own image, as the server runs it: its tools are run from there, and the runner is brought into it by an init
    * container. It has to be one with glibc, and to have tools that are as new as the server. One with musl (`…-alpine`) is
@@ -35,24 +35,20 @@ export interface DumpToolProps extends ConnectionProps {
   readonly serverImage: string;
 }
 
-/** What every policy of dumps has. */
-export interface DatabaseDumpProps extends DumpToolProps, PolicyProps {
+/** What everything has that runs an engine's own tools against a server. */
+export interface DumpToolProps extends ConnectionProps, ServerImageProps {}
+
+/** What every policy of dumps has, of servers and of files. */
+export interface DumpPolicyProps extends ServerImageProps, PolicyProps {
   /** The store that the dumps lie in. Its credentials are in a Secret of this namespace. */
   readonly storage: BackupStorage;
 
   /**
    * How the dump is made smaller.
    *
-   * @default - DumpCompression.ZSTD; with DumpLayout.KUBEDB DumpCompression.NONE
+   * @default - DumpCompression.ZSTD; DumpCompression.NONE with DumpLayout.KUBEDB, and of Neo4j, whose dumps are compressed already
    */
   readonly compression?: DumpCompression;
-
-  /**
-   * How the objects are called in the store.
-   *
-   * @default DumpLayout.STILLPOINT
-   */
-  readonly layout?: DumpLayout;
 
   /**
    * The public keys of age (`age1…`) that dumps are encrypted for, before they leave the pod. Each of the identities that belong to
@@ -61,6 +57,16 @@ export interface DatabaseDumpProps extends DumpToolProps, PolicyProps {
    * @default - none: dumps are not encrypted
    */
   readonly recipients?: string[];
+}
+
+/** What every policy of dumps of a server has. */
+export interface DatabaseDumpProps extends DumpToolProps, DumpPolicyProps {
+  /**
+   * How the objects are called in the store.
+   *
+   * @default DumpLayout.STILLPOINT
+   */
+  readonly layout?: DumpLayout;
 }
 
 /** What a policy of dumps has whose server holds several databases. */

@@ -9,6 +9,8 @@ export * from './databases/mongodb-dump';
 export * from './databases/mysql';
 export * from './databases/mysql-dump';
 export * from './databases/neo4j';
+export * from './databases/neo4j-dump';
+export * from './databases/neo4j-store';
 export * from './databases/nuodb';
 export * from './databases/postgres';
 export * from './databases/postgres-dump';

@@ -85,6 +85,8 @@ export interface RunnerPod {
   readonly apartFrom?: Readonly<Record<string, string>>;
   /** The image that the runner works in for the tools that are there; its own where there is none. */
   readonly serverImage?: string;
+  /** What it takes unless it was told; what every pod of its kind takes where that is left out. */
+  readonly resources?: ContainerResources;
 }
 
 /** @internal */
@@ -220,7 +222,7 @@ function container(props: RunnerPodProps, pod: RunnerPod, security: RunnerSecuri
       ...(pod.serverImage === undefined ? [] : VARIABLES),
     ],
     resources: resourceRequirements(
-      props.resources ?? (pod.serverImage === undefined ? DEFAULT_RESOURCES : TOOL_RESOURCES),
+      props.resources ?? pod.resources ?? (pod.serverImage === undefined ? DEFAULT_RESOURCES : TOOL_RESOURCES),
     ),
     securityContext: containerSecurity(security),
     volumeMounts: volumesOf(pod).map(({ volume, path, subPath, writable }) => ({
