@@ -2,12 +2,13 @@ import type { Construct } from 'constructs';
 import { checkDumpKinds, checkEnum } from './check-kinds';
 import { checkConnection } from './checks';
 import { connectionOf, connectionVolumes } from './connection';
-import { AGE_RECIPIENT_PATTERN, type PolicyConfig } from './contract';
+import type { PolicyConfig } from './contract';
 import { BackupPolicy } from './database-backup';
 import { type DumpDefinition, dumpConfigOf } from './dump-config';
-import { type DatabaseDumpProps, DumpCompression, DumpLayout, type DumpPolicyProps } from './dump-props';
+import { type DatabaseDumpProps, DumpCompression, DumpLayout } from './dump-props';
 import { invalid } from './invalid';
 import type { PolicyNames } from './job-config';
+import { checkRecipients } from './recipients';
 import type { MountedVolume } from './runner-pod';
 
 /**
@@ -56,29 +57,4 @@ function checkLayout(construct: Construct, { layout, compression, recipients }: 
   if (recipients !== undefined) throw invalid(construct, 'has the layout kubedb, and recipients', change);
   if (compression === undefined || compression === DumpCompression.NONE) return;
   throw invalid(construct, `has the layout kubedb, and the compression ${compression}`, change);
-}
-
-/**
- * A secret key among them is not repeated: the error would carry it on.
- *
- * @internal
- */
-export function checkRecipients(construct: Construct, { recipients }: Pick<DumpPolicyProps, 'recipients'>): void {
-  if (recipients === undefined) return;
-  const wrong = recipients.find((recipient) => !new RegExp(AGE_RECIPIENT_PATTERN).test(recipient));
-  if (recipients.length > 0 && wrong === undefined) return;
-  if (wrong !== undefined && /AGE-SECRET-KEY-/i.test(wrong)) {
-    throw invalid(
-      construct,
-      'has a secret key of age among its recipients',
-      'take it for known to others, make a new one with age-keygen, and name its public key: age1…',
-    );
-  }
-  throw invalid(
-    construct,
-    wrong === undefined
-      ? 'has an empty list of recipients'
-      : `has the recipient "${wrong}", which is no public key of age`,
-    'name what age-keygen -y says of an identity: age1…; or leave recipients out',
-  );
 }

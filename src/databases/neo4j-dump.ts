@@ -4,12 +4,12 @@ import type { Construct } from 'constructs';
 import { checkDumpStorage, checkEnum, checkServerImage } from '../check-kinds';
 import type { PolicyConfig } from '../contract';
 import { BackupPolicy } from '../database-backup';
-import { checkRecipients } from '../database-dump';
 import { dumpConfigOf, type RestoreGoal, type RestorePod } from '../dump-config';
 import { DumpCompression, type DumpPolicyProps, type DumpSourceProps, type ServerImageProps } from '../dump-props';
 import { DumpRestore } from '../dump-restore';
 import { invalid } from '../invalid';
 import type { PolicyNames } from '../job-config';
+import { checkRecipients } from '../recipients';
 import type { MountedVolume, RunnerPod, RunnerSecurity } from '../runner-pod';
 import { Neo4jStore } from './neo4j-store';
 
