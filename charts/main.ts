@@ -3,6 +3,7 @@ import { accounts } from './accounts';
 import { catalogue } from './catalogue';
 import { messaging } from './messaging';
 import { ocelot } from './ocelot';
+import { ocelotDump } from './ocelot-dump';
 import { ocelotRestore } from './ocelot-restore';
 import { orders } from './orders';
 import { ordersDump } from './orders-dump';
@@ -33,6 +34,7 @@ for (const chart of [
   ocelotRestore,
   ordersDump,
   messaging,
+  ocelotDump,
 ])
   chart(app).addDependency(cluster);
 app.synth();

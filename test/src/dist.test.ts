@@ -55,6 +55,8 @@ describe('dist/', () => {
       'ledger-db-backup',
       'messaging-demo-backup',
       'ocelot-backup',
+      'ocelot-dump-backup',
+      'ocelot-dump-copy-restore',
       'ocelot-neo4j-copy-prepare',
       'ocelot-offline-backup',
       'ocelot-uploads-copy-prepare',

@@ -1,7 +1,7 @@
 /** What tests of dumps share: a namespace, a store that speaks S3, and a registry of their own whose pruner is told of it. */
 import { Chart, Duration, Testing } from 'cdk8s';
 import { Secret } from 'cdk8s-plus-28';
-import { BackupSchedule, BackupStorage, type DatabaseDump, type DumpRestore, Registry } from 'stillpoint';
+import { type BackupPolicy, BackupSchedule, BackupStorage, type DumpRestore, Registry } from 'stillpoint';
 import { expect, inject } from 'vitest';
 import type { BackupRecord } from '../../../src/contract';
 import { type Anything, apply, KINDS, read, remove } from './cluster';
@@ -95,7 +95,7 @@ export class DumpScene implements AsyncDisposable {
   }
 
   /** Makes a policy, and applies it. */
-  async policy(id: string, make: (chart: Chart, shared: Shared) => DatabaseDump, secret?: string): Promise<Policy> {
+  async policy(id: string, make: (chart: Chart, shared: Shared) => BackupPolicy, secret?: string): Promise<Policy> {
     const chart = new Chart(Testing.app(), id, { namespace: this.namespace });
     const backup = make(chart, this.#shared(chart, this.registry, secret));
     await apply(chart.toJson());
