@@ -47,6 +47,14 @@ describe('a restore from a terminal', () => {
     expect(() => restoreConfigBy(moved, taken, { host: 'copy' }, place)).toThrow('has another storage by now');
   });
 
+  it('is refused of a dump that goes into files', () => {
+    const { connection: _, ...spec } = policy.spec;
+    const ofFiles: DumpConfig = { ...policy, spec: { ...spec, engine: 'neo4j' } };
+    expect(() => restoreConfigBy(ofFiles, taken, { host: 'copy' }, place)).toThrow(
+      expect.objectContaining({ code: 'usage-invalid', hint: expect.stringContaining('names the claim') }),
+    );
+  });
+
   const pod = {
     serviceAccountName: 'orders-dump-backup',
     containers: [
