@@ -2,7 +2,7 @@
 import { StillpointError } from '../../errors';
 import type { Content } from '../../pipe/stages';
 
-/** How a dump begins, whether it was compressed by zstd or by gzip. [tried, 5.26] */
+/** How a dump begins, whether it was compressed by zstd or by gzip. [tried: 5.26] */
 const HEADS = ['DZV1', 'DGV1'];
 const HEAD_BYTES = 4;
 

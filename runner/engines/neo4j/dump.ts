@@ -1,6 +1,6 @@
 /**
- * neo4j-admin on the files of a server that does not run: what it is told, by version. Pure. Of 4.4 and 2025 the names of its
- * options stand in its own program; 5.26 of the Community edition was tried. [doc: Operations Manual, Back up an offline database]
+ * neo4j-admin on the files of a server that does not run: what it is told, by version. Pure. [tried: Community 4.4.44, 5.26.30 and
+ * 2025.01.0; doc: Operations Manual, Back up an offline database]
  */
 import { join } from 'node:path';
 import { StillpointError } from '../../errors';
