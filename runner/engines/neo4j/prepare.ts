@@ -10,6 +10,7 @@ import { StillpointError } from '../../errors';
 import type { Log } from '../../ports';
 import { type Owner, writeDurably } from '../../restore/files';
 import { movedPaths } from '../../restore/moved-paths';
+import { removeEmptyServerId, SERVER_ID } from './server-id';
 
 /** The folder of the settings, beside the databases. A server of the user's own does not look there. */
 export const SETTINGS_FOLDER = '.stillpoint';
@@ -35,7 +36,11 @@ export async function prepare(
     const done = [
       `${join(path, SETTINGS_FOLDER)} has the settings of a server on its own: no plug-in, no other listener`,
     ];
-    log.info({ path }, done[0] ?? '');
+    if (await removeEmptyServerId(path))
+      done.push(
+        `${join(path, SERVER_ID)} was empty, which no server starts on, and is gone: the next start makes a new one`,
+      );
+    for (const line of done) log.info({ path }, line);
     return { dataPath: path, uid, gid, done };
   }
   throw failed(

@@ -1,15 +1,13 @@
 /** The files of a Neo4j that does not run, and how its tools find them. */
-import { mkdir, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { StillpointError } from '../../errors';
 import type { DirectoryNames, StoredFacts } from '../../tools/tool';
 import { SETTINGS_FOLDER } from './prepare';
+import { removeEmptyServerId } from './server-id';
 
 /** Folders that a server writes to, or looks into. */
 const WRITTEN_TO = ['plugins', 'logs', 'run'];
-
-/** The file by which a server knows itself: it is there as soon as one has started. */
-const SERVER_ID = 'server_id';
 
 /** Writes the settings beside the databases, as the pod's user, whose the files are. */
 export async function prepareFiles(directory: string, modern: boolean): Promise<void> {
@@ -17,19 +15,13 @@ export async function prepareFiles(directory: string, modern: boolean): Promise<
   try {
     for (const each of WRITTEN_TO) await mkdir(join(folder, each), { recursive: true });
     await writeFile(join(folder, 'neo4j.conf'), storedSettings(directory, modern), { mode: 0o600 });
-    await removeEmptyId(join(directory, SERVER_ID));
+    await removeEmptyServerId(directory);
   } catch (cause) {
     throw new StillpointError('directory-unusable', `${folder} cannot be written: ${(cause as Error).message}`, {
       hint: 'the volume has to belong to the user of the pod: serverUser and serverGroup',
       cause,
     });
   }
-}
-
-/** A server writes it once and does not sync it, and none starts on an empty one (docs/decisions/0073). Each makes a new one where there is none. */
-async function removeEmptyId(path: string): Promise<void> {
-  const found = await stat(path).catch(() => undefined);
-  if (found?.isFile() === true && found.size === 0) await rm(path);
 }
 
 /**
