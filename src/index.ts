@@ -12,6 +12,8 @@ export * from './databases/neo4j';
 export * from './databases/neo4j-dump';
 export * from './databases/neo4j-store';
 export * from './databases/nuodb';
+export type { NuoDbServersProps } from './databases/nuodb-servers';
+export { NuoDbFreezeMode } from './databases/nuodb-servers';
 export * from './databases/postgres';
 export * from './databases/postgres-dump';
 export * from './databases/redis';

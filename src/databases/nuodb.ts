@@ -1,59 +1,23 @@
 import type { ISecret } from 'cdk8s-plus-28';
 import type { Construct } from 'constructs';
 import type { BackupPolicyProps } from '../backup-props';
-import { checkEnum } from '../check-kinds';
-import { checkSnapshots } from '../checks';
-import { type DatabaseResource, type MemberConfig, MOUNTS, type PolicyConfig, type ServerSelection } from '../contract';
+import { checkLabel, checkSnapshots } from '../checks';
+import { type DatabaseResource, type MemberConfig, MOUNTS, type PolicyConfig } from '../contract';
 import { BackupPolicy } from '../database-backup';
+import { GroupMember } from '../group-member';
 import { invalid } from '../invalid';
 import { type PolicyNames, serversConfigOf } from '../job-config';
 import { type MountedVolume, SECRET_FILE_MODE } from '../runner-pod';
-
-/** How the backup hooks of a storage manager make its archive stand still: as the Helm chart has set them. */
-export enum NuoDbFreezeMode {
-  /** The engine pauses archiving, and transactions go on. NuoDB from 6.0.2. */
-  HOTSNAP = 'hotsnap',
-  /** The file system of the archive is frozen, and transactions go on as long as they need nothing from it. */
-  FSFREEZE = 'fsfreeze',
-  /** The engine's process is stopped. */
-  SUSPEND = 'suspend',
-}
+import {
+  checkNuoDbServers,
+  NUODB_AT_ONE_INSTANT,
+  NuoDbFreezeMode,
+  type NuoDbServersProps,
+  nuoDbServersOf,
+} from './nuodb-servers';
 
 /** Properties of a {@link NuoDbBackup}. */
-export interface NuoDbBackupProps extends BackupPolicyProps {
-  /** The database's name in its NuoDB domain: the Helm chart's `database.name`, and the label `database` of its pods. */
-  readonly databaseLabel: string;
-
-  /**
-   * The domain: the Helm chart's `admin.domain`, and the label `domain` of its pods.
-   *
-   * @default - whichever: there is one database of that name in the namespace
-   */
-  readonly domain?: string;
-
-  /**
-   * The Helm releases whose storage managers have a storage group each, where the database has table partitions: the label
-   * `release` of their pods. One storage manager of each is backed up, all at one instant: that takes a group snapshot class, or
-   * `NuoDbFreezeMode.SUSPEND`.
-   *
-   * @default - none: every storage manager has all of the database, and one is backed up
-   */
-  readonly storageGroupReleases?: string[];
-
-  /**
-   * The port of the backup hooks: `database.backupHooks` of the Helm chart.
-   *
-   * @default 8000
-   */
-  readonly hooksPort?: number;
-
-  /**
-   * How the hooks are set to hold the archive. They do not say, and the record does.
-   *
-   * @default NuoDbFreezeMode.HOTSNAP
-   */
-  readonly freezeMode?: NuoDbFreezeMode;
-
+export interface NuoDbBackupProps extends BackupPolicyProps, NuoDbServersProps {
   /**
    * The `Database` resource (`cp.nuodb.com/v1beta1`) that NuoDB's control plane makes the database from, where that runs it: it is
    * kept in the record of each backup.
@@ -91,24 +55,7 @@ export interface NuoDbBackupProps extends BackupPolicyProps {
    * @default 'password'
    */
   readonly dbaPasswordKey?: string;
-
-  /**
-   * Claims of the storage managers that hold nothing of the database, as that of the volume `log-volume`.
-   *
-   * @default - none: one that is not backed up is reported
-   */
-  readonly ignoreClaims?: string[];
 }
-
-/** The volumeClaimTemplates of the Helm chart. [doc: templates/statefulset.yaml] */
-const ARCHIVE_VOLUME = 'archive-volume';
-const JOURNAL_VOLUME = 'journal-volume';
-
-/** The labels of its pods. */
-const STORAGE_MANAGER = { group: 'nuodb', component: 'sm' } as const;
-const RELEASE_LABEL = 'release';
-
-const HOOKS_PORT = 8000;
 
 /** What NuoDB's control plane makes a database from. [doc: nuodb-cp-releases, docs/files/database.yaml] */
 const DATABASE_KIND = { apiVersion: 'cp.nuodb.com/v1beta1', kind: 'Database', plural: 'databases' } as const;
@@ -138,10 +85,11 @@ export class NuoDbBackup extends BackupPolicy {
   /** @internal */
   protected override _policyConfig(props: NuoDbBackupProps, names: PolicyNames): PolicyConfig {
     checkSnapshots(this, props);
-    checkEnum(this, 'freezeMode', props.freezeMode, NuoDbFreezeMode);
-    checkGroups(this, props);
+    checkNuoDbServers(this, props);
     checkResource(this, props);
-    return serversConfigOf(this, props, memberOf(props), names);
+    const resource = resourceOf(props);
+    const member = nuoDbServersOf(props, props);
+    return serversConfigOf(this, props, resource === undefined ? member : { ...member, resource }, names);
   }
 
   /** @internal */
@@ -158,32 +106,64 @@ export class NuoDbBackup extends BackupPolicy {
   }
 }
 
-function memberOf({ freezeMode, ignoreClaims, groupSnapshotClass, ...props }: NuoDbBackupProps): MemberConfig {
-  const resource = resourceOf(props);
-  return {
-    engine: 'nuodb',
-    servers: serversOf(props),
-    ...(resource === undefined ? {} : { resource }),
-    volumes: [
-      { name: 'archive', role: 'data', podVolume: ARCHIVE_VOLUME },
-      // Without one of its own, the journal lies within the archive.
-      { name: 'journal', role: 'log', podVolume: JOURNAL_VOLUME, optional: true },
-    ],
-    ...(ignoreClaims === undefined ? {} : { ignoreClaims }),
-    layout: groupSnapshotClass === undefined ? 'auto' : 'group',
-    ...(freezeMode === undefined ? {} : { engineOptions: { freezeMode } }),
-  };
-}
+/** What a NuoDB in a group has. */
+export interface NuoDbMemberProps extends NuoDbServersProps {}
 
-type ServersProps = Pick<NuoDbBackupProps, 'databaseLabel' | 'domain' | 'hooksPort' | 'storageGroupReleases'>;
+/**
+ * A NuoDB in a group. Its transactions go on while its archive stands still, so that the whole group is cut at one instant, by a
+ * group snapshot; or its hooks suspend it, and the group says so by `NuoDbFreezeMode.SUSPEND`. What a control plane made it from
+ * is kept by a {@link NuoDbBackup} alone.
+ *
+ * @example
+ * new BackupGroup(chart, 'shop', {
+ *   members: [
+ *     new NuoDbMember('messaging', { databaseLabel: 'demo' }),
+ *     new VolumeMember('attachments', { volumes: [BackupVolume.fromClaimName('attachments')] }),
+ *   ],
+ *   groupSnapshotClass: GroupSnapshotClass.fromName('together'),
+ *   schedule: BackupSchedule.daily({ hour: 3 }),
+ * });
+ */
+export class NuoDbMember extends GroupMember {
+  private readonly props: NuoDbMemberProps;
 
-function serversOf({ databaseLabel, domain, hooksPort, storageGroupReleases }: ServersProps): ServerSelection {
-  return {
-    matchLabels: { ...STORAGE_MANAGER, database: databaseLabel, ...(domain === undefined ? {} : { domain }) },
-    port: hooksPort ?? HOOKS_PORT,
-    groupLabel: RELEASE_LABEL,
-    ...(storageGroupReleases === undefined ? {} : { groups: storageGroupReleases }),
-  };
+  constructor(name: string, props: NuoDbMemberProps) {
+    super(name);
+    this.props = props;
+  }
+
+  /**
+   * What the hooks have begun goes on without their caller.
+   *
+   * @internal
+   */
+  public override _guarded(): boolean {
+    return true;
+  }
+
+  /** @internal */
+  public override _config(group: Construct, policy: BackupPolicyProps): MemberConfig {
+    const { freezeMode } = this.props;
+    checkLabel(group, `member ${this.name}`, this.name);
+    checkNuoDbServers(group, { ...this.props, groupSnapshotClass: policy.groupSnapshotClass });
+    if (policy.groupSnapshotClass === undefined && freezeMode !== NuoDbFreezeMode.SUSPEND) {
+      throw invalid(
+        group,
+        `has the member "${this.name}", a NuoDB whose transactions go on while its archive stands still`,
+        NUODB_AT_ONE_INSTANT,
+      );
+    }
+    return nuoDbServersOf(this.props, policy);
+  }
+
+  /**
+   * Nobody logs in.
+   *
+   * @internal
+   */
+  public override _secrets(): readonly MountedVolume[] {
+    return [];
+  }
 }
 
 type ResourceProps = Pick<
@@ -212,24 +192,5 @@ function checkResource(construct: Construct, props: ResourceProps): void {
     construct,
     `keeps ${organization === undefined ? "the DBA's password" : 'what the control plane calls its backups'}, and no Database resource`,
     'name that too, as databaseResource, or leave both out',
-  );
-}
-
-function checkGroups(construct: Construct, props: NuoDbBackupProps): void {
-  const { storageGroupReleases: releases, groupSnapshotClass, freezeMode } = props;
-  if (releases === undefined) return;
-  const twice = releases.find((release, index) => releases.indexOf(release) !== index);
-  if (releases.length === 0 || twice !== undefined) {
-    throw invalid(
-      construct,
-      releases.length === 0 ? 'names no release of a storage group' : `names the release "${twice}" twice`,
-      'name each Helm release with a storage group once, or leave storageGroupReleases out',
-    );
-  }
-  if (releases.length === 1 || groupSnapshotClass !== undefined || freezeMode === NuoDbFreezeMode.SUSPEND) return;
-  throw invalid(
-    construct,
-    `has ${releases.length} storage groups, and transactions go on while their archives stand still`,
-    "set groupSnapshotClass: GroupSnapshotClass.fromName('…'), or freezeMode: NuoDbFreezeMode.SUSPEND where the hooks do that",
   );
 }

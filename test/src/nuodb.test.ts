@@ -1,14 +1,21 @@
 import { Chart, Testing } from 'cdk8s';
 import { Secret } from 'cdk8s-plus-28';
 import {
+  BackupGroup,
   BackupSchedule,
+  BackupVolume,
   GroupSnapshotClass,
   NuoDbBackup,
   type NuoDbBackupProps,
   NuoDbFreezeMode,
+  NuoDbMember,
+  type NuoDbMemberProps,
   SnapshotClass,
+  VolumeMember,
 } from 'stillpoint';
 import { describe, expect, it } from 'vitest';
+import { parse } from 'yaml';
+import { fits, GROUP_CONFIG, type GroupConfig } from '../../src/contract';
 import { jobConfig, type Manifest, only, podOf } from './synth';
 
 const GROUP = GroupSnapshotClass.fromName('together');
@@ -22,6 +29,12 @@ function synth(props: Partial<NuoDbBackupProps> = {}): Manifest[] {
     ...props,
   });
   return Testing.synth(chart);
+}
+
+function groupConfig(manifests: readonly Manifest[]): GroupConfig {
+  const document: unknown = parse(only(manifests, 'ConfigMap').data['backup.yaml']);
+  if (!fits(GROUP_CONFIG, document)) throw new Error('the job config does not fit its schema');
+  return document;
 }
 
 describe('a NuoDbBackup', () => {
@@ -103,5 +116,57 @@ describe('a NuoDbBackup', () => {
     [{ freezeMode: 'ice' as NuoDbFreezeMode }, /freezeMode/],
   ])('of %j is refused', (props, message) => {
     expect(() => synth(props)).toThrow(message);
+  });
+});
+
+describe('a NuoDbMember', () => {
+  function group(props: Partial<NuoDbMemberProps>, together: boolean, name = 'messaging'): Manifest[] {
+    const chart = new Chart(Testing.app(), 'messaging', { namespace: 'messaging' });
+    new BackupGroup(chart, 'shop', {
+      members: [
+        new NuoDbMember(name, { databaseLabel: 'demo', ...props }),
+        new VolumeMember('attachments', { volumes: [BackupVolume.fromClaimName('attachments')] }),
+      ],
+      ...(together ? { groupSnapshotClass: GROUP } : { snapshotClass: SnapshotClass.fromName('retained') }),
+      schedule: BackupSchedule.daily({ hour: 2 }),
+    });
+    return Testing.synth(chart);
+  }
+
+  it.each([
+    ['at one instant by the storage', {}, true, 'group', undefined],
+    ['suspended', { freezeMode: NuoDbFreezeMode.SUSPEND }, false, 'auto', { freezeMode: 'suspend' }],
+    ['of several storage groups', { storageGroupReleases: ['a', 'b'], hooksPort: 80 }, true, 'group', undefined],
+  ] as const)('is found as a policy of its own finds it, %s', (_, props, together, layout, engineOptions) => {
+    const options = { ...props } as Partial<NuoDbMemberProps>;
+    const manifests = group(options, together);
+    const { members, guarded } = groupConfig(manifests).spec;
+    const own = synth({ ...options, ...(together ? { groupSnapshotClass: GROUP } : {}) });
+    const { engine, servers, volumes } = jobConfig(own).spec;
+    expect(members[0]).toEqual({
+      name: 'messaging',
+      engine,
+      servers,
+      volumes,
+      layout,
+      ...(engineOptions === undefined ? {} : { engineOptions }),
+    });
+    expect(guarded).toBe(true);
+    expect(podOf(only(manifests, 'CronJob')).spec.volumes.map(({ name }: Manifest) => name)).not.toContain(
+      'credentials',
+    );
+  });
+
+  it.each([
+    [{}, /has the member "messaging", a NuoDB whose transactions go on/],
+    [{ freezeMode: NuoDbFreezeMode.FSFREEZE }, /has the member "messaging", a NuoDB whose transactions go on/],
+    [{ freezeMode: 'ice' as NuoDbFreezeMode }, /freezeMode/],
+    [{ storageGroupReleases: [] }, /names no release/],
+  ])('of %j without a group snapshot is refused', (props, message) => {
+    expect(() => group(props, false)).toThrow(message);
+  });
+
+  it('has a name that volumes can be called by', () => {
+    expect(() => group({}, true, 'My NuoDB')).toThrow(/member My NuoDB/);
   });
 });

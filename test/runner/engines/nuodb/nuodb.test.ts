@@ -59,6 +59,13 @@ describe('what speaks against a backup of NuoDB', () => {
     ['a group without a class', request({ layout: 'group' }), IDLE, 'config-invalid', /names none/],
     ['an option', request({ options: { freezeMode: 'ice' } }), IDLE, 'config-invalid', /freezeMode is "ice"/],
     ['several at once', request({ standstill: true }), IDLE, 'config-invalid', /are to be of one instant/],
+    [
+      'several, their file systems frozen',
+      request({ standstill: true, options: { freezeMode: 'fsfreeze' } }),
+      IDLE,
+      'config-invalid',
+      /of one instant/,
+    ],
     ['several, cut together', request({ standstill: true, groupClass: true }), IDLE, 'ok', /no backup is at work/],
     ['several, suspended', request({ standstill: true, options: { freezeMode: 'suspend' } }), IDLE, 'ok', /no backup/],
   ] as const)('%s', (_, asked, hooks, code, message) => {

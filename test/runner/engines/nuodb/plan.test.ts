@@ -217,12 +217,12 @@ describe('a backup that the hooks have begun', () => {
   });
 
   it.each([
-    ['none was at work by then', () => void (hooks.current = undefined)],
-    ['backup theirs was at work by then', () => void (hooks.current = 'theirs')],
-    ['Archiving not paused (500)', () => void (hooks.startedAnew = true)],
-  ])('is none where its end is answered with: %s', async (why, disturb) => {
+    ['none was at work by then', { current: undefined }],
+    ['backup theirs was at work by then', { current: 'theirs' }],
+    ['Archiving not paused (500)', { startedAnew: true }],
+  ])('is none where its end is answered with: %s', async (why, disturbed) => {
     const plan = await cutPlan();
-    disturb();
+    Object.assign(hooks, disturbed);
     await expect(plan.thaw(within)).rejects.toMatchObject({
       code: 'proof-failed',
       message: expect.stringContaining(why),
