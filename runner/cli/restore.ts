@@ -94,7 +94,7 @@ export function addRestoreCommands({ command, handle }: Program, handlers: Resto
     .addOption(
       nameOption(
         '--resource <name>',
-        'make the custom resource that the record keeps (as Database of NuoDB) anew under this name, with a password of its own; --undo leaves it',
+        'make the custom resource that the record keeps (as Database of NuoDB) anew under this name, with a password of its own; --undo removes both',
       ),
     )
     .addOption(

@@ -60,7 +60,7 @@ export interface RestoreResult {
   readonly server?: RestoredServer['server'];
   /** Of a backup of several servers: each of them. */
   readonly members?: readonly RestoredServer[] | undefined;
-  /** The custom resource of the copy, and its Secret: `restore --undo` leaves them. */
+  /** The custom resource of the copy, and its Secret: `restore --undo` removes them with the claims. */
   readonly resources?: readonly string[] | undefined;
   readonly warnings: readonly string[];
 }

@@ -4,8 +4,9 @@ import { StillpointError } from '../errors';
 import type { RestorePlan } from '../restore/plan';
 import type { PlannedResource, ResourceSite } from '../restore/resource';
 import type { KubeClient } from './client';
-import { base64, SECRETS, type Secret } from './objects';
+import { base64, CLAIMS, SECRETS, type Secret } from './objects';
 import { type CustomResource, customKind, type KubeObject, type Resource } from './resource';
+import { companionsEntry, secretCompanion } from './restore/companions';
 import { isOwn, ownLabels } from './restore/labels';
 
 const PASSWORD_BYTES = 24;
@@ -35,6 +36,7 @@ export class KubernetesResourceSite implements ResourceSite {
 
   async make(plan: RestorePlan, planned: PlannedResource, signal: AbortSignal): Promise<readonly string[]> {
     const { secret, namespace, name } = planned;
+    await this.#nameOnClaims(plan, planned, signal);
     const made: string[] = [];
     // The Secret first: whoever makes a database of the resource reads it.
     if (secret !== undefined) {
@@ -50,6 +52,18 @@ export class KubernetesResourceSite implements ResourceSite {
       await this.#client.create(kind, objectOf(plan, planned), signal);
     }
     return [...made, `${kind.kind} ${namespace}/${name}`];
+  }
+
+  /** Before anything is made: whoever undoes the restore goes by it. The resource first, whose control plane reads the Secret. */
+  async #nameOnClaims(plan: RestorePlan, planned: PlannedResource, signal: AbortSignal): Promise<void> {
+    const { apiVersion, kind, plural, name, secret, namespace } = planned;
+    const entry = companionsEntry([
+      { apiVersion, kind, plural, name },
+      ...(secret === undefined ? [] : [secretCompanion(secret.name)]),
+    ]);
+    for (const { claim } of plan.volumes) {
+      await this.#client.patch(CLAIMS, { name: claim, namespace }, entry, signal);
+    }
   }
 
   /** Whether an earlier run has made it. Throws restore-exists when somebody else has. */

@@ -17,7 +17,7 @@ import { isOwn } from './restore/labels';
 import { prepareJob, SERVER_CONTAINER, serverPod } from './restore/pods';
 import { untilImported, untilInspected, untilPrepared } from './restore/runs';
 import { findSource } from './restore/source';
-import { findRestore, nameOfFound, remove, undoRestore } from './restore/undo';
+import { findAllOf, findRestore, nameOfFound, remove, undoRestore } from './restore/undo';
 import { claimOf, contentOf, snapshotOf } from './restore/volumes';
 import type { Waiting } from './until';
 
@@ -108,7 +108,7 @@ export class KubernetesRestoreSite implements RestoreSite {
   }
 
   async list(namespace: string, name: string): Promise<readonly string[]> {
-    return (await findRestore(this.#client, namespace, name)).map(nameOfFound);
+    return (await findAllOf(this.#client, namespace, name)).map(nameOfFound);
   }
 
   undoCommand(plan: RestorePlan): string {

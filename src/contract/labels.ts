@@ -90,6 +90,11 @@ export const ANNOTATIONS = {
    * person who cleans up by hand has to see that.
    */
   importedFrom: `${DOMAIN}/imported-from`,
+  /**
+   * What a restore has made beside its claims, on these: the custom resource of a copy, and its Secret. Its undoing removes what it
+   * finds named here, without having to list Secrets.
+   */
+  madeWith: `${DOMAIN}/made-with`,
   /** How the snapshot was taken (the plan's layout): says whether a bare claim of it is enough to start from. */
   layout: `${DOMAIN}/layout`,
 } as const;

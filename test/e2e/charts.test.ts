@@ -11,6 +11,7 @@ import { type Anything, apply, KINDS, patch, read } from './harness/cluster';
 import { MONGO_TITLE, startMongo } from './harness/mongo';
 import { startMySql } from './harness/mysql';
 import { makeNamespace, type TestNamespace } from './harness/namespace';
+import { startStorageManagers } from './harness/nuodb';
 import type { TestPolicy } from './harness/policy';
 import { BACKUP_PASSWORD, SUPERUSER_PASSWORD, startPostgres } from './harness/postgres';
 import { startRedis } from './harness/redis';
@@ -93,6 +94,17 @@ test('orders-dump: PostgreSQL 17 to a bucket, which is another than in the file'
   await patch(KINDS.configMap, policy.name, namespace.name, { data: { [MOUNTS.configFile]: text } });
   const { objects: [object] = [] } = succeeded(await takeBackup(policy));
   expect(await s3.keys()).toContain(object?.key);
+});
+
+test('messaging: NuoDB (a stand-in), whose archive alone stands still', async () => {
+  const managers = await startStorageManagers({ namespace: namespace.name });
+  expect(succeeded(await takeBackup(await applied('messaging')))).toMatchObject({
+    engine: 'nuodb',
+    freezes: 'log-recycling',
+    volumes: [{ claim: `archive-volume-${managers.pod(0)}` }, { claim: `journal-volume-${managers.pod(0)}` }],
+    heldUndone: { by: 'runner' },
+  });
+  expect(await managers.state()).toMatchObject({ frozen: false, backup: '' });
 });
 
 test(`catalogue: ${MONGO_TITLE}, which has no secondary: refused as it is, backed up where the primary will do`, async () => {

@@ -5,16 +5,23 @@
 import { execFile } from 'node:child_process';
 import { Chart, Duration, Testing } from 'cdk8s';
 import { Secret } from 'cdk8s-plus-28';
+import { BackupGroup, BackupVolume, NuoDbMember, VolumeMember } from 'stillpoint';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { recordName } from '../../src/contract';
 import { attemptBackup, attemptEnd, succeeded, takeBackup } from './harness/backup';
 import { type Anything, apply, eventsOn, KINDS, list, read, remove } from './harness/cluster';
 import { forget, nthGuard, nthPod, startBackup } from './harness/job';
 import { makeNamespace, type TestNamespace } from './harness/namespace';
-import { applyNuoDbPolicy, startStorageManagers, stateOfCopy, type TestStorageManagers } from './harness/nuodb';
+import {
+  applyNuoDbPolicy,
+  DATABASE,
+  startStorageManagers,
+  stateOfCopy,
+  type TestStorageManagers,
+} from './harness/nuodb';
 import { secret } from './harness/objects';
 import { isReady } from './harness/pods';
-import type { TestPolicy } from './harness/policy';
+import { type TestPolicy, usualProps } from './harness/policy';
 import { recordOf, snapshotsLeft } from './harness/records';
 import { runnerProcess } from './harness/runner-process';
 import { stillpoint } from './harness/stillpoint';
@@ -348,6 +355,18 @@ describe('NuoDB (a stand-in), of a control plane', () => {
     const state = await stateOfCopy('dbaas', namespace.name, { archive: 'dbaas-archive', journal: 'dbaas-journal' });
     expect(state.archive).toBe(state.journal);
 
+    // Undone, it takes along what it has made, and nothing of the original's.
+    const undone = await stillpoint('restore', '--undo', 'dbaas', '-n', namespace.name);
+    expect(undone, undone.stderr).toMatchObject({ exitCode: 0 });
+    expect(undone.stdout).toContain(`Database ${namespace.name}/acme-messaging-copy removed`);
+    expect(undone.stdout).toContain(`Secret ${namespace.name}/acme-messaging-copy-credentials removed`);
+    expect(await read(resource, 'acme-messaging-copy', namespace.name)).toBeUndefined();
+    expect(await read(KINDS.secret, 'acme-messaging-copy-credentials', namespace.name)).toBeUndefined();
+    expect(await read(KINDS.claim, 'dbaas-archive', namespace.name)).toBeUndefined();
+    expect(await read(resource, 'acme-messaging-demo', namespace.name)).toBeDefined();
+    expect(await read(KINDS.secret, 'demo-dba', namespace.name)).toBeDefined();
+    expect(await read(KINDS.secret, name, thisRun.registry)).toBeDefined();
+
     // The last good one would stay.
     succeeded(await takeBackup(policy));
     await deleted(`${namespace.name}/kept/${record.id}`);
@@ -374,6 +393,39 @@ describe('NuoDB (a stand-in), otherwise', () => {
     const copy = await stateOfCopy('copy', own.name, { archive: 'copy' });
     expect(copy.journal).toBeGreaterThanOrEqual(before.journal);
     expect(copy.archive).toBe(copy.journal);
+  });
+
+  test('as a member of a group it is cut with a plain volume, at one instant', async () => {
+    await using own = await makeNamespace('nuodb-group');
+    const one = await startStorageManagers({ namespace: own.name });
+    const claim = { accessModes: ['ReadWriteOnce'], resources: { requests: { storage: '64Mi' } } };
+    await apply([{ ...KINDS.claim, metadata: { name: 'attachments', namespace: own.name }, spec: claim } as Anything]);
+    const chart = new Chart(Testing.app(), 'policy', { namespace: own.name });
+    const policy = new BackupGroup(chart, 'shop', {
+      members: [
+        new NuoDbMember('messaging', { databaseLabel: DATABASE }),
+        new VolumeMember('attachments', { volumes: [BackupVolume.fromClaimName('attachments')] }),
+      ],
+      ...usualProps({ className: 'disk', asGroup: true }),
+    });
+    await apply(chart.toJson());
+    const before = await one.state();
+    const record = succeeded(
+      await takeBackup({ name: policy.policyName, namespace: own.name, database: policy.databaseName }),
+    );
+    expect(record.members?.map(({ name, engine, workload }) => [name, engine, workload?.pod])).toEqual([
+      ['messaging', 'nuodb', one.pod(0)],
+      ['attachments', 'volume', undefined],
+    ]);
+    expect(record.cuts).toHaveLength(3);
+    expect(new Set(record.cuts.map(({ group }) => group)).size).toBe(1);
+    expect(await one.state()).toMatchObject({ frozen: false, backup: '' });
+    const restored = await stillpoint('restore', `${own.name}/shop/${record.id}`, '--claim', 'copy');
+    expect(restored, restored.stderr).toMatchObject({ exitCode: 0 });
+    const claims = { archive: 'copy-archive-messaging', journal: 'copy-journal-messaging' };
+    const copy = await stateOfCopy('copy', own.name, claims);
+    expect(copy.archive).toBe(copy.journal);
+    expect(copy.journal).toBeGreaterThanOrEqual(before.journal);
   });
 
   test('with storage groups one storage manager of each is held, and all are cut at one instant', async () => {

@@ -15,8 +15,8 @@ export interface HooksAsked {
   readonly timeout?: unknown;
 }
 
-/** What comes in place of an answer: another one, a connection that is cut, or nothing at all. */
-export type HooksFault = { readonly status: number; readonly message: string } | 'reset' | 'silence';
+/** What comes in place of an answer: another one, a connection that is cut before it or in the middle of it, or nothing at all. */
+export type HooksFault = { readonly status: number; readonly message: string } | 'reset' | 'half' | 'silence';
 
 export class BackupHooksStandIn implements AsyncDisposable {
   /** The backup that is at work. */
@@ -63,6 +63,11 @@ export class BackupHooksStandIn implements AsyncDisposable {
     if (fault === 'silence') return;
     if (fault === 'reset') {
       request.socket.destroy();
+      return;
+    }
+    if (fault === 'half') {
+      response.writeHead(200, { 'Content-Length': '100' });
+      response.write('{"success":', () => request.socket.destroy());
       return;
     }
     const { status, message } = fault ?? this.#answer(asked);

@@ -1,4 +1,4 @@
-/** What there is of a restore, found by its labels alone: so it works after any crash, and touches nothing else. */
+/** What there is of a restore, found by its labels, and by what its claims name: so it works after any crash, and touches nothing else. */
 import { StillpointError } from '../../errors';
 import type { UndoneRestore } from '../../restore/site';
 import { SNAPSHOT_CONTENTS, VOLUME_SNAPSHOTS } from '../../snapshots/objects';
@@ -7,6 +7,7 @@ import { isForbidden } from '../errors';
 import { CLAIMS, type Claim, CONFIG_MAPS, JOBS, PODS, type Pod, VOLUMES } from '../objects';
 import type { KubeObject, Resource } from '../resource';
 import { untilGone, type Waiting } from '../until';
+import { findCompanions } from './companions';
 import { restoreSelector } from './labels';
 
 /** An object of a restore, with its kind. */
@@ -16,7 +17,13 @@ export interface Found<T extends KubeObject = KubeObject> {
   readonly object: T;
 }
 
-/** In the order in which it is removed: who uses the volumes first, what tells of the restore last. */
+/** All that a restore has made, in the order in which it is removed: first what a control plane makes a database of. */
+export async function findAllOf(client: KubeClient, namespace: string, name: string): Promise<readonly Found[]> {
+  const found = await findRestore(client, namespace, name);
+  return [...(await findCompanions(client, { namespace, name }, claimsIn(found))), ...found];
+}
+
+/** What carries its labels, in the order in which it is removed: who uses the volumes first, what tells of the restore last. */
 export async function findRestore(client: KubeClient, namespace: string, name: string): Promise<readonly Found[]> {
   const find = async <T extends KubeObject>(kind: Resource<T>, what: string): Promise<Found<T>[]> => {
     const { items } = await client.list(kind, { namespace, labels: restoreSelector(name) });
@@ -33,6 +40,10 @@ export async function findRestore(client: KubeClient, namespace: string, name: s
   // The pods of the Job go with it.
   const own = pods.filter(({ object }) => object.metadata.ownerReferences === undefined);
   return [...own, ...jobs, ...claims, ...snapshots, ...contents, ...journals] as readonly Found[];
+}
+
+function claimsIn(found: readonly Found[]): readonly Claim[] {
+  return found.filter(({ kind }) => kind.kind === CLAIMS.kind).map(({ object }) => object as Claim);
 }
 
 /** As `claim shop/copy`. */
@@ -60,8 +71,8 @@ export async function undoRestore(
   { first, isOwn = () => false }: UndoMore = {},
 ): Promise<UndoneRestore> {
   const { client } = waiting;
-  const found = await findRestore(client, namespace, name);
-  const claims = found.filter(({ what }) => what === 'claim').map(({ object }) => object as Claim);
+  const found = await findAllOf(client, namespace, name);
+  const claims = claimsIn(found);
   await assertUnused(client, namespace, claims, name, isOwn);
   const kept = await retainedVolumes(client, claims);
   await first?.();

@@ -103,8 +103,22 @@ describe('a session at the backup hooks (a stand-in)', () => {
       code: 'server-unreachable',
       message: expect.stringContaining('ECONNREFUSED'),
     });
-    hooks.fault = () => 'reset';
-    await expect(engine.open(targetOf(), new QuietLog(), never)).rejects.toMatchObject({ code: 'server-unreachable' });
+    for (const fault of ['reset', 'half'] as const) {
+      hooks.fault = () => fault;
+      await expect(engine.open(targetOf(), new QuietLog(), never)).rejects.toMatchObject({
+        code: 'server-unreachable',
+      });
+    }
+  });
+
+  it('is refused at one that talks without end, with the beginning of it', async () => {
+    hooks.fault = () => ({ status: 500, message: 'words '.repeat(100_000) });
+    const { message } = (await engine
+      .open(targetOf(), new QuietLog(), never)
+      .catch((thrown: unknown) => thrown)) as Error;
+    // Not all of it was read: what was is no JSON.
+    expect(message).toContain('{"success":false,"message":"words words');
+    expect(message.length).toBeLessThan(500);
   });
 
   it('is refused where nobody answers for a minute', async () => {
