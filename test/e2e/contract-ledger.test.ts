@@ -31,14 +31,15 @@ describe.concurrent.each(ENGINES)('$title', (adapter) => {
         const policy = await server.policy(mode, { name: `ledger-${mode.name}` });
         const taken = await backupUnderLoad(server, policy);
         expectRecorded(taken, mode);
-        // Its own word is asked for once; the rows are the judge in every run.
+        // Its own word is asked for once, where it can be started by itself; the rows are the judge in every run.
+        const inspected = run === 1 && adapter.engine.capabilities.startsAlone;
         const [said] = await Promise.all([
-          run === 1 ? inspectRestored(taken.record) : [],
+          inspected ? inspectRestored(taken.record) : [],
           expectCopied(server, taken, mode),
         ]);
         const { inspection } = server.unmet ?? {};
         expect(said.filter((each) => each !== 'ok' && inspection?.test(each) !== true)).toEqual([]);
-        expect(said.length > 0).toBe(run === 1);
+        expect(said.length > 0).toBe(inspected);
       },
     );
   });

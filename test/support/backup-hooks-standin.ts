@@ -30,6 +30,7 @@ export class BackupHooksStandIn implements AsyncDisposable {
   /** Hears of each request before it is served. */
   onAsked: (asked: HooksAsked) => void = () => undefined;
   readonly host = '127.0.0.1';
+  readonly #gaveUp = Promise.withResolvers<void>();
   readonly #server: Server;
 
   private constructor() {
@@ -42,6 +43,11 @@ export class BackupHooksStandIn implements AsyncDisposable {
     const hooks = new BackupHooksStandIn();
     await new Promise<void>((resolve) => hooks.#server.listen(0, hooks.host, resolve));
     return hooks;
+  }
+
+  /** When somebody who was not answered has closed the connection. */
+  get gaveUp(): Promise<void> {
+    return this.#gaveUp.promise;
   }
 
   get port(): number {
@@ -60,7 +66,10 @@ export class BackupHooksStandIn implements AsyncDisposable {
     if (id !== 'stillpoint-asks') this.asked.push(asked);
     this.onAsked(asked);
     const fault = this.fault(asked);
-    if (fault === 'silence') return;
+    if (fault === 'silence') {
+      request.socket.once('close', this.#gaveUp.resolve);
+      return;
+    }
     if (fault === 'reset') {
       request.socket.destroy();
       return;

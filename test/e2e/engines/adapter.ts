@@ -8,6 +8,12 @@ import type { ErrorCode } from '../../../runner/errors';
 import type { LedgerClient } from '../../ledger/writer';
 import type { TestPolicy } from '../harness/policy';
 
+/**
+ * What servers are asked for that some kinds of them do not have: `login`, a user with a password; `rights`, users that may do
+ * different things; `host`, a policy that names its server and its claims; `session`, a connection whose loss is noticed.
+ */
+export type Face = 'login' | 'rights' | 'host' | 'session';
+
 /** A kind of server, by its image. */
 export interface EngineAdapter {
   /** For the titles of tests. A stand-in is called one: `MongoDB (a stand-in)`. */
@@ -17,6 +23,8 @@ export interface EngineAdapter {
   readonly image: string;
   /** The runner's own: the suite opens sessions of it without a Job as well. */
   readonly engine: Engine;
+  /** What it does not have. The cases that need it are left out. @default - it has all */
+  readonly without?: readonly Face[];
   /** All that it promises, the default first. */
   readonly modes: readonly [EngineMode, ...EngineMode[]];
   /** Starts a server, and waits until it accepts connections. */
@@ -33,6 +41,11 @@ export interface EngineMode {
   readonly freezes: Plan['freezes'];
   /** Whether the copy ends exactly at the recorded position. */
   readonly exact: boolean;
+  /**
+   * It is held by whoever runs its pods, not by its session: what is asked of a session alone is left out, and so is how long a
+   * commit waits, since a server that is started again takes its time.
+   */
+  readonly fromOutside?: true;
   /** The warning that says that the newest commits may be missing. Without one, none may. */
   readonly mayLose?: RegExp;
   /**

@@ -29,6 +29,10 @@ export interface TestNeo4j {
 
 export interface TestNeo4jClient extends LedgerClient {
   count(): Promise<number>;
+  /** How long the server has been running, by its own count. */
+  uptimeMs(): Promise<number>;
+  /** The connections of clients that call themselves so. */
+  sessionsOf(userAgent: string): Promise<readonly string[]>;
 }
 
 /** Starts a server, and waits until it answers. With a certificate it speaks TLS to whoever asks for it. */
@@ -161,16 +165,29 @@ export async function driverOf(address: () => Promise<string>): Promise<Driver> 
 }
 
 function clientOf(driver: Driver): TestNeo4jClient {
-  const run = async (text: string, parameters: object = {}): Promise<readonly number[]> => {
+  const ask = async <T>(text: string, parameters: object = {}): Promise<readonly T[]> => {
     const { records } = await driver.executeQuery(text, parameters);
-    return records.map((record) => record.get(0) as number);
+    return records.map((record) => record.get(0) as T);
   };
+  const run = (text: string, parameters: object = {}): Promise<readonly number[]> => ask<number>(text, parameters);
   return {
     prepare: async () => void (await run('CREATE INDEX ledger IF NOT EXISTS FOR (row:Ledger) ON (row.number)')),
     forget: async () => void (await run('MATCH (row:Ledger) DELETE row')),
-    add: async (number) => void (await run('CREATE (:Ledger {number: $number})', { number: neo4j.int(number) })),
+    // Sent again, it is the same row.
+    add: async (number) => void (await run('MERGE (:Ledger {number: $number})', { number: neo4j.int(number) })),
     numbers: () => run('MATCH (row:Ledger) RETURN row.number AS number ORDER BY number'),
     count: async () => (await run('MATCH (row:Ledger) RETURN count(row)'))[0] ?? 0,
+    uptimeMs: async () => {
+      const [uptime] = await run(
+        "CALL dbms.queryJmx('java.lang:type=Runtime') YIELD attributes RETURN attributes.Uptime.value",
+      );
+      return uptime ?? Number.NaN;
+    },
+    sessionsOf: async (userAgent) =>
+      await ask<string>(
+        'CALL dbms.listConnections() YIELD connectionId, userAgent WHERE userAgent = $userAgent RETURN connectionId',
+        { userAgent },
+      ),
     end: () => driver.close(),
   };
 }

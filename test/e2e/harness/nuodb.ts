@@ -11,7 +11,7 @@ import { type TestPolicy, usualProps } from './policy';
 import { eventually } from './wait';
 
 const IMAGE = 'nuodb-standin:1';
-const HOOKS_PORT = 8000;
+export const HOOKS_PORT = 8000;
 const ARCHIVE = '/var/opt/nuodb/archive';
 const JOURNAL = '/var/opt/nuodb/journal';
 

@@ -46,6 +46,16 @@ const request: PlanRequest = {
   options: {},
 };
 
+it('is an engine whose freeze outlives its caller, whose servers are neither stopped nor started by us, nor restored without a record', () => {
+  expect(engine.capabilities).toEqual({
+    freezeOutlivesSession: true,
+    mayBeOffline: false,
+    hasServer: true,
+    startsAlone: false,
+  });
+  expect([engine.guard, engine.restore.withoutRecord]).toEqual([guard, false]);
+});
+
 describe('a session at the backup hooks (a stand-in)', () => {
   it('is of the pod that its labels name, and begins nothing', async () => {
     const labels = { database: 'demo', domain: 'nuodb', release: 'db', app: 'of no interest' };

@@ -6,7 +6,7 @@ import type { PlanRequest } from '../../../../runner/engine';
 import { checkRequest } from '../../../../runner/engines/nuodb/checks';
 import { currentIn, messageIn } from '../../../../runner/engines/nuodb/hooks';
 import { resource } from '../../../../runner/engines/nuodb/resource';
-import { prepare, serverCommand } from '../../../../runner/engines/nuodb/restore';
+import { inspect, prepare, serverCommand } from '../../../../runner/engines/nuodb/restore';
 import type { Volume } from '../../../../runner/ports';
 import { planResource } from '../../../../runner/restore/resource';
 import { QuietLog } from '../../../support/quiet-log';
@@ -126,15 +126,15 @@ describe('the Database resource of a copy', () => {
 describe('restored volumes of NuoDB', () => {
   const of = record({ engine: 'nuodb', id: '20261126020000' });
 
-  async function volumes(ids: Readonly<Record<'archive' | 'journal', string | undefined>>) {
+  /** The hooks may be told of a folder of the volume. */
+  async function volumes(ids: Readonly<Record<'archive' | 'journal', string | undefined>>, folder = 'nuodb') {
     const root = await mkdtemp(join(tmpdir(), 'nuodb-'));
     return await Promise.all(
       ([archive, journal] as const).map(async ({ name, role }) => {
         const path = join(root, name);
-        // The hooks may be told of a folder of the volume.
-        await mkdir(join(path, 'nuodb'), { recursive: true });
+        await mkdir(join(path, folder), { recursive: true });
         const id = ids[name as keyof typeof ids];
-        if (id !== undefined) await writeFile(join(path, 'nuodb', 'backup.txt'), id);
+        if (id !== undefined) await writeFile(join(path, folder, 'backup.txt'), `${id}\n`);
         return { name, role, path };
       }),
     );
@@ -153,7 +153,32 @@ describe('restored volumes of NuoDB', () => {
     await expect(prepare(mounted, of, new QuietLog())).rejects.toThrow(message);
   });
 
-  it('start no server by themselves', () => {
+  it('are so too where the file lies in the volume itself', async () => {
+    const { dataPath, done } = await prepare(await volumes({ archive: of.id, journal: of.id }, ''), of, new QuietLog());
+    expect([done.length, dataPath]).toEqual([2, expect.stringMatching(/archive$/)]);
+  });
+
+  it('are refused where the archive is of another, and the journal of the record', async () => {
+    const mounted = await volumes({ archive: '20260101000000', journal: of.id });
+    await expect(prepare(mounted, of, new QuietLog())).rejects.toThrow(/volume archive is of backup 20260101000000/);
+  });
+
+  it('are refused without an archive', async () => {
+    const mounted = (await volumes({ archive: of.id, journal: of.id })).filter(({ name }) => name === 'journal');
+    await expect(prepare(mounted, of, new QuietLog())).rejects.toMatchObject({
+      code: 'restore-failed',
+      message: expect.stringContaining('role data'),
+    });
+  });
+
+  it('are refused where the file cannot be read: whose they are is not known', async () => {
+    const mounted = await volumes({ archive: of.id, journal: undefined });
+    await mkdir(join(mounted[1]?.path ?? '', 'backup.txt'));
+    await expect(prepare(mounted, of, new QuietLog())).rejects.toMatchObject({ code: 'EISDIR' });
+  });
+
+  it('start no server by themselves, and tell nothing of one', async () => {
     expect(() => serverCommand()).toThrow(/without a domain that it joins/);
+    await expect(inspect()).rejects.toMatchObject({ code: 'backup-not-restorable' });
   });
 });

@@ -168,6 +168,8 @@ describe('a backup that the hooks do not begin', () => {
     });
     over.abort(new StillpointError('thaw-failed', 'the thaw has taken too long'));
     await told;
+    // Nobody waits for that answer any more.
+    await hooks.gaveUp;
     expect(hooks.asked.map(({ what }) => what)).toEqual(['begin', 'end']);
   });
 
