@@ -144,9 +144,10 @@ export class NuoDbMember extends GroupMember {
   /** @internal */
   public override _config(group: Construct, policy: BackupPolicyProps): MemberConfig {
     const { freezeMode } = this.props;
+    const { groupSnapshotClass } = policy;
     checkLabel(group, `member ${this.name}`, this.name);
-    checkNuoDbServers(group, { ...this.props, groupSnapshotClass: policy.groupSnapshotClass });
-    if (policy.groupSnapshotClass === undefined && freezeMode !== NuoDbFreezeMode.SUSPEND) {
+    checkNuoDbServers(group, { ...this.props, ...(groupSnapshotClass === undefined ? {} : { groupSnapshotClass }) });
+    if (groupSnapshotClass === undefined && freezeMode !== NuoDbFreezeMode.SUSPEND) {
       throw invalid(
         group,
         `has the member "${this.name}", a NuoDB whose transactions go on while its archive stands still`,

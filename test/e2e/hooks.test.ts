@@ -164,6 +164,33 @@ describe('hooks', () => {
     expect(await snapshotsLeft(namespace.name, 'endless')).toEqual([]);
   });
 
+  test.each([
+    { how: 'a writer', database: 'past-writer', hook: () => commands() },
+    {
+      how: 'a file system',
+      database: 'past-files',
+      hook: () => FreezeHook.fileSystem('files', { pod: POD, mountPath: FILES }),
+    },
+  ])('rule 7: $how that a hook would hold past the budget is let go in time, and there is no backup', async (one) => {
+    const policy = await applyHooked(one.database, [one.hook()], { className: 'disk-late' });
+    await backend.measure();
+    const { error, record } = await attemptBackup(policy);
+    expect(error).toMatchObject({ code: 'budget-exceeded', message: expect.stringContaining(`${BUDGET_SECONDS} s`) });
+    expect(record).toMatchObject({ phase: 'failed', heldUndone: { by: 'runner' } });
+    await backend.more(1);
+    const { held, longestStallMs } = await backend.state();
+    expect(held).toBe(false);
+    // It was held until then, and not for longer.
+    expect(longestStallMs).toBeGreaterThan(BUDGET_SECONDS * 500);
+    expect(longestStallMs).toBeLessThan((BUDGET_SECONDS + 5) * 1000);
+    await eventually(
+      'nothing is left',
+      async () => (await snapshotsLeft(namespace.name, one.database)).every((name) => /Content of/.test(name)),
+      { seconds: 60 },
+    );
+    process.stdout.write(`    ${one.database}: stall ${Math.round(longestStallMs)} ms\n`);
+  });
+
   test('rule 6: a writer that somebody lets go under the cut fails the proof, and nothing stays', async () => {
     await using slow = await misbehavingClass({ cutDelayMs: 3_000 });
     const policy = await applyHooked('let-go', [commands()], { className: slow.name, budget: 30 });

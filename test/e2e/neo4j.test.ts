@@ -1,14 +1,20 @@
 /** Neo4j Community on the real server: running, as a crash would leave it, and stopped, whatever becomes of who stopped it. */
-import { Duration } from 'cdk8s';
+import { Chart, Duration, Testing } from 'cdk8s';
+import { type ISecret, Secret } from 'cdk8s-plus-28';
 import { BackupVolume, Neo4jBackup, type Neo4jBackupProps, WorkloadRef } from 'stillpoint';
 import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
+import type { Target } from '../../runner/engine';
+import { Connection } from '../../runner/engines/neo4j/connection';
+import type { StillpointError } from '../../runner/errors';
 import { compareLedger } from '../ledger/writer';
 import { startLedger } from './engines/copy';
 import { attemptBackup, succeeded, takeBackup } from './harness/backup';
-import { eventsOn, KINDS, list, patch, read, remove } from './harness/cluster';
+import { selfSigned, type TestCertificate } from './harness/certificate';
+import { apply, eventsOn, KINDS, list, patch, read, remove } from './harness/cluster';
 import { forget, nthPod, podsOf, startBackup } from './harness/job';
 import { makeNamespace, type TestNamespace, uniqueName } from './harness/namespace';
-import { NEO4J_PASSWORD, startNeo4j, startNeo4jOnClaim, type TestNeo4j } from './harness/neo4j';
+import { driverOf, NEO4J_PASSWORD, NEO4J_PORT, startNeo4j, startNeo4jOnClaim, type TestNeo4j } from './harness/neo4j';
+import { secret } from './harness/objects';
 import { applyPolicyOf, type PolicyOptionsOf, type TestPolicy } from './harness/policy';
 import { recordOf, snapshotsLeft } from './harness/records';
 import { runnerProcess } from './harness/runner-process';
@@ -17,12 +23,25 @@ import { eventually } from './harness/wait';
 
 const BUDGET_SECONDS = 8;
 
+const OWN_PASSWORD = 'edges of a graph of its own';
+const FIRST_PASSWORD = 'to be changed at once';
+const never = new AbortController().signal;
+
 let namespace: TestNamespace;
 let graph: TestNeo4j;
+let certificate: TestCertificate;
+/** Of the same name, and of nobody whom the server knows. */
+let other: TestCertificate;
 
 beforeAll(async () => {
   namespace = await makeNamespace('neo4j');
-  graph = await startNeo4j({ namespace: namespace.name });
+  [certificate, other] = await Promise.all([selfSigned('DNS:graph'), selfSigned('DNS:graph')]);
+  graph = await startNeo4j({ namespace: namespace.name, certificate });
+  await apply([
+    secret({ name: 'other-ca', namespace: namespace.name }, { 'ca.crt': other.certificate }),
+    secret({ name: 'own-login', namespace: namespace.name }, { username: 'stillpoint', password: OWN_PASSWORD }),
+  ]);
+  await makeUsers();
 });
 afterAll(() => namespace[Symbol.asyncDispose]());
 
@@ -75,6 +94,103 @@ async function inspected(
   await remove(KINDS.pod, `${claim}-server`, namespace.name, 0);
   return JSON.parse(answer.stdout).server.inspection.findings;
 }
+
+/** One who may log in, and one who has to change the password first. Community has users, and no rights. */
+async function makeUsers(): Promise<void> {
+  const driver = await driverOf(graph.address);
+  const make = async (name: string, password: string, change: string): Promise<void> => {
+    await driver.executeQuery(
+      `CREATE USER ${name} SET PASSWORD $password CHANGE ${change}`,
+      { password },
+      { database: 'system' },
+    );
+  };
+  await make('stillpoint', OWN_PASSWORD, 'NOT REQUIRED');
+  await make('newcomer', FIRST_PASSWORD, 'REQUIRED');
+  await driver.close();
+}
+
+/** A Secret of the namespace. */
+const named = (name: string): ISecret => Secret.fromSecretName(new Chart(Testing.app(), 'secrets'), name, name);
+
+interface Caller {
+  readonly username?: string;
+  readonly password?: string;
+  readonly tls?: Partial<NonNullable<Target['tls']>>;
+  /** The name by which it goes to the server: what a certificate has to be for. */
+  readonly name?: string;
+}
+
+/** Opens the runner's own connection to the server, and asks for its version. */
+async function bolt({
+  username = 'stillpoint',
+  password = OWN_PASSWORD,
+  tls,
+  name = 'graph',
+}: Caller): Promise<unknown> {
+  const target: Target = {
+    connection: { host: name, port: NEO4J_PORT, usernameFile: '' },
+    username,
+    password,
+    tls: tls && { mode: 'verify-full', ca: certificate.certificate, cert: undefined, key: undefined, ...tls },
+  };
+  const endpoint = { host: await graph.address(), port: NEO4J_PORT, name };
+  const connection = await Connection.open(target, endpoint, never);
+  try {
+    const { rows } = await connection.ask('asking the version', 'CALL dbms.components()', never);
+    return rows[0]?.edition;
+  } finally {
+    await connection.close();
+  }
+}
+
+describe('Neo4j over Bolt', () => {
+  test.each<[string, () => Caller]>([
+    ['in the clear, where the server takes that', () => ({})],
+    ['with TLS of its own authority, by its name', () => ({ tls: {} })],
+    [
+      'with TLS by another name, where the authority alone counts',
+      () => ({ tls: { mode: 'verify-ca' }, name: 'elsewhere' }),
+    ],
+    ['with TLS of an unknown authority, where none counts', () => ({ tls: { mode: 'require', ca: undefined } })],
+  ])('a user of its own gets in over Bolt %s', async (_, caller) => {
+    expect(await bolt(caller())).toBe('community');
+  });
+
+  test.each<[string, () => Caller, string, RegExp]>([
+    ['a wrong password', () => ({ password: 'guessed' }), 'authentication-failed', /Security\.Unauthorized/],
+    ['a user who is not there', () => ({ username: 'nobody' }), 'authentication-failed', /Security\.Unauthorized/],
+    [
+      'a password that has to be changed first',
+      () => ({ username: 'newcomer', password: FIRST_PASSWORD }),
+      'authentication-failed',
+      /Security\.CredentialsExpired/,
+    ],
+    ['another authority', () => ({ tls: { ca: other.certificate } }), 'tls-failed', /CERT|SELF_SIGNED|VERIFY/],
+    ['no authority', () => ({ tls: { ca: undefined } }), 'tls-failed', /CERT|SELF_SIGNED|VERIFY/],
+    ['a name that the certificate is not for', () => ({ tls: {}, name: 'elsewhere' }), 'tls-failed', /ALTNAME/],
+    ['a wrong password with TLS', () => ({ tls: {}, password: 'guessed' }), 'authentication-failed', /Unauthorized/],
+  ])('over Bolt is refused by %s', async (_, caller, code, message) => {
+    const asked = caller();
+    const error = (await bolt(asked).catch((thrown: unknown) => thrown)) as StillpointError;
+    expect(error).toMatchObject({ code, message: expect.stringMatching(message), hint: expect.stringMatching(/\w/) });
+    for (const word of [OWN_PASSWORD, FIRST_PASSWORD, 'guessed']) expect(JSON.stringify(error)).not.toContain(word);
+    expect(error.message).toContain(`${await graph.address()}:${NEO4J_PORT}`);
+  });
+
+  test('a backup over Bolt with TLS of its own authority, by a user of its own, succeeds; of another authority it is refused', async () => {
+    const credentials = 'own-login';
+    const own = { database: 'secured', credentials, certificateAuthority: named('graph-tls') };
+    const record = succeeded(await takeBackup(await policyOf(own)));
+    expect(record).toMatchObject({ engine: 'neo4j', proof: { holds: true } });
+    const foreign = { database: 'foreign', credentials, certificateAuthority: named('other-ca') };
+    const { error, record: failed, pod } = await attemptBackup(await policyOf(foreign));
+    expect(error).toMatchObject({ code: 'tls-failed' });
+    expect(failed).toMatchObject({ phase: 'failed' });
+    expect(JSON.stringify([pod.log, failed, record])).not.toContain(OWN_PASSWORD);
+    expect(await snapshotsLeft(namespace.name, 'foreign')).toEqual([]);
+  });
+});
 
 describe('Neo4j, running', () => {
   test('rule 5: what was acknowledged before the cut is in the copy, which recovers, and the record says what it is', async () => {
