@@ -20,6 +20,8 @@ export interface FreezeSample {
   readonly stallMs: number;
   /** The longest CreateSnapshot of the driver; not of the other ways, which overlap. */
   readonly driverMs: number;
+  /** From being told to stop to being ready again; undefined of what is not stopped. */
+  readonly downtimeMs?: number | undefined;
 }
 
 /** Where snapshots are taken. */
@@ -51,12 +53,15 @@ export async function oursOnce(
   // A direct cut asks the controller for nothing before the thaw.
   if (!directCut) await pause(SETTLED_MS);
   const driver = await followDriverLog();
+  let downtimeMs: number | undefined;
   const { stallMs, windowMs } = await besideWriters(server, EVERY_MS.alone, async () => {
-    const { freezeWindowMs = Number.NaN, times } = await letGo(policy, await startBackup(policy));
+    const record = await letGo(policy, await startBackup(policy), mode);
+    const { freezeWindowMs = Number.NaN, times } = record;
+    downtimeMs = record.downtimeMs;
     const [frozen, thawed] = [Date.parse(times.frozen ?? ''), Date.parse(times.thawed ?? '')];
     return { windowMs: freezeWindowMs, frozen, thawed };
   });
-  return { windowMs, stallMs, driverMs: Math.max(...(await driver.durations('CreateSnapshot'))) };
+  return { windowMs, stallMs, driverMs: Math.max(...(await driver.durations('CreateSnapshot'))), downtimeMs };
 }
 
 /** A snapshot in another way. */
@@ -78,14 +83,15 @@ export async function theirsOnce(
   return { ...sample, driverMs: Number.NaN };
 }
 
-/** The record of a backup whose database was let go; the snapshot may not be ready yet. */
-async function letGo(policy: TestPolicy, job: TestJob): Promise<BackupRecord> {
+/** The record of a backup whose database was let go, and is back where it was stopped; the snapshot may not be ready yet. */
+async function letGo(policy: TestPolicy, job: TestJob, { fromOutside }: EngineMode): Promise<BackupRecord> {
   return await eventually(
     `the database of Job ${job.name} was frozen and let go`,
     async () => {
       const [record] = await recordsOf(policy);
       if (record?.phase === 'failed') throw new Hopeless(`${record.error?.message}\n${await saidBy(job)}`);
-      return record?.times.thawed === undefined ? undefined : record;
+      if (record?.times.thawed === undefined) return undefined;
+      return fromOutside === true && record.downtimeMs === undefined ? undefined : record;
     },
     { seconds: 180 },
   );

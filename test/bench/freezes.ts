@@ -9,7 +9,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { makeNamespace } from '../e2e/harness/namespace';
 import { prepareRun } from '../e2e/harness/prepare';
 import { makeRetainClass } from '../e2e/kube/fixture';
-import { type BenchEngine, type BenchServer, type EngineMode, modesOf, wantedEngines } from './engines';
+import { type BenchEngine, type BenchServer, type EngineMode, hasOtherWays, modesOf, wantedEngines } from './engines';
 import { type FreezeSample, oursOnce, SETTLED_MS, type Storage, theirsOnce } from './freeze-samples';
 import { type BenchOptions, wantedOf } from './options';
 import { OTHER_WAYS, type OtherWay } from './other-ways';
@@ -118,8 +118,15 @@ async function oursOf({ engine, server, storage, mode, failures }: Ours, runs: n
         ),
         place: at('CreateSnapshot'),
       },
+      ...downtimeRows(name, of, at('downtime')),
     ];
   });
+}
+
+/** Of what was stopped. */
+function downtimeRows(name: string, of: readonly FreezeSample[], place: Place): readonly BenchRow[] {
+  const times = of.flatMap(({ downtimeMs }) => downtimeMs ?? []);
+  return times.length === 0 ? [] : [{ ...timesRow(`${name}: downtime`, times), place }];
 }
 
 /** The other ways, for all engines at a time: each waits most of it, and begins when the controller has rested. */
@@ -129,7 +136,7 @@ async function theirs(
   runs: number,
   ours: readonly BenchRow[],
 ): Promise<readonly BenchRow[]> {
-  const first = servers.filter(({ engine, setup }) => engine.modes[0].setup === setup);
+  const first = servers.filter(({ engine, setup }) => hasOtherWays(engine) && engine.modes[0].setup === setup);
   const rows: BenchRow[] = [];
   for (const way of OTHER_WAYS) {
     const samples = first.map((): FreezeSample[] => []);

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { hasOtherWays, modesOf, wantedEngines } from '../bench/engines';
 import { noiseBetween, processorTime } from '../bench/machine';
 import { numbersPage } from '../bench/numbers';
 import { benchRequest } from '../bench/options';
@@ -16,6 +17,18 @@ describe('the bench', () => {
     ],
   ])('is asked for by %j', (args, request) => {
     expect(benchRequest(args)).toMatchObject(request);
+  });
+
+  it('measures engines beside other ways to hold them, and those without where they are named', () => {
+    const of = (...engines: string[]) => wantedEngines({ engines, runs: 1, parts: [] });
+    expect(of().map(({ name }) => name)).toEqual(['postgres', 'mariadb', 'mysql', 'redis', 'valkey', 'mongo']);
+    const named = of('neo4j', 'nuodb');
+    expect(named.map((engine) => [engine.name, ...modesOf(engine).map(({ name }) => name)])).toEqual([
+      ['nuodb', 'hotsnap'],
+      ['neo4j', 'crash', 'offline'],
+    ]);
+    expect(named.map(hasOtherWays)).toEqual([false, false]);
+    expect(() => of('oracle')).toThrow(/no engine oracle; there are .*nuodb, neo4j/);
   });
 
   it('wants to know how often', () => {

@@ -2,7 +2,7 @@
  * What a restore has made besides its volumes: the custom resource of a copy, and its Secret. Nobody has to list Secrets to undo
  * it: the claims name them. A claim may be made to name anything, so what is named counts only where it has the labels of the restore.
  */
-import { ANNOTATIONS } from '../../../src/contract';
+import { ANNOTATIONS, DNS_SUBDOMAIN_PATTERN } from '../../../src/contract';
 import type { KubeClient } from '../client';
 import { type Claim, SECRETS } from '../objects';
 import { apiVersionOf, customKind, type KubeObject, type Resource } from '../resource';
@@ -15,6 +15,14 @@ export interface Companion {
   readonly plural: string;
   readonly name: string;
 }
+
+/** What the words may be: a path is made of them, and leads nowhere but into the namespace. */
+const SHAPES: Readonly<Record<keyof Companion, RegExp>> = {
+  apiVersion: /^(?:[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?\/)?v[a-z0-9]+$/,
+  kind: /^[A-Za-z]+$/,
+  plural: /^[a-z]+$/,
+  name: new RegExp(DNS_SUBDOMAIN_PATTERN),
+};
 
 /** An object of a restore, with its kind. */
 interface FoundCompanion {
@@ -59,8 +67,11 @@ function companionsOf({ metadata }: Claim): readonly Companion[] {
 }
 
 function isCompanion(value: unknown): value is Companion {
-  const { apiVersion, kind, plural, name } = (value ?? {}) as Record<string, unknown>;
-  return [apiVersion, kind, plural, name].every((each) => typeof each === 'string' && each !== '');
+  const words = (value ?? {}) as Record<string, unknown>;
+  return Object.entries(SHAPES).every(([name, shape]) => {
+    const word = words[name];
+    return typeof word === 'string' && shape.test(word);
+  });
 }
 
 function distinct(companions: readonly Companion[]): readonly Companion[] {

@@ -9,17 +9,11 @@ import { redis, valkey } from './redis';
 
 const everything = process.env.CONTRACT === 'all';
 
+/** All that there are. */
+export const ALL_ENGINES: readonly EngineAdapter[] = [postgres, mariadb, mysql, redis, valkey, mongo, nuodb, neo4j];
+
 /** Neo4j takes long to start, and is young for a minute: `npm run soak` has it, and `npm run e2e` a file of its own. */
-export const ENGINES: readonly EngineAdapter[] = [
-  postgres,
-  mariadb,
-  mysql,
-  redis,
-  valkey,
-  mongo,
-  nuodb,
-  ...(everything ? [neo4j] : []),
-];
+export const ENGINES: readonly EngineAdapter[] = ALL_ENGINES.filter((adapter) => everything || adapter !== neo4j);
 
 /**
  * Without flavours that differ from another engine's server in nothing that a runner's death has to do with, and without NuoDB, of

@@ -170,23 +170,42 @@ test("somebody else's of the name stays, and so does another restore's", async (
   await made();
   const database = objects.get(`${DATABASES}/copy-of-demo`);
   const secret = objects.get(`${SECRETS}/copy-of-demo-credentials`);
-  objects.set(`${DATABASES}/copy-of-demo`, { metadata: { name: 'copy-of-demo' }, spec: {} });
+  objects.set(`${DATABASES}/copy-of-demo`, { metadata: { name: 'copy-of-demo', namespace: 'staging' }, spec: {} });
   const labels = { ...secret?.metadata.labels, ...restoreSelector('another') };
-  objects.set(`${SECRETS}/copy-of-demo-credentials`, { metadata: { name: 'copy-of-demo-credentials', labels } });
+  objects.set(`${SECRETS}/copy-of-demo-credentials`, {
+    metadata: { name: 'copy-of-demo-credentials', namespace: 'staging', labels },
+  });
   expect(database?.metadata.labels).toMatchObject(restoreSelector('copy'));
   await undo();
   expect(left()).toEqual([`${SECRETS}/copy-of-demo-credentials`, `${DATABASES}/copy-of-demo`]);
 });
 
+test.each(['{"a":1}', 'no JSON', '[null, 7, {"kind": "Secret"}]'])(
+  'a claim that says %s names nothing, and goes',
+  async (text) => {
+    makeClaims(planOf());
+    Object.assign(objects.get(`${CLAIMS}/copy-data`)?.metadata ?? {}, {
+      annotations: { [ANNOTATIONS.madeWith]: text },
+    });
+    await undo();
+    expect(left()).toEqual([]);
+  },
+);
+
 test.each([
-  '{"a":1}',
-  'no JSON',
-  '[null, 7, {"kind": "Secret"}, {"apiVersion":"v1","kind":"","plural":"secrets","name":"x"}]',
-])('a claim that says %s names nothing, and goes', async (text) => {
+  { plural: '../other/secrets' },
+  { apiVersion: 'v1/namespaces/other/secrets/x?', plural: 'secrets' },
+  { apiVersion: '../api/v1', plural: 'namespaces/other/secrets' },
+  { name: '../../other/secrets/x' },
+])('a claim leads nowhere but into its namespace: %j', async (words) => {
   makeClaims(planOf());
+  const elsewhere = '/api/v1/namespaces/other/secrets/x';
+  objects.set(elsewhere, { metadata: { name: 'x', namespace: 'other', labels: { ...restoreSelector('copy') } } });
+  const text = JSON.stringify([{ apiVersion: 'v1', kind: 'Secret', plural: 'secrets', name: 'x', ...words }]);
   Object.assign(objects.get(`${CLAIMS}/copy-data`)?.metadata ?? {}, { annotations: { [ANNOTATIONS.madeWith]: text } });
-  await undo();
-  expect(left()).toEqual([]);
+  const { removed } = await undo();
+  expect(removed).toEqual(['claim staging/copy-data', 'claim staging/copy-wal']);
+  expect(left()).toEqual([elsewhere]);
 });
 
 test('nothing goes while a pod of the database uses a claim', async () => {
