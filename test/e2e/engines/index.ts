@@ -17,7 +17,8 @@ export const ENGINES: readonly EngineAdapter[] = ALL_ENGINES.filter((adapter) =>
 
 /**
  * Without flavours that differ from another engine's server in nothing that a runner's death has to do with, and without NuoDB, of
- * which nuodb.test.ts has the death of runner and guard.
+ * which nuodb.test.ts has the death of runner and guard: `npm run soak` takes them, too. What is not held by its session is not of
+ * these tests: neo4j.test.ts has what becomes of a server that was stopped.
  */
 export const LEADING_ENGINES: readonly EngineAdapter[] = ENGINES.filter(
   (adapter) => everything || (adapter !== valkey && adapter !== nuodb),

@@ -4,7 +4,7 @@
  */
 import type { DatabaseBackupProps } from 'stillpoint';
 import type { LedgerClient } from '../../ledger/writer';
-import { holdingMode, LEADING_ENGINES } from '../engines';
+import { has, holdingMode, LEADING_ENGINES } from '../engines';
 import type { EngineAdapter } from '../engines/adapter';
 import { MONGO_TITLE, startMongo } from './mongo';
 import { applyMongoPolicy, type TestPolicy } from './policy';
@@ -30,6 +30,8 @@ export interface HeldEngine {
   readonly name: string;
   /** Whether what is held outlives its session, so that a guard has to undo it. */
   readonly guarded: boolean;
+  /** Whether its policies name their server and its login: tests of the guard change what they say of these. */
+  readonly named: boolean;
   /** Whether a client's writes wait meanwhile. */
   readonly writesWait: boolean;
   /** `locksOut`: while it is held nobody new gets in, where there is a server that does so. */
@@ -40,6 +42,7 @@ const MONGO: HeldEngine = {
   title: MONGO_TITLE,
   name: 'mongo',
   guarded: true,
+  named: true,
   writesWait: true,
   start: startHeldMongo,
 };
@@ -50,8 +53,8 @@ export const HELD: readonly HeldEngine[] = [
   MONGO,
 ];
 
-/** The engines that a guard is needed for. */
-export const GUARDED: readonly HeldEngine[] = HELD.filter(({ guarded }) => guarded);
+/** The engines that a guard is needed for, with policies that name their server. */
+export const GUARDED: readonly HeldEngine[] = HELD.filter(({ guarded, named }) => guarded && named);
 
 function heldEngine(adapter: EngineAdapter): HeldEngine {
   const mode = holdingMode(adapter);
@@ -60,6 +63,7 @@ function heldEngine(adapter: EngineAdapter): HeldEngine {
     title: `${adapter.title}, mode ${mode.name}`,
     name: adapter.name,
     guarded,
+    named: has(adapter, 'host') && has(adapter, 'login'),
     writesWait: mode.freezes === 'writes' || mode.freezes === 'everything',
     start: async (namespace, { name = adapter.name } = {}) => {
       const server = await adapter.start({ namespace, name, setup: mode.setup });
