@@ -1,14 +1,13 @@
 /**
- * NuoDB: the stand-in for a storage manager with its backup hooks (harness/nuodb.ts) as the contract suite sees it. It takes no
- * rows: it writes atoms of its own, four a second. A row of the ledger is one of these, which did not exist when the row was begun.
+ * NuoDB: the stand-in for a storage manager with its backup hooks (harness/nuodb.ts) as the contract suite sees it. Its
+ * ledger are the atoms that it writes by itself.
  */
-import { setTimeout as pause } from 'node:timers/promises';
 import { engine } from '../../../runner/engines/nuodb';
+import { atomLedger, type Journal } from '../../ledger/nuodb';
 import {
   applyNuoDbPolicy,
   DATABASE,
   HOOKS_PORT,
-  type State,
   startStorageManagers,
   stateOfCopy,
   type TestStorageManagers,
@@ -34,9 +33,6 @@ export const nuodb: EngineAdapter = {
     return serverOf(name, await startStorageManagers({ namespace, release: name, separateJournal }), separateJournal);
   },
 };
-
-/** How often the stand-in is asked for its newest atom. */
-const LOOK_MS = 20;
 
 function serverOf(name: string, managers: TestStorageManagers, separateJournal: boolean): TestServer {
   const { namespace } = managers;
@@ -104,26 +100,7 @@ function serverOf(name: string, managers: TestStorageManagers, separateJournal: 
   };
 }
 
-/** Its ledger: what is in the journal is committed. */
-function clientOf(atoms: Map<number, number>, state: () => Promise<State>): TestClient {
-  return {
-    prepare: async () => undefined,
-    forget: async () => atoms.clear(),
-    add: async (number) => {
-      // Of an atom that is seen after the row was begun and was not there then, it was begun before.
-      const { journal: before } = await state();
-      for (;;) {
-        const { journal } = await state();
-        if (journal > before) break;
-        await pause(LOOK_MS);
-      }
-      atoms.set(number, before + 1);
-    },
-    numbers: async () => {
-      const { journal } = await state();
-      return [...atoms].flatMap(([number, atom]) => (atom <= journal ? [number] : [])).sort((a, b) => a - b);
-    },
-    position: async () => ({}),
-    end: async () => undefined,
-  };
+function clientOf(atoms: Map<number, number>, state: () => Promise<Journal>): TestClient {
+  // The hooks tell no position but the backup's own id.
+  return { ...atomLedger(atoms, state), position: async () => ({}) };
 }
