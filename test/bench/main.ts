@@ -2,7 +2,8 @@
  * `npm run bench [-- --only NAME[:PART] --engine NAME --runs N --write FILE --with FILE]`: all benches, or those named, or parts of one
  * (`freezes:disk`, `cuts:direct`). The table goes to standard error, JSON to standard output, and with --write a page for
  * people to a file, --with the JSON of other runs on it. What needs a cluster is left out without KUBECONFIG, and `many`, which
- * needs the cluster for itself, and `dumps`, which takes ten minutes, where they are not named. Values of one run belong together:
+ * needs the cluster for itself, and `dumps`, which takes ten minutes, where they are not named; of the engines `freezes` leaves out Neo4j and
+ * the stand-in for NuoDB, where they are not (`--only freezes:disk --engine neo4j,nuodb`). Values of one run belong together:
  * compare ratios, not machines.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
