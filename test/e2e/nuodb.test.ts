@@ -9,7 +9,7 @@ import { BackupGroup, BackupVolume, NuoDbMember, VolumeMember } from 'stillpoint
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { recordName } from '../../src/contract';
 import { attemptBackup, attemptEnd, succeeded, takeBackup } from './harness/backup';
-import { type Anything, apply, eventsOn, KINDS, list, read, remove } from './harness/cluster';
+import { type Anything, apply, eventsOn, KINDS, list, patch, read, remove } from './harness/cluster';
 import { forget, nthGuard, nthPod, startBackup } from './harness/job';
 import { makeNamespace, type TestNamespace } from './harness/namespace';
 import {
@@ -400,6 +400,9 @@ describe('NuoDB (a stand-in), otherwise', () => {
     const one = await startStorageManagers({ namespace: own.name });
     const claim = { accessModes: ['ReadWriteOnce'], resources: { requests: { storage: '64Mi' } } };
     await apply([{ ...KINDS.claim, metadata: { name: 'attachments', namespace: own.name }, spec: claim } as Anything]);
+    for (const name of [`archive-volume-${one.pod(0)}`, `journal-volume-${one.pod(0)}`, 'attachments']) {
+      await patch(KINDS.claim, name, own.name, { metadata: { labels: { 'cut-with': 'shop' } } });
+    }
     const chart = new Chart(Testing.app(), 'policy', { namespace: own.name });
     const policy = new BackupGroup(chart, 'shop', {
       members: [
