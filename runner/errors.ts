@@ -111,6 +111,11 @@ export const ERRORS = {
     'An encrypted dump does not authenticate: it was altered, cut short, or is none. Nothing of it is good.',
     false,
   ),
+  'archive-refused': failed(
+    'The archive of a copy is not what its manifest says, or was made to do harm: nothing of it is good.',
+    false,
+  ),
+  'room-missing': refused('The volumes have less room than what would be written to them.'),
   'thaw-failed': failed('The database could not be let go in the ordinary way.', false),
   'ready-timeout': failed('The snapshots were cut, but did not become ready in time.'),
   'runner-lost': failed('The runner of this backup ended before it was done.'),

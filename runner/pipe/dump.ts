@@ -4,10 +4,12 @@ import type { Clock, Log } from '../ports';
 import type { ToolCommand } from '../tools/tool';
 import type { Recipient } from './age-keys';
 import { Child } from './child';
-import { type Compression, codecOf } from './compression';
-import { encrypted } from './encryption';
+import type { Compression } from './compression';
+import { type Passed, Packing } from './pack';
 import { logProgress } from './progress';
-import { type Content, Measure, through } from './stages';
+import type { Content } from './stages';
+
+export type { Passed } from './pack';
 
 /**
  * Where a content goes, as an object store's `put`: nothing of it counts until the content has ended, and what was taken
@@ -32,14 +34,6 @@ export interface DumpOptions extends PipeOptions {
   readonly recipients?: readonly Recipient[] | undefined;
 }
 
-/** What went through a pipe. */
-export interface Passed {
-  readonly plainBytes: number;
-  readonly plainSha256: string;
-  readonly storedBytes: number;
-  readonly storedSha256: string;
-}
-
 /** Runs a tool and stores what it writes. The sink hears of the content's end only when the tool has ended well. */
 export async function dump<T>(
   command: ToolCommand,
@@ -48,10 +42,10 @@ export async function dump<T>(
 ): Promise<Passed & { readonly stored: T }> {
   const broken = new AbortController();
   const signal = AbortSignal.any([options.signal, broken.signal]);
-  const [plain, stored] = [new Measure(), new Measure()];
-  let [whole, left] = [false, false];
+  const packing = new Packing();
+  let left = false;
   return await Child.during(command, { ...options, signal }, async (child) => {
-    using _ = logProgress(options, `dumping by ${command.program}`, () => plain.bytes, options.expectedBytes);
+    using _ = logProgress(options, `dumping by ${command.program}`, () => packing.plainBytes, options.expectedBytes);
     async function* output(): AsyncGenerator<Uint8Array, void> {
       try {
         for await (const chunk of child.stdout as AsyncIterable<Buffer>) {
@@ -71,14 +65,7 @@ export async function dump<T>(
       }
       await child.endedWell();
     }
-    async function* content(): AsyncGenerator<Uint8Array, void> {
-      const packed = through(
-        plain.of(command.refine?.(output()) ?? output()),
-        codecOf(options.compression).compress?.(),
-      );
-      yield* stored.of(options.recipients === undefined ? packed : encrypted(packed, options.recipients));
-      whole = true;
-    }
+    const content = (): Content => packing.of(command.refine?.(output()) ?? output(), options);
     // Node throws away what nobody has begun to read when a process exits, and a store may take a while to open.
     child.stdout.on('readable', () => undefined);
     // A tool that would ask for something finds nobody there.
@@ -91,15 +78,9 @@ export async function dump<T>(
     try {
       const result = await sink(content(), signal);
       signal.throwIfAborted();
-      if (!whole)
+      if (!packing.whole)
         throw new StillpointError('stream-broken', `the output of ${command.program} was not taken to its end`);
-      return {
-        plainBytes: plain.bytes,
-        plainSha256: plain.sha256(),
-        storedBytes: stored.bytes,
-        storedSha256: stored.sha256(),
-        stored: result,
-      };
+      return { ...packing.passed(), stored: result };
     } catch (thrown) {
       // The first failure is the cause; what it has ended fails after it.
       throw signal.aborted ? signal.reason : asStillpointError(thrown);
