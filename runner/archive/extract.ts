@@ -40,6 +40,18 @@ export async function extract(
   options: ExtractOptions,
 ): Promise<Extracted> {
   const lines = manifest[Symbol.asyncIterator]();
+  try {
+    return await extractListed(entries, lines, options);
+  } finally {
+    await lines.return?.();
+  }
+}
+
+async function extractListed(
+  entries: AsyncIterable<ReadEntry>,
+  lines: AsyncIterator<ManifestLine>,
+  options: ExtractOptions,
+): Promise<Extracted> {
   const extraction = new Extraction(options);
   let [files, bytes] = [0, 0];
   for await (const { entry, content } of entries) {
@@ -188,8 +200,9 @@ class Extraction {
   }
 }
 
+/** To the microsecond, which is what Node sets; it cuts off what is below, so that half of one is put on top. */
 function seconds({ mtimeNs }: Entry): number {
-  return Number(mtimeNs) / 1e9;
+  return (Number(mtimeNs / 1000n) + 0.5) / 1e6;
 }
 
 function translate(thrown: unknown, at: string): unknown {

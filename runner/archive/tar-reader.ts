@@ -16,6 +16,15 @@ export interface ReadEntry {
 /** The entries of an archive, to its very end. Throws archive-refused where it is none that we have written. */
 export async function* entriesOf(archive: Content): AsyncGenerator<ReadEntry, void> {
   const bytes = new Bytes(archive);
+  try {
+    yield* entriesIn(bytes);
+  } finally {
+    // Who reads no further lets go of what it is read from.
+    await bytes.close();
+  }
+}
+
+async function* entriesIn(bytes: Bytes): AsyncGenerator<ReadEntry, void> {
   let said: ReadonlyMap<string, string> = new Map();
   let number = 0;
   for (;;) {
@@ -77,6 +86,10 @@ class Bytes {
       return { done: false, value: piece };
     };
     return { [Symbol.asyncIterator]: () => ({ next }) };
+  }
+
+  async close(): Promise<void> {
+    await this.#source.return?.();
   }
 
   async *rest(): AsyncGenerator<Uint8Array, void> {
