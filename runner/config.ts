@@ -1,7 +1,11 @@
 import { readFile } from 'node:fs/promises';
 import { parse } from 'yaml';
 import {
+  COPY_CONFIG,
+  COPY_CONFIG_KIND,
+  COPY_RESTORE_CONFIG,
   type Connection,
+  type CopyRestoreConfig,
   DUMP_CONFIG,
   DUMP_CONFIG_KIND,
   DUMP_RESTORE_CONFIG,
@@ -31,16 +35,23 @@ export async function readConfig(file: string): Promise<PolicyConfig> {
 /** Makes a job config out of YAML. */
 export function parseConfig(text: string, source: string): PolicyConfig {
   const document = parseYaml(text, source);
-  if (fits(JOB_CONFIG, document) || fits(GROUP_CONFIG, document) || fits(DUMP_CONFIG, document)) return document;
+  if (fits(JOB_CONFIG, document) || fits(GROUP_CONFIG, document)) return document;
+  if (fits(DUMP_CONFIG, document) || fits(COPY_CONFIG, document)) return document;
   const kind = typeof document === 'object' ? (document as { kind?: unknown } | null)?.kind : undefined;
   if (kind === GROUP_CONFIG_KIND) throw misfit(source, validate(GROUP_CONFIG, document));
   if (kind === DUMP_CONFIG_KIND) throw misfit(source, validate(DUMP_CONFIG, document));
+  if (kind === COPY_CONFIG_KIND) throw misfit(source, validate(COPY_CONFIG, document));
   throw misfit(source, validate(JOB_CONFIG, document));
 }
 
 /** Reads the instruction of a restore from a dump. */
 export function readRestoreConfig(file: string): Promise<DumpRestoreConfig> {
   return readOf(DUMP_RESTORE_CONFIG, file);
+}
+
+/** Reads the instruction of a restore from a copy. */
+export function readCopyRestoreConfig(file: string): Promise<CopyRestoreConfig> {
+  return readOf(COPY_RESTORE_CONFIG, file);
 }
 
 /** Reads which stores there are to remove dumps from. */

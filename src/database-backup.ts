@@ -10,7 +10,7 @@ import {
   accessOf,
   COMPONENTS,
   DEFAULT_REGISTRY_NAMESPACE,
-  isDump,
+  isSnapshot,
   LABELS,
   MOUNTS,
   membersOf,
@@ -163,7 +163,7 @@ export abstract class BackupPolicy extends Construct implements IDatabaseBackup 
       labels: this._labels(),
       annotations: { ...this.props.annotations },
     });
-    const members = isDump(this.config) ? [] : membersOf(this.config);
+    const members = isSnapshot(this.config) ? membersOf(this.config) : [];
     const hooks = members.flatMap((member) => member.config.hooks ?? []);
     const account = { name: this.policyName, namespace: this.namespaceName };
     guardCommands(this, hooks, account, { labels: this._labels(), annotations: { ...this.props.annotations } });
@@ -180,7 +180,7 @@ export abstract class BackupPolicy extends Construct implements IDatabaseBackup 
    * @internal
    */
   public get _guarded(): boolean {
-    return !isDump(this.config) && this.config.spec.guarded === true;
+    return isSnapshot(this.config) && this.config.spec.guarded === true;
   }
 
   /** @internal */

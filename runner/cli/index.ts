@@ -5,6 +5,7 @@ import { addBackupCommands, type BackupHandlers } from './backup';
 import { addCheckCommands, type CheckHandlers } from './checks';
 import { addCloneCommands, type CloneHandlers } from './clone';
 import { addCompletionCommands, type CompletionHandlers } from './completion';
+import { addCopyCommands, type CopyHandlers } from './copies';
 import { programOf } from './family';
 import { addRecordCommands, type RecordHandlers } from './records';
 import { addRemovalCommands, type RemovalHandlers } from './removal';
@@ -18,6 +19,7 @@ export interface Handlers
     RecordHandlers,
     RestoreHandlers,
     CloneHandlers,
+    CopyHandlers,
     TravelHandlers,
     RemovalHandlers,
     RetentionHandlers,
@@ -37,6 +39,7 @@ export function buildProgram(version: string, handlers: Handlers, print: (text: 
   addRecordCommands(program, handlers);
   addRestoreCommands(program, handlers);
   addCloneCommands(program, handlers);
+  addCopyCommands(program, handlers);
   addTravelCommands(program, handlers);
   addRemovalCommands(program, handlers);
   addRetentionCommands(program, handlers);

@@ -1,17 +1,31 @@
 /** What earlier runs have left of their dumps: taken up, or ended and removed (safety rule 11). */
 
-import { type BackupRecord, storePlace } from '../../src/contract';
+import { type BackupRecord, type CopyConfig, type DumpConfig, type EngineName, storePlace } from '../../src/contract';
 import { discardObjects } from '../dump/discard';
 import { isOwnerKey, keysOf } from '../dump/keys';
 import { storeOf, withoutObjects } from '../dump/record';
 import { asStillpointError, StillpointError } from '../errors';
-import type { StoredRecord } from '../ports';
+import type { Clock, Log, Platform, Registry, Run, StoredRecord } from '../ports';
 import { failedRecord, pendingRecord, resumedRecord, UNFINISHED } from '../record';
-import type { DumpContext } from './dump';
+import type { ObjectStore } from '../storage/object-store';
 import { recordOfRun } from './open-record';
 
+/** What the record of whatever lies in a store is kept by: of a dump, or of a copy. */
+export interface StoredRunContext {
+  readonly config: DumpConfig | CopyConfig;
+  readonly namespace: string;
+  readonly engine: { readonly name: EngineName };
+  readonly run: Run;
+  readonly registry: Registry;
+  readonly platform: Pick<Platform, 'clusterUid'>;
+  readonly openStore: () => Promise<ObjectStore>;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly runnerVersion: string;
+}
+
 /** The record that this run works on: a new one, or that of an earlier pod of its Job, with what that had begun undone. */
-export function openDump(context: DumpContext): Promise<StoredRecord> {
+export function openDump(context: StoredRunContext): Promise<StoredRecord> {
   const { namespace, config, run, clock, platform, runnerVersion, engine } = context;
   return recordOfRun(
     context,
@@ -23,7 +37,7 @@ export function openDump(context: DumpContext): Promise<StoredRecord> {
   );
 }
 
-async function resume(context: DumpContext, existing: StoredRecord): Promise<StoredRecord> {
+async function resume(context: StoredRunContext, existing: StoredRecord): Promise<StoredRecord> {
   const { registry, run, clock, log } = context;
   const { record } = existing;
   log.warn({ id: record.id, phase: record.phase, from: record.owner.pod }, 'what an earlier pod began is undone');
@@ -38,7 +52,7 @@ async function resume(context: DumpContext, existing: StoredRecord): Promise<Sto
 }
 
 /** Ends the records of runners that are gone, and removes what they had written. Never fails the new dump. */
-export async function sweepDumps(context: DumpContext): Promise<void> {
+export async function sweepDumps(context: StoredRunContext): Promise<void> {
   const { registry, namespace, config, run, log } = context;
   const { database } = config.spec;
   for (const stored of await registry.list({ namespace, database, phases: UNFINISHED })) {
@@ -53,10 +67,10 @@ export async function sweepDumps(context: DumpContext): Promise<void> {
   }
 }
 
-async function endLost(context: DumpContext, stored: StoredRecord): Promise<void> {
+async function endLost(context: StoredRunContext, stored: StoredRecord): Promise<void> {
   const { id, phase } = stored.record;
   context.log.warn({ id, phase }, 'an earlier runner ended before it was done: what it began is undone');
-  const message = `the runner of backup ${id} ended while it dumped, and no pod of its Job went on with it`;
+  const message = `the runner of backup ${id} ended before it was done, and no pod of its Job went on with it`;
   await failDump(context, stored, new StillpointError('runner-lost', message));
 }
 
@@ -66,7 +80,7 @@ async function endLost(context: DumpContext, stored: StoredRecord): Promise<void
  * else's, say of a second cluster with the same policies and the same bucket.
  */
 export async function failDump(
-  context: Pick<DumpContext, 'registry' | 'clock' | 'openStore' | 'log' | 'config'>,
+  context: Pick<StoredRunContext, 'registry' | 'clock' | 'openStore' | 'log' | 'config'>,
   stored: StoredRecord,
   error: StillpointError,
 ): Promise<StoredRecord> {
@@ -95,7 +109,7 @@ export async function failDump(
 }
 
 /** A policy may have changed its storage since: then the pruner removes it, which is told of all of them. */
-function liesInItsStore(record: BackupRecord, { config, log }: Pick<DumpContext, 'config' | 'log'>): boolean {
+function liesInItsStore(record: BackupRecord, { config, log }: Pick<StoredRunContext, 'config' | 'log'>): boolean {
   const { id } = record;
   const store = storeOf(record);
   if (store === undefined || storePlace(store) === storePlace(config.spec.storage)) return true;

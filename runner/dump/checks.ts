@@ -11,6 +11,7 @@ import { lookAtFiles } from './files';
 import { imageFindings } from './image';
 import { dumpFile, dumpFolder, keysOf, OWNER_FILE, RECORD_FILE } from './keys';
 import type { DumpFacts } from './record';
+import { storeFindings } from './store-findings';
 import { toolVersion } from './tool-version';
 
 export interface DumpCheckContext {
@@ -192,31 +193,4 @@ function dumpKey(of: (attempt: number) => string, left: readonly string[]): stri
   for (let attempt = 1; ; attempt++) {
     if (!left.includes(of(attempt))) return of(attempt);
   }
-}
-
-/**
- * Nothing is overwritten: what is there under this id is of somebody else, who shares bucket and prefix. Asked by a list: of one
- * object a store says without a word of why that it may not be seen, and a wrong key is not told from a right that is missing.
- */
-async function storeFindings(
-  store: ObjectStore,
-  folder: string,
-  left: readonly string[],
-  signal: AbortSignal,
-): Promise<readonly Finding[]> {
-  const subject = store.name;
-  for await (const page of store.list(folder, { signal })) {
-    const there = page.find(({ key }) => !left.includes(key));
-    if (there === undefined) continue;
-    return [
-      {
-        severity: 'error',
-        code: 'object-exists',
-        subject,
-        message: `there is an object ${there.key} in ${store.name} already, and it is not of this backup`,
-        hint: 'two clusters that use one bucket need a prefix each',
-      },
-    ];
-  }
-  return [{ severity: 'ok', code: 'ok', subject, message: 'can be reached, and nothing is in the way' }];
 }

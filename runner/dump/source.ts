@@ -12,7 +12,7 @@ import { openingOf, tryOpening } from './opening';
 
 /** What a dump is found and opened by. */
 export interface SourceContext {
-  readonly config: DumpRestoreConfig;
+  readonly config: Pick<DumpRestoreConfig, 'metadata'> & { readonly spec: Pick<DumpRestoreConfig['spec'], 'backup'> };
   readonly registry: Pick<Registry, 'get'>;
   readonly uses: Pick<Uses, 'begin'>;
   /** What opens an encrypted dump; undefined where nothing was given. */
@@ -36,6 +36,7 @@ const NO_REGISTRY: readonly ErrorCode[] = ['registry-not-found', 'permission-mis
 export async function findRecord(
   { config, registry, uses, log, signal }: SourceContext,
   store: ObjectStore,
+  kind: StoredKind = 'dump',
 ): Promise<Use> {
   const { namespace, database, id } = config.spec.backup;
   const stored = await registry.get(namespace, database, id).catch((thrown: unknown) => {
@@ -46,47 +47,65 @@ export async function findRecord(
     return undefined;
   });
   if (stored !== undefined) {
-    assertDump(stored.record);
+    assertKind(stored.record, kind);
     return await uses.begin(stored, `restore ${config.metadata.namespace ?? namespace}/${config.metadata.name}`);
   }
   const record = await copyBeside(store, { namespace, database, id }, signal);
-  assertDump(record);
+  assertKind(record, kind);
   log.info({ id, store: store.name }, 'the record beside the dump is taken: the registry has none');
   return { record, lost: new AbortController().signal, [Symbol.asyncDispose]: async () => undefined };
 }
 
-function assertDump(record: BackupRecord): void {
+/** What a backup in a store is: what an engine's tool wrote, or files of snapshots. */
+export type StoredKind = 'dump' | 'copy';
+
+function assertKind(record: BackupRecord, kind: StoredKind): void {
   assertRestorable(record);
-  if (record.mode === 'dump') return;
-  throw new StillpointError('backup-not-restorable', `backup ${recordPath(record)} is no dump`, {
+  const isCopy = record.copy !== undefined;
+  if (record.mode === 'dump' && isCopy === (kind === 'copy')) return;
+  if (record.mode === 'dump') {
+    throw new StillpointError('backup-not-restorable', `backup ${recordPath(record)} is no ${kind}`, {
+      hint: isCopy ? 'it is a copy of files: SnapshotCopyRestore makes claims of it' : 'a dump goes into a server',
+    });
+  }
+  throw new StillpointError('backup-not-restorable', `backup ${recordPath(record)} is no ${kind}`, {
     hint: 'its snapshots are restored into claims: stillpoint restore',
   });
 }
 
 /** The object, which has the length that the record says at least (the rest shows as it is read), and how it is opened. */
 export async function openSource(
-  { readIdentities, signal }: Pick<SourceContext, 'readIdentities' | 'signal'>,
+  context: Pick<SourceContext, 'readIdentities' | 'signal'>,
   record: BackupRecord,
   store: ObjectStore,
 ): Promise<DumpSource> {
-  const object = await objectOf(record, store, signal);
-  const opening = openingOf(object, await readIdentities());
-  await tryOpening(store, object, opening, signal);
-  return { record, store, object, opening };
-}
-
-async function objectOf(record: BackupRecord, store: ObjectStore, signal: AbortSignal): Promise<RecordedObject> {
   const [object] = record.objects ?? [];
   if (object === undefined) {
     throw new StillpointError('backup-not-restorable', `backup ${recordPath(record)} names no object`);
   }
+  return { record, store, object, opening: await openObject(context, object, store) };
+}
+
+/** How one object is opened; that it is there, and that this does open it, is tried. */
+export async function openObject(
+  { readIdentities, signal }: Pick<SourceContext, 'readIdentities' | 'signal'>,
+  object: RecordedObject,
+  store: ObjectStore,
+): Promise<Opening> {
+  await assertThere(object, store, signal);
+  const opening = openingOf(object, await readIdentities());
+  await tryOpening(store, object, opening, signal);
+  return opening;
+}
+
+async function assertThere(object: RecordedObject, store: ObjectStore, signal: AbortSignal): Promise<void> {
   const found = await store.head(object.key, { signal });
   if (found === undefined) {
     throw new StillpointError('object-not-found', `there is no object ${object.key} in ${store.name}`, {
       hint: `the record says that it is at ${object.location}: name that storage`,
     });
   }
-  if (found.bytes === object.bytes) return object;
+  if (found.bytes === object.bytes) return;
   throw new StillpointError(
     'stream-broken',
     `${object.key} in ${store.name} has ${found.bytes} bytes, and had ${object.bytes} when it was written`,

@@ -106,13 +106,17 @@ export interface ContainerStatus {
   readonly state?: {
     readonly waiting?: { readonly reason?: string; readonly message?: string };
     readonly running?: object;
-    readonly terminated?: {
-      readonly exitCode: number;
-      readonly signal?: number;
-      readonly reason?: string;
-      readonly message?: string;
-    };
+    readonly terminated?: ContainerEnd;
   };
+  /** Of a container that was started again: how it ended the time before. */
+  readonly lastState?: { readonly terminated?: ContainerEnd };
+}
+
+export interface ContainerEnd {
+  readonly exitCode: number;
+  readonly signal?: number;
+  readonly reason?: string;
+  readonly message?: string;
 }
 
 export interface Pod extends KubeObject {

@@ -3,7 +3,9 @@ import { stringify } from 'yaml';
 import {
   type BackupRecord,
   backupIdTime,
+  isCopy,
   isDump,
+  isSnapshot,
   JOB_DEFAULTS,
   type MemberConfig,
   membersOf,
@@ -100,6 +102,7 @@ function server(lastGood: BackupRecord | undefined, policies: readonly PolicyDet
 }
 
 function serversOf(config: PolicyConfig): readonly Pick<MemberConfig, 'engine' | 'connection'>[] {
+  if (isCopy(config)) return [{ engine: config.spec.engine }];
   return isDump(config) ? [config.spec] : membersOf(config).map((member) => member.config);
 }
 
@@ -141,14 +144,14 @@ const POLICY_COLUMNS = (now: Date): readonly Column<PolicyDetails>[] => [
   {
     title: 'BUDGET',
     value: ({ config }) =>
-      config === undefined || isDump(config) ? '' : `${config.spec.budgetSeconds ?? JOB_DEFAULTS.budgetSeconds}s`,
+      config !== undefined && isSnapshot(config) ? `${config.spec.budgetSeconds ?? JOB_DEFAULTS.budgetSeconds}s` : '',
   },
   { title: 'CLASS', value: ({ config }) => (config === undefined ? '' : placeOf(config)) },
 ];
 
 /** What its backups are made with: a class, or a store. */
 function placeOf(config: PolicyConfig): string {
-  if (isDump(config)) return storePlace(config.spec.storage);
+  if (!isSnapshot(config)) return storePlace(config.spec.storage);
   const { groupClassName, className = '' } = config.spec.snapshots;
   return groupClassName ?? className;
 }

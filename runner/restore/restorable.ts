@@ -19,6 +19,11 @@ export function assertRestorable(record: BackupRecord): void {
 /** Refuses a dump where volumes are wanted. */
 export function assertSnapshots(record: BackupRecord): void {
   if (record.mode !== 'dump') return;
+  if (record.copy !== undefined) {
+    throw new StillpointError('backup-not-restorable', `backup ${recordPath(record)} is a copy of files in a store`, {
+      hint: 'the construct SnapshotCopyRestore makes claims of it: docs/copies.md',
+    });
+  }
   throw new StillpointError('backup-not-restorable', `backup ${recordPath(record)} is a dump, and has no snapshots`, {
     hint: 'stillpoint restore … --host <server> reads it into an empty server',
   });

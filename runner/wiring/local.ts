@@ -1,5 +1,5 @@
 /** Without a cluster: folders instead of volumes, files instead of records. */
-import { isDump, membersOf, type PolicyConfig, type SnapshotConfig } from '../../src/contract';
+import { isSnapshot, membersOf, type PolicyConfig, type SnapshotConfig } from '../../src/contract';
 import type { BackupContext } from '../commands/backup';
 import { StillpointError } from '../errors';
 import { LogEvents } from '../local/events';
@@ -20,7 +20,7 @@ export const LOCAL_NAMESPACE = 'local';
 
 /** Whether a job config is about folders of this machine. */
 export function isLocal(config: PolicyConfig): config is SnapshotConfig {
-  return !isDump(config) && config.spec.snapshots.directory !== undefined;
+  return isSnapshot(config) && config.spec.snapshots.directory !== undefined;
 }
 
 /** The records in a folder. */

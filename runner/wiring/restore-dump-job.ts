@@ -27,7 +27,7 @@ export async function restoreDumpByJob(
   const stored = await findRecord(registry, name, { namespace });
   assertRestorable(stored.record);
   const path = recordPath(stored.record);
-  if (stored.record.mode !== 'dump') {
+  if (stored.record.mode !== 'dump' || stored.record.copy !== undefined) {
     throw new StillpointError(
       'usage-invalid',
       `backup ${path} is no dump: it goes into claims, and not into a server`,

@@ -14,10 +14,11 @@ import { dumpAccess } from './access-of-dumps';
 import { resourceAccess } from './access-of-resources';
 import { outsideAccess } from './access-outside';
 import { GROUP_SNAPSHOT_GROUP, SNAPSHOT_GROUP } from './api-groups';
-import { isDump, type PolicyConfig } from './dump-config';
+import { copyAccess } from './access-of-copies';
 import { type HookPlace, placeOfHook, type StoppedWorkload } from './hooks';
 import { type DatabaseResource, membersOf, type SnapshotConfig } from './job-config';
 import { DEFAULT_REGISTRY_NAMESPACE, guardLeaseName, leaseName, slotNames, statefulSetClaimName } from './names';
+import { isCopy, isDump, type PolicyConfig } from './policy-config';
 
 /**
  * What the accounts may do, and why: the constructs make Roles of it, the runner asks the API server for each before
@@ -57,6 +58,7 @@ export interface AccessRequest {
 
 /** The rights of the account that takes the backups of a policy. */
 export function accessOf(config: PolicyConfig): readonly AccessNeed[] {
+  if (isCopy(config)) return copyAccess(config);
   return isDump(config) ? dumpAccess(config) : backupAccess(accessRequestOf(config));
 }
 

@@ -1,5 +1,5 @@
 import { ENGINE_NAMES } from './engines';
-import { ANY_POLICY, CONNECTION, GROUP_CONFIG_KIND, type JobConfig, metadata, type SnapshotConfig } from './job-config';
+import { ANY_POLICY, CONNECTION, metadata } from './job-config';
 import { BACKUP_ID_PATTERN, DNS_LABEL_PATTERN } from './names';
 import { array, boolean, type Infer, integer, map, object, oneOf, optional, string } from './schema';
 import { STORE_CONFIG } from './store-config';
@@ -141,21 +141,3 @@ export const STORES = object(
 export type DumpConfig = Infer<typeof DUMP_CONFIG>;
 export type DumpRestoreConfig = Infer<typeof DUMP_RESTORE_CONFIG>;
 export type StoresConfig = Infer<typeof STORES>;
-
-/** What a runner is told to do, whatever of it. */
-export type PolicyConfig = SnapshotConfig | DumpConfig;
-
-/** Whether a policy takes dumps, not snapshots. */
-export function isDump(config: PolicyConfig): config is DumpConfig {
-  return config.kind === DUMP_CONFIG_KIND;
-}
-
-/** Why one backup is taken: outside the schedule of its policy. */
-export type Occasion = Pick<JobConfig['spec'], 'trigger' | 'revision'>;
-
-/** The same policy, for a backup of another occasion. */
-export function onOccasion(config: PolicyConfig, occasion: Occasion): PolicyConfig {
-  if (config.kind === GROUP_CONFIG_KIND) return { ...config, spec: { ...config.spec, ...occasion } };
-  if (config.kind === DUMP_CONFIG_KIND) return { ...config, spec: { ...config.spec, ...occasion } };
-  return { ...config, spec: { ...config.spec, ...occasion } };
-}

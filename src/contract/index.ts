@@ -2,8 +2,10 @@
 
 export * from './access';
 export type { AccessNeed, AccessScope } from './access-needs';
+export * from './access-of-copies';
 export * from './access-of-dumps';
 export * from './access-of-others';
+export * from './copy-config';
 export * from './dump-config';
 export * from './engines';
 export * from './exported';
@@ -39,6 +41,7 @@ export * from './names';
 export * from './next-run';
 export * from './periods';
 export * from './policy';
+export * from './policy-config';
 export * from './record';
 export * from './retention';
 export * from './retention-plan';

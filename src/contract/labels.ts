@@ -116,6 +116,10 @@ export const COMPONENTS = {
   pruner: 'pruner',
   prunerOnDemand: 'pruner-on-demand',
   policy: 'policy',
+  /** What is made for a copy while it is at work: its claims and its order. */
+  copy: 'copy',
+  /** The pod that reads the files of a copy. */
+  copyWorker: 'copy-worker',
   /** A Secret beside a record: what may stand in no record. */
   kept: 'kept',
 } as const;

@@ -95,6 +95,33 @@ export const dumped = object(
   { open: true, description: "How a backup of the mode dump was made by the engine's own tool." },
 );
 
+export const copied = object(
+  {
+    of: object(
+      { namespace: string(), database: string(), id: string() },
+      { open: true, description: 'The backup whose snapshots were copied.' },
+    ),
+    record: anything('The record of that backup as it was then: what its files need to be started from.'),
+    volumes: optional(
+      array(
+        object(
+          {
+            name: string({ description: "The backup's name of the volume; its folder in the archive." }),
+            entries: integer({ minimum: 0, description: 'Files, folders and links.' }),
+            bytes: integer({ minimum: 0, description: 'What the files hold.' }),
+          },
+          { open: true },
+        ),
+      ),
+    ),
+  },
+  {
+    open: true,
+    description:
+      'Of files that were copied off the cluster from the snapshots of another backup. The first object is the archive, the second its manifest.',
+  },
+);
+
 export const observation = object({ at: timestamp(), facts: map(string({ minLength: 0 })) });
 
 export const proof = object(

@@ -2,6 +2,7 @@ import { RECORDED_ENGINES } from './engines';
 import { TRIGGERS } from './job-config';
 import { BACKUP_ID_PATTERN } from './names';
 import {
+  copied,
   cut,
   dumped,
   failure,
@@ -188,6 +189,7 @@ export const RECORD = object(
       ),
     ),
     dump: optional(dumped),
+    copy: optional(copied),
     store: optional(anything('The store that the objects lie in: where it is, and nothing of who may use it.')),
     storeName: optional(string({ description: 'What the runner calls that store.' })),
     objects: optional(array(storedObject)),
@@ -216,6 +218,8 @@ export type Imported = NonNullable<BackupRecord['imported']>;
 export type RecordedMember = Infer<typeof member>;
 export type HeldUndone = NonNullable<BackupRecord['heldUndone']>;
 export type Failure = Infer<typeof failure>;
+/** What a copy is of. */
+export type Copied = Infer<typeof copied>;
 /** What lies in a store of a backup. */
 export type RecordedObject = Infer<typeof storedObject>;
 

@@ -1,5 +1,5 @@
 /** `run` and `backup`. */
-import { type BackupRecord, isDump, JOB_INDEX, JOB_INDEX_VARIABLE, type PolicyConfig } from '../../../src/contract';
+import { type BackupRecord, isCopy, isDump, isSnapshot, JOB_INDEX, JOB_INDEX_VARIABLE, type PolicyConfig } from '../../../src/contract';
 import type { BackupHandlers } from '../../cli/backup';
 import type { GlobalOptions } from '../../cli/options';
 import { backup } from '../../commands/backup';
@@ -12,7 +12,7 @@ export function backupHandlers(world: World): BackupHandlers {
   return {
     async run({ config: file, ...options }) {
       const config = await readConfig(file);
-      if (!isDump(config) && world.env[JOB_INDEX_VARIABLE] === `${JOB_INDEX.guard}`) {
+      if (isSnapshot(config) && world.env[JOB_INDEX_VARIABLE] === `${JOB_INDEX.guard}`) {
         const { runGuard } = await import('../guard');
         await runGuard(config, options, world);
         return '';
@@ -29,7 +29,8 @@ export function backupHandlers(world: World): BackupHandlers {
 
     async backup(policy, { config: file, output, ...options }) {
       if (file !== undefined) {
-        return printed(await taken(await readConfig(file), options, world), output, world);
+        const record = await taken(await readConfig(file), options, world);
+        return record === undefined ? '' : printed(record, output, world);
       }
       const { backupByJob } = await import('../jobs');
       return await backupByJob(required(policy, 'backup'), { ...options, output }, world);
@@ -37,8 +38,17 @@ export function backupHandlers(world: World): BackupHandlers {
   };
 }
 
-/** Takes a backup of either kind; the code of each is loaded when it is meant. */
-async function taken(config: PolicyConfig, options: GlobalOptions, world: World): Promise<BackupRecord> {
+/** Takes a backup of whatever kind; the code of each is loaded when it is meant. Undefined where there was nothing to copy. */
+async function taken(
+  config: PolicyConfig,
+  options: GlobalOptions,
+  world: World,
+): Promise<BackupRecord | undefined> {
+  if (isCopy(config)) {
+    const { takeCopy } = await import('../../commands/copy');
+    const { copyContext } = await import('../copy');
+    return await takeCopy(await copyContext(config, options, world));
+  }
   if (!isDump(config)) return await backup(await backupContext(config, options, world));
   const { takeDump } = await import('../../commands/dump');
   const { dumpContext } = await import('../dump');

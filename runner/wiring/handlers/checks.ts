@@ -1,6 +1,6 @@
 /** `doctor` and `heal`. */
 
-import { isDump, JOB_INDEX, JOB_INDEX_VARIABLE } from '../../../src/contract';
+import { isCopy, isDump, isSnapshot, JOB_INDEX, JOB_INDEX_VARIABLE } from '../../../src/contract';
 import type { CheckHandlers } from '../../cli/checks';
 import { doctor } from '../../commands/doctor';
 import { heal, notHealed } from '../../commands/heal';
@@ -67,6 +67,11 @@ export function checkHandlers(world: World, { print, confirm, colours }: Termina
         const { dumpContext } = await import('../dump');
         return await reported(await doctorDump(await dumpContext(config, options, world)), result, output);
       }
+      if (isCopy(config)) {
+        const { doctorCopy } = await import('../../commands/doctor-copy');
+        const { copyContext } = await import('../copy');
+        return await reported(await doctorCopy(await copyContext(config, options, world)), result, output);
+      }
       if (rehearsal) await mayRehearse('its database', yes);
       if (rehearsal && world.env[JOB_INDEX_VARIABLE] === `${JOB_INDEX.guard}`) {
         const { runGuard } = await import('../guard');
@@ -92,7 +97,7 @@ export function checkHandlers(world: World, { print, confirm, colours }: Termina
         return told(await findingsByJob(client, { ...request, timeoutMs }, world), output, notHealed);
       }
       const config = await readConfig(file);
-      if (isDump(config)) return await reported([NOTHING_HELD], result, output, notHealed);
+      if (!isSnapshot(config)) return await reported([NOTHING_HELD], result, output, notHealed);
       const context = await backupContext(config, options, world);
       const findings = await heal({ ...context, holder: context.run.owner.jobUid });
       return await reported(findings, result, output, notHealed);

@@ -5,6 +5,7 @@ import { backupHandlers } from './backup';
 import { checkHandlers } from './checks';
 import { cloneHandlers } from './clone';
 import { completionHandlers } from './completion';
+import { copyHandlers } from './copies';
 import { recordHandlers } from './records';
 import { removalHandlers } from './removal';
 import { restoreHandlers } from './restore';
@@ -19,6 +20,7 @@ export function makeHandlers(world: World, terminal: Terminal): Handlers {
     ...recordHandlers(world, terminal),
     ...restoreHandlers(world, terminal),
     ...cloneHandlers(world),
+    ...copyHandlers(world),
     ...travelHandlers(world),
     ...removalHandlers(world, terminal),
     ...retentionHandlers(world, terminal),
