@@ -2,6 +2,7 @@
 
 export * from './backup-job';
 export * from './backup-props';
+export * from './copy-props';
 export * from './database-backup';
 export * from './database-dump';
 export * from './databases/mongodb';
@@ -48,6 +49,8 @@ export type {
 export { BackupSchedule, Weekday } from './schedule';
 export * from './scheduled-clone';
 export * from './snapshot-class';
+export * from './snapshot-copy';
+export * from './snapshot-copy-restore';
 export * from './stopped-workload';
 export * from './storage';
 export * from './storage-props';

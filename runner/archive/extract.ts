@@ -130,7 +130,10 @@ class Extraction {
     }
     const found = hash.digest('hex');
     if (found !== sha256) {
-      throw new StillpointError('stream-broken', `${entry.path} has the sha256 ${found}, and ${sha256} in the manifest`);
+      throw new StillpointError(
+        'stream-broken',
+        `${entry.path} has the sha256 ${found}, and ${sha256} in the manifest`,
+      );
     }
     await this.#attributes(entry, at);
     await file.sync();
@@ -167,9 +170,13 @@ class Extraction {
     if (now.uid === uid && now.gid === gid) return;
     // Nobody but root gives files away.
     if (user.uid !== 0 && uid !== user.uid) {
-      throw new StillpointError('restore-failed', `${at} belongs to user ${uid} in the copy, and this runs as user ${user.uid}`, {
-        hint: 'leave runAsUser out: the files are then given to their owners',
-      });
+      throw new StillpointError(
+        'restore-failed',
+        `${at} belongs to user ${uid} in the copy, and this runs as user ${user.uid}`,
+        {
+          hint: 'leave runAsUser out: the files are then given to their owners',
+        },
+      );
     }
     await lchown(at, uid, gid);
   }
@@ -183,7 +190,10 @@ class Extraction {
       return;
     }
     const was = `user ${entry.uid}, mode ${entry.mode.toString(8)}`;
-    log.warn({ at }, `the top of volume ${entry.path} stays as it is, since it is not of user ${user.uid}: it was of ${was}`);
+    log.warn(
+      { at },
+      `the top of volume ${entry.path} stays as it is, since it is not of user ${user.uid}: it was of ${was}`,
+    );
   }
 
   /** Where an entry goes. Throws archive-refused when its name leads anywhere else than into a folder of this archive. */

@@ -1,5 +1,5 @@
 /** The manifest of an archive: a line of JSON for each entry, in the order of the archive, and for what is not in it. Pure. */
-import { type Entry, ENTRY_KINDS, timeIn, timeText } from './entry';
+import { ENTRY_KINDS, type Entry, timeIn, timeText } from './entry';
 import { refusedArchive } from './tar-reader';
 
 /** An entry, with what its content was. */

@@ -3,13 +3,13 @@
  * The folders are copies that nobody writes to: whatever changes under the reader ends it.
  */
 import { createHash } from 'node:crypto';
-import { constants, type BigIntStats } from 'node:fs';
+import { type BigIntStats, constants } from 'node:fs';
 import { lstat, open, readdir, readlink } from 'node:fs/promises';
 import { asStillpointError, StillpointError } from '../errors';
 import type { Entry } from './entry';
 import { type LinkedVolume, leadsWithin } from './links';
 import type { ManifestLine } from './manifest';
-import { encodeHeader, END, padding } from './tar-header';
+import { END, encodeHeader, padding } from './tar-header';
 
 /** A volume that goes into an archive. */
 export interface ArchivedVolume extends LinkedVolume {
@@ -101,9 +101,13 @@ class Walk {
       yield piece;
     }
     if (bytes !== entry.size) {
-      throw new StillpointError('stream-broken', `the file ${at} had ${entry.size} bytes, and changed while it was read`, {
-        hint: 'what is copied has to be a copy that nobody writes to',
-      });
+      throw new StillpointError(
+        'stream-broken',
+        `the file ${at} had ${entry.size} bytes, and changed while it was read`,
+        {
+          hint: 'what is copied has to be a copy that nobody writes to',
+        },
+      );
     }
     this.tell({ ...entry, sha256: hash.digest('hex') });
     yield Buffer.alloc(padding(bytes));
@@ -116,7 +120,15 @@ class Walk {
 }
 
 function entryOf({ mode, uid, gid, size, mtimeNs }: BigIntStats, path: string): Entry {
-  return { kind: 'file', path, mode: Number(mode & 0o7777n), uid: Number(uid), gid: Number(gid), mtimeNs, size: Number(size) };
+  return {
+    kind: 'file',
+    path,
+    mode: Number(mode & 0o7777n),
+    uid: Number(uid),
+    gid: Number(gid),
+    mtimeNs,
+    size: Number(size),
+  };
 }
 
 function otherKind(stats: BigIntStats): string {

@@ -46,7 +46,11 @@ export async function copyFiles(context: CopyFilesContext, options: CopyFilesOpt
   return await reporting(options.resultFile, shorterAnswer, () => stored(context, order, options.volumes));
 }
 
-async function stored({ openStore, config, ...context }: CopyFilesContext, order: CopyOrder, folder: string): Promise<CopyAnswer> {
+async function stored(
+  { openStore, config, ...context }: CopyFilesContext,
+  order: CopyOrder,
+  folder: string,
+): Promise<CopyAnswer> {
   const store = await openStore();
   const { compression, recipients } = config.spec.copy;
   const volumes = order.volumes.map((volume) => ({ ...volume, path: join(folder, volume.name) }));

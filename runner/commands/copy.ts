@@ -10,7 +10,19 @@ import { recordText } from '../dump/record';
 import { asStillpointError, StillpointError } from '../errors';
 import { refuseOnErrors } from '../findings';
 import { recordPath } from '../output/records';
-import type { Clock, CopySite, Events, Locks, Log, Platform, Pruner, Registry, Run, StoredRecord, Uses } from '../ports';
+import type {
+  Clock,
+  CopySite,
+  Events,
+  Locks,
+  Log,
+  Platform,
+  Pruner,
+  Registry,
+  Run,
+  StoredRecord,
+  Uses,
+} from '../ports';
 import type { RestorePlan } from '../restore/plan';
 import { failedInTheMiddle } from './backup-errors';
 import { failDump, openDump, sweepDumps } from './dump-earlier';
@@ -46,7 +58,8 @@ export async function takeCopy(context: CopyContext): Promise<BackupRecord | und
     await sweepDumps(forRecords(held));
     const source = await findCopySource({ registry, namespace, of, copies: database });
     if (source.stored === undefined) {
-      const why = source.newest === undefined ? 'there is no good backup yet' : `backup ${source.newest} was copied already`;
+      const why =
+        source.newest === undefined ? 'there is no good backup yet' : `backup ${source.newest} was copied already`;
       log.info({ of }, `nothing is copied: ${why}`);
       return undefined;
     }

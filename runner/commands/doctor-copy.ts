@@ -28,7 +28,11 @@ async function found(subject: string, look: () => Promise<readonly Finding[]>): 
 
 async function placeFindings(context: CopyContext): Promise<readonly Finding[]> {
   const { config, namespace, clock } = context;
-  const { findings } = await checkCopy(context, { namespace, database: config.spec.database, id: backupId(clock.now()) });
+  const { findings } = await checkCopy(context, {
+    namespace,
+    database: config.spec.database,
+    id: backupId(clock.now()),
+  });
   return findings;
 }
 

@@ -2,8 +2,8 @@
 import { writeFile } from 'node:fs/promises';
 import { stringify } from 'yaml';
 import { type BackupRecord, type CopyRestoreConfig, RECORD, type RecordedObject, validate } from '../../src/contract';
-import { refuseOccupied, refuseSmall, restoreFiles, type StoredContent } from '../copy/restore-files';
 import type { FilledVolume } from '../archive/extract';
+import { refuseOccupied, refuseSmall, restoreFiles, type StoredContent } from '../copy/restore-files';
 import { passedOf } from '../dump/record';
 import { findRecord, openObject, type SourceContext } from '../dump/source';
 import { asStillpointError, StillpointError } from '../errors';

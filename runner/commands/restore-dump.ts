@@ -1,5 +1,5 @@
 /** Restores one dump, into an empty server by the engine's own tool, or as a file; step by step. */
-import type { BackupRecord, EngineName } from '../../src/contract';
+import type { BackupRecord, DumpRestoreConfig, EngineName } from '../../src/contract';
 import { pauseFor, timeLimit } from '../abort';
 import { toolsOf } from '../dump/checks';
 import { imageFindings } from '../dump/image';
@@ -21,6 +21,7 @@ import { say } from './say';
 
 /** What a restore from a dump needs of the world. */
 export interface RestoreDumpContext extends SourceContext {
+  readonly config: DumpRestoreConfig;
   readonly engineNamed: (name: EngineName) => Promise<Engine>;
   readonly readTarget: (engine: EngineName) => Promise<Target>;
   readonly openStore: () => Promise<ObjectStore>;

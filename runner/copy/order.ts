@@ -12,12 +12,18 @@ export interface CopyOrder {
   readonly turn: string;
   readonly archive: string;
   readonly manifest: string;
-  readonly volumes: readonly { readonly name: string; readonly mountPath: string; readonly subPath?: string | undefined }[];
+  readonly volumes: readonly {
+    readonly name: string;
+    readonly mountPath: string;
+    readonly subPath?: string | undefined;
+  }[];
   /** About as much as the last copy came to. */
   readonly expected?: { readonly bytes: number; readonly plainBytes: number } | undefined;
 }
 
-type Stored = Passed & { readonly stored: Pick<StoredObject, 'key' | 'location' | 'bytes' | 'checksum' | 'version' | 'lockedUntil'> };
+type Stored = Passed & {
+  readonly stored: Pick<StoredObject, 'key' | 'location' | 'bytes' | 'checksum' | 'version' | 'lockedUntil'>;
+};
 
 /** What a worker has stored. */
 export interface CopyAnswer {
@@ -48,6 +54,9 @@ export function shorterAnswer(answer: CopyAnswer): readonly CopyAnswer[] {
   const { skipped } = answer;
   return [
     { ...answer, skipped: skipped.map((line) => shortened(line, 120)) },
-    { ...answer, skipped: skipped.length === 0 ? [] : [`${skipped.length} or more are not in the copy: its manifest names them`] },
+    {
+      ...answer,
+      skipped: skipped.length === 0 ? [] : [`${skipped.length} or more are not in the copy: its manifest names them`],
+    },
   ];
 }

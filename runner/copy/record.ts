@@ -8,7 +8,12 @@ export function copyingRecord(
   record: BackupRecord,
   source: BackupRecord,
   { spec }: Pick<CopyConfig, 'spec'>,
-  planned: { readonly storeName: string; readonly keys: readonly string[]; readonly warnings: readonly string[]; readonly now: Date },
+  planned: {
+    readonly storeName: string;
+    readonly keys: readonly string[];
+    readonly warnings: readonly string[];
+    readonly now: Date;
+  },
 ): BackupRecord {
   const { namespace, database, id, engine, flavour, serverVersion, serverIdentity, position } = source;
   return {

@@ -1,9 +1,10 @@
 /** Volumes → an archive in a store, and its manifest beside it: both, or nothing. */
-import { type ArchivedVolume, archiveOf } from '../archive/tar-writer';
+
 import type { ManifestLine } from '../archive/manifest';
+import { type ArchivedVolume, archiveOf } from '../archive/tar-writer';
 import { asStillpointError, StillpointError } from '../errors';
 import type { Sink } from '../pipe/dump';
-import { type PackOptions, Packing, type Passed } from '../pipe/pack';
+import { Packing, type PackOptions, type Passed } from '../pipe/pack';
 import { logProgress } from '../pipe/progress';
 import type { Clock, Log } from '../ports';
 import { Lines } from './lines';

@@ -2,7 +2,7 @@
  * The worker of a policy of copies in a Kubernetes namespace: a Deployment that is scaled to one pod, and to none. Whoever does that
  * makes no pod, and cannot change what the pod is (docs/decisions/0079-a-worker-that-is-scaled.md).
  */
-import { COMPONENTS, type CopyConfig, COPY_MOUNTS, LABELS, MANAGED_BY } from '../../src/contract';
+import { COMPONENTS, COPY_MOUNTS, type CopyConfig, LABELS, MANAGED_BY } from '../../src/contract';
 import { timeLimit } from '../abort';
 import { type CopyAnswer, type CopyOrder, orderText } from '../copy/order';
 import { StillpointError } from '../errors';
@@ -61,7 +61,10 @@ export class KubernetesCopySite implements CopySite {
     await this.#client.scale(DEPLOYMENTS, { name: config.spec.copy.worker, namespace }, 1, signal);
     const answer = await this.#untilAnswered(signal);
     if (answer.turn === order.turn) return answer;
-    throw new StillpointError('runner-lost', `worker ${namespace}/${config.spec.copy.worker} has answered another order`);
+    throw new StillpointError(
+      'runner-lost',
+      `worker ${namespace}/${config.spec.copy.worker} has answered another order`,
+    );
   }
 
   async #claimStep(plan: RestorePlan, volume: PlannedVolume, signal: AbortSignal): Promise<void> {
@@ -141,9 +144,13 @@ export class KubernetesCopySite implements CopySite {
       if (!signal.aborted) throw thrown;
       const hangs = last === undefined ? 'it has no pod yet' : waitingFor(last);
       const why = signal.reason instanceof StillpointError ? signal.reason : undefined;
-      throw new StillpointError(why?.code ?? 'interrupted', `${why?.message ?? 'the copy was interrupted'}: ${path} was not done (${hangs})`, {
-        cause: thrown,
-      });
+      throw new StillpointError(
+        why?.code ?? 'interrupted',
+        `${why?.message ?? 'the copy was interrupted'}: ${path} was not done (${hangs})`,
+        {
+          cause: thrown,
+        },
+      );
     }
   }
 
@@ -161,10 +168,14 @@ export class KubernetesCopySite implements CopySite {
       await this.#client.create(kind, object, signal);
     } catch (thrown) {
       if (!isAlreadyThere(thrown)) throw thrown;
-      throw new StillpointError('restore-exists', `${kind.kind} ${this.#options.namespace}/${object.metadata.name} is there already`, {
-        hint: 'somebody else has made it meanwhile: the next run begins anew',
-        cause: thrown,
-      });
+      throw new StillpointError(
+        'restore-exists',
+        `${kind.kind} ${this.#options.namespace}/${object.metadata.name} is there already`,
+        {
+          hint: 'somebody else has made it meanwhile: the next run begins anew',
+          cause: thrown,
+        },
+      );
     }
   }
 

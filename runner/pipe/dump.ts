@@ -5,7 +5,7 @@ import type { ToolCommand } from '../tools/tool';
 import type { Recipient } from './age-keys';
 import { Child } from './child';
 import type { Compression } from './compression';
-import { type Passed, Packing } from './pack';
+import { Packing, type Passed } from './pack';
 import { logProgress } from './progress';
 import type { Content } from './stages';
 

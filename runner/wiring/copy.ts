@@ -1,5 +1,5 @@
 /** What copies need of the world: a cluster, a worker in it, a store, and the records. */
-import { type CopyConfig, COPY_MOUNTS, copyAccess, isCopy } from '../../src/contract';
+import { COPY_MOUNTS, type CopyConfig, copyAccess, isCopy } from '../../src/contract';
 import type { ConfigOption } from '../cli/backup';
 import type { CopyFilesCommandOptions } from '../cli/copies';
 import type { GlobalOptions } from '../cli/options';
@@ -58,7 +58,10 @@ export async function copyContext(config: CopyConfig, options: GlobalOptions, wo
 }
 
 /** `copy-files`: what the worker of a policy of copies runs. */
-export async function copyFilesHandler({ config: file, result }: CopyFilesCommandOptions, world: World): Promise<string> {
+export async function copyFilesHandler(
+  { config: file, result }: CopyFilesCommandOptions,
+  world: World,
+): Promise<string> {
   const config = await readConfig(file);
   if (!isCopy(config)) throw new StillpointError('config-invalid', `job config ${file} is of no copies`);
   const openStore = (): ReturnType<CopyContext['openStore']> => storeFor(config.spec.storage, world);

@@ -23,7 +23,12 @@ export function copyAccess({ spec }: Pick<CopyConfig, 'spec'>): readonly AccessN
     inNamespace(SNAPSHOT_GROUP, 'volumesnapshots', ['get'], 'see that a snapshot is the one on record, and ready'),
     inNamespace('', 'persistentvolumeclaims', ['create'], 'make a claim of each snapshot'),
     {
-      ...inNamespace('', 'persistentvolumeclaims', ['get', 'list', 'watch', 'delete'], 'remove those claims, and no others'),
+      ...inNamespace(
+        '',
+        'persistentvolumeclaims',
+        ['get', 'list', 'watch', 'delete'],
+        'remove those claims, and no others',
+      ),
       names: volumes.map(({ claim }) => claim),
     },
     inNamespace('', 'configmaps', ['create'], 'tell the worker what to do'),

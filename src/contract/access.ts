@@ -10,11 +10,11 @@ import {
   MAKE_LEASE,
   SAY_EVENTS,
 } from './access-needs';
+import { copyAccess } from './access-of-copies';
 import { dumpAccess } from './access-of-dumps';
 import { resourceAccess } from './access-of-resources';
 import { outsideAccess } from './access-outside';
 import { GROUP_SNAPSHOT_GROUP, SNAPSHOT_GROUP } from './api-groups';
-import { copyAccess } from './access-of-copies';
 import { type HookPlace, placeOfHook, type StoppedWorkload } from './hooks';
 import { type DatabaseResource, membersOf, type SnapshotConfig } from './job-config';
 import { DEFAULT_REGISTRY_NAMESPACE, guardLeaseName, leaseName, slotNames, statefulSetClaimName } from './names';

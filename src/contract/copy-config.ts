@@ -48,7 +48,10 @@ export const COPY_CONFIG = object(
           array(string({ pattern: AGE_RECIPIENT_PATTERN, description: 'A public key of age.' }), { minItems: 1 }),
         ),
         volumes: array(
-          object({ name: label, claim: name }, { description: 'A volume of the backup, and the claim that is made of it.' }),
+          object(
+            { name: label, claim: name },
+            { description: 'A volume of the backup, and the claim that is made of it.' },
+          ),
           { minItems: 1 },
         ),
         worker: string({
@@ -85,7 +88,9 @@ export const COPY_RESTORE_CONFIG = object(
       }),
       storage: STORE_CONFIG,
       identityFile: optional(
-        string({ description: 'A file with the identities of age that open the copy. One without encryption is then refused.' }),
+        string({
+          description: 'A file with the identities of age that open the copy. One without encryption is then refused.',
+        }),
       ),
       recordFile: string({
         pattern: '^/',

@@ -1,5 +1,13 @@
 /** `run` and `backup`. */
-import { type BackupRecord, isCopy, isDump, isSnapshot, JOB_INDEX, JOB_INDEX_VARIABLE, type PolicyConfig } from '../../../src/contract';
+import {
+  type BackupRecord,
+  isCopy,
+  isDump,
+  isSnapshot,
+  JOB_INDEX,
+  JOB_INDEX_VARIABLE,
+  type PolicyConfig,
+} from '../../../src/contract';
 import type { BackupHandlers } from '../../cli/backup';
 import type { GlobalOptions } from '../../cli/options';
 import { backup } from '../../commands/backup';
@@ -39,11 +47,7 @@ export function backupHandlers(world: World): BackupHandlers {
 }
 
 /** Takes a backup of whatever kind; the code of each is loaded when it is meant. Undefined where there was nothing to copy. */
-async function taken(
-  config: PolicyConfig,
-  options: GlobalOptions,
-  world: World,
-): Promise<BackupRecord | undefined> {
+async function taken(config: PolicyConfig, options: GlobalOptions, world: World): Promise<BackupRecord | undefined> {
   if (isCopy(config)) {
     const { takeCopy } = await import('../../commands/copy');
     const { copyContext } = await import('../copy');

@@ -9,7 +9,7 @@ import type { Entry } from '../../../runner/archive/entry';
 import { timeIn, timeText } from '../../../runner/archive/entry';
 import { type ExtractOptions, extract } from '../../../runner/archive/extract';
 import { type ManifestLine, manifestLine, manifestLines, manifestText } from '../../../runner/archive/manifest';
-import { decodeExtended, decodeHeader, encodeHeader, END, padding } from '../../../runner/archive/tar-header';
+import { decodeExtended, decodeHeader, END, encodeHeader, padding } from '../../../runner/archive/tar-header';
 import { entriesOf } from '../../../runner/archive/tar-reader';
 import { type ArchivedVolume, archiveOf } from '../../../runner/archive/tar-writer';
 import { QuietLog } from '../../support/quiet-log';
@@ -112,7 +112,9 @@ describe('an archive of real files', () => {
     makeTree(join(top, 'from'));
     const { lines } = await archive(both());
     const large = lines.find(({ path }) => path === 'data/pgdata/large');
-    const [sum] = execFileSync('sha256sum', [join(top, 'from', 'pgdata', 'large')]).toString().split(' ');
+    const [sum] = execFileSync('sha256sum', [join(top, 'from', 'pgdata', 'large')])
+      .toString()
+      .split(' ');
     expect(large).toMatchObject({ kind: 'file', size: 3_000_001, sha256: sum });
   });
 
@@ -153,9 +155,11 @@ describe('what is not as it was written', () => {
       message: 'the archive is not one to restore from: it ends before its end',
     });
     await emptied('to');
-    await expect(back({ ...archived, bytes: Buffer.concat([archived.bytes, Buffer.from('x')]) })).rejects.toMatchObject({
-      message: 'the archive is not one to restore from: something follows the end of the archive',
-    });
+    await expect(back({ ...archived, bytes: Buffer.concat([archived.bytes, Buffer.from('x')]) })).rejects.toMatchObject(
+      {
+        message: 'the archive is not one to restore from: something follows the end of the archive',
+      },
+    );
   });
 
   test('a file that the manifest has and the archive has not, and the other way', async () => {
@@ -185,8 +189,16 @@ describe('an archive that was made to do harm', () => {
 
   test.each<[string, Entry[], string]>([
     ['goes up', [folder('data'), { ...usual, path: 'data/../../escaped' }], 'data/../../escaped is no name of a file'],
-    ['is absolute', [folder('data'), { ...usual, path: '/etc/cron.d/escaped' }], '/etc/cron.d/escaped is on no volume that is restored'],
-    ['is absolute below a volume', [folder('data'), { ...usual, path: 'data//etc/escaped' }], 'data//etc/escaped is no name of a file'],
+    [
+      'is absolute',
+      [folder('data'), { ...usual, path: '/etc/cron.d/escaped' }],
+      '/etc/cron.d/escaped is on no volume that is restored',
+    ],
+    [
+      'is absolute below a volume',
+      [folder('data'), { ...usual, path: 'data//etc/escaped' }],
+      'data//etc/escaped is no name of a file',
+    ],
     ['is on another volume', [{ ...usual, path: 'other/file' }], 'other/file is on no volume that is restored'],
     [
       'goes through a link',
@@ -216,7 +228,11 @@ describe('an archive that was made to do harm', () => {
       ],
       'data/other is a link to data/link, which is no file',
     ],
-    ['comes twice', [folder('data'), { ...usual, path: 'data/one' }, { ...usual, path: 'data/one' }], 'to/one is in it twice'],
+    [
+      'comes twice',
+      [folder('data'), { ...usual, path: 'data/one' }, { ...usual, path: 'data/one' }],
+      'to/one is in it twice',
+    ],
     ['is the folder itself', [{ ...usual, path: 'data' }], 'to is in it twice'],
   ])('a name that %s is refused, and nothing is written there', async (_, entries, message) => {
     mkdirSync(join(top, 'none'));
@@ -293,6 +309,9 @@ test.each([0n, 1n, -1n, 1_500_000_000n, -1_500_000_000n, 1_700_000_000_123_456_7
   expect(timeIn(timeText(ns))).toBe(ns);
 });
 
-test.each(['{', '[]', '{"path":"x"}', '{"path":"x","kind":"device"}', 'null'])('%s is no line of a manifest', (text) => {
-  expect(() => manifestLine(text)).toThrow('its manifest has the line');
-});
+test.each(['{', '[]', '{"path":"x"}', '{"path":"x","kind":"device"}', 'null'])(
+  '%s is no line of a manifest',
+  (text) => {
+    expect(() => manifestLine(text)).toThrow('its manifest has the line');
+  },
+);

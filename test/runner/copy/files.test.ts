@@ -36,7 +36,11 @@ const to = (): { name: string; mountPath: string; path: string }[] =>
 
 const world = (signal = new AbortController().signal) => ({ clock: systemClock, log: new QuietLog(), signal });
 
-function copy(options: PackOptions, into: ObjectStore = store, signal?: AbortSignal): Promise<StoredFiles<StoredObject>> {
+function copy(
+  options: PackOptions,
+  into: ObjectStore = store,
+  signal?: AbortSignal,
+): Promise<StoredFiles<StoredObject>> {
   return storeFiles(
     from(),
     {
@@ -47,7 +51,11 @@ function copy(options: PackOptions, into: ObjectStore = store, signal?: AbortSig
   );
 }
 
-async function restored(stored: StoredFiles<StoredObject>, options: PackOptions, identities?: readonly string[]): Promise<unknown> {
+async function restored(
+  stored: StoredFiles<StoredObject>,
+  options: PackOptions,
+  identities?: readonly string[],
+): Promise<unknown> {
   const { signal } = world();
   const contentOf = async (key: 'archive' | 'manifest') => ({
     content: await store.get(`copy/${key}`, { signal }),
