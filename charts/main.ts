@@ -6,6 +6,7 @@ import { ocelot } from './ocelot';
 import { ocelotDump } from './ocelot-dump';
 import { ocelotRestore } from './ocelot-restore';
 import { orders } from './orders';
+import { ordersCopy } from './orders-copy';
 import { ordersDump } from './orders-dump';
 import { ordersGroup } from './orders-group';
 import { ordersRelease } from './orders-release';
@@ -35,6 +36,7 @@ for (const chart of [
   ordersDump,
   messaging,
   ocelotDump,
+  ordersCopy,
 ])
   chart(app).addDependency(cluster);
 app.synth();

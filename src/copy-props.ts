@@ -1,7 +1,7 @@
 import type { Size } from 'cdk8s';
 import type { PersistentVolumeAccessMode } from 'cdk8s-plus-28';
 import type { PolicyProps } from './backup-props';
-import type { DatabaseBackup } from './database-backup';
+import type { BackupPolicy } from './database-backup';
 import type { DumpCompression, DumpSourceProps } from './dump-props';
 import type { BackupStorage } from './storage';
 
@@ -11,7 +11,7 @@ export interface SnapshotCopyProps extends PolicyProps {
    * The policy whose backups are copied: one of one database, in the same namespace, whose volumes are known by name. Its newest
    * good backup is copied at each run, unless it was copied before.
    */
-  readonly of: DatabaseBackup;
+  readonly of: BackupPolicy;
 
   /** The store that the copies lie in. Its credentials are in a Secret of this namespace. */
   readonly storage: BackupStorage;

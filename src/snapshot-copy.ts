@@ -16,7 +16,7 @@ import {
 } from './contract';
 import type { SnapshotCopyProps } from './copy-props';
 import { addCopyWorker } from './copy-worker';
-import { BackupPolicy, DatabaseBackup } from './database-backup';
+import { BackupPolicy } from './database-backup';
 import { DumpCompression } from './dump-props';
 import { invalid } from './invalid';
 import { type PolicyNames, refuseProblems } from './job-config';
@@ -48,7 +48,7 @@ const FILE_OWNERS: Partial<Readonly<Record<EngineName, number>>> = {
  * new SnapshotCopy(chart, 'orders-copy', {
  *   of: backup,
  *   storage: BackupStorage.s3({ bucket: 'backups', region: 'eu-central-1' }),
- *   schedule: BackupSchedule.weekly({ hour: 4 }),
+ *   schedule: BackupSchedule.weekly({ weekday: Weekday.SUNDAY, hour: 4 }),
  *   retention: { keepWeekly: 8 },
  * });
  */
@@ -112,7 +112,7 @@ function copyConfigOf(construct: Construct, props: SnapshotCopyProps, names: Pol
 
 /** The policy whose backups are copied: a worker mounts its volumes by names that are known beforehand. */
 function sourceOf(construct: Construct, { of, registry }: SnapshotCopyProps): JobConfig {
-  if (!(of instanceof DatabaseBackup) || of._config.kind !== JOB_CONFIG_KIND) {
+  if (!(of instanceof BackupPolicy) || of._config.kind !== JOB_CONFIG_KIND) {
     throw invalid(
       construct,
       'copies no policy of one database',

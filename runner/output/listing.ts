@@ -3,13 +3,14 @@ import { stringify } from 'yaml';
 import { type BackupRecord, backupIdTime, type Phase } from '../../src/contract';
 import type { RecordSummary } from '../ports';
 import { age } from './duration';
-import { heldText, recordPath } from './records';
+import { heldText, kindOf, recordPath } from './records';
 import { bytesText } from './size';
 import { type Colour, type Column, type TableStyle, table } from './table';
 
 /** A line of a wide table: what is kept of a record, however large that is. */
 export interface WideRow extends RecordSummary {
   readonly freezeWindowMs: number | undefined;
+  readonly kind: string;
   readonly held: string;
   readonly layout: string;
   readonly version: string;
@@ -25,6 +26,7 @@ export function wideRow(record: BackupRecord): WideRow {
   const { cuts, objects = [] } = record;
   return {
     ...{ namespace, database, id, engine, phase, trigger, freezeWindowMs },
+    kind: kindOf(record),
     held: heldText(record),
     layout: layout ?? '',
     version: serverVersion ?? '',
@@ -91,6 +93,7 @@ function columns({ namespaces, now }: ListStyle): readonly Column<RecordSummary>
 }
 
 const WIDE: readonly Column<WideRow>[] = [
+  { title: 'KIND', value: ({ kind }) => kind },
   { title: 'HELD', value: ({ held }) => held },
   { title: 'LAYOUT', value: ({ layout }) => layout },
   { title: 'VERSION', value: ({ version }) => version },

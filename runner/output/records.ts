@@ -1,6 +1,6 @@
 /** Records as people and scripts read them. Pure: records in, text out. */
 import { stringify } from 'yaml';
-import { type BackupRecord, type Imported, isProtected, type RecordedObject } from '../../src/contract';
+import { type BackupRecord, type Copied, type Imported, isProtected, type RecordedObject } from '../../src/contract';
 import { age, shortTime } from './duration';
 import { bytesText } from './size';
 import { fields } from './table';
@@ -58,13 +58,19 @@ function identity(record: BackupRecord): [string, string][] {
     ['Job', `${record.owner.jobName ?? ''} ${record.owner.jobUid}`.trim()],
     ['Status', record.phase],
     ['Layout', record.layout ?? ''],
-    ...(record.mode === 'dump'
+    ['Kind', kindOf(record)],
+    ...(record.mode === 'dump' && record.copy !== undefined
       ? ([
-          ['Tool', record.dump?.tool ?? ''],
-          ['Dumped', record.dump?.only ?? 'all databases'],
+          ['Copy of', `${recordPath(record.copy.of)}${copiedText(record.copy)}`],
           ['Store', record.storeName ?? ''],
         ] as [string, string][])
-      : ([['Held', `${heldText(record)}, of a budget of ${record.budgetSeconds} s`]] as [string, string][])),
+      : record.mode === 'dump'
+        ? ([
+            ['Tool', record.dump?.tool ?? ''],
+            ['Dumped', record.dump?.only ?? 'all databases'],
+            ['Store', record.storeName ?? ''],
+          ] as [string, string][])
+        : ([['Held', `${heldText(record)}, of a budget of ${record.budgetSeconds} s`]] as [string, string][])),
     ...(record.downtimeMs === undefined
       ? []
       : [
@@ -78,6 +84,17 @@ function identity(record: BackupRecord): [string, string][] {
       : [['Spread', `${shortTime(record.spreadMs)} from the first cut seen to the last`] as [string, string]]),
     ['Protected', protection(record)],
   ];
+}
+
+/** What a backup is: snapshots, what an engine's tool wrote, or files of snapshots in a store. */
+export function kindOf({ mode, copy }: Pick<BackupRecord, 'mode' | 'copy'>): string {
+  return copy === undefined ? mode : 'copy';
+}
+
+function copiedText({ volumes = [] }: Copied): string {
+  return volumes
+    .map(({ name, entries: count, bytes }) => `; ${name}: ${count} files and folders, ${bytesText(bytes)}`)
+    .join('');
 }
 
 function resourceText(resource: BackupRecord['resource']): string {

@@ -248,7 +248,10 @@ describe('a copy', () => {
     ).rejects.toMatchObject({ code: 'interrupted' });
     expect(inStore()).toEqual([]);
     const again = await copying({ run: { owner: { jobUid: 'job-9', pod: 'pod-2' } } });
-    expect(again).toMatchObject({ phase: 'succeeded', warnings: ['an earlier attempt failed: interrupted: the runner was told to stop'] });
+    expect(again).toMatchObject({
+      phase: 'succeeded',
+      warnings: ['an earlier attempt failed: interrupted: the runner was told to stop'],
+    });
   });
 
   test("of another Job's that was killed is ended by the next run, which copies by itself", async () => {
@@ -259,8 +262,16 @@ describe('a copy', () => {
     });
     await registry.create(
       record({
-        ...{ id: '20260101040000', database: 'orders-copy', mode: 'dump', phase: 'pending', owner: { jobUid: 'job-8' } },
-        plannedObjects: ['owner.yaml', 'files.tar.zst'].map((file) => `stillpoint/shop/orders-copy/20260101040000/${file}`),
+        ...{
+          id: '20260101040000',
+          database: 'orders-copy',
+          mode: 'dump',
+          phase: 'pending',
+          owner: { jobUid: 'job-8' },
+        },
+        plannedObjects: ['owner.yaml', 'files.tar.zst'].map(
+          (file) => `stillpoint/shop/orders-copy/20260101040000/${file}`,
+        ),
       }),
     );
     await copying();
@@ -328,7 +339,8 @@ describe('a restore from a copy, in a place that never saw its backup', () => {
     await registry.create(snapshots());
     await copying();
     expect(await restoring()).toMatchObject({ record: { id: ID }, files: 18, bytes: 4_049_115 });
-    for (const name of ['data', 'wal']) expect(lookAt(join(folder, 'to', name))).toEqual(lookAt(join(folder, 'volumes', name)));
+    for (const name of ['data', 'wal'])
+      expect(lookAt(join(folder, 'to', name))).toEqual(lookAt(join(folder, 'volumes', name)));
     expect(parse(readFileSync(join(folder, 'state', 'record.yaml'), 'utf8'))).toEqual(snapshots());
   });
 
@@ -338,7 +350,9 @@ describe('a restore from a copy, in a place that never saw its backup', () => {
     await registry.create(snapshots());
     await copying({ copy: { recipients } });
     expect(inStore()).toEqual(['files.tar.zst.age', 'manifest.jsonl.zst.age', 'owner.yaml', 'record.yaml']);
-    expect(readFileSync(join(folder, 'store', FOLDER, 'manifest.jsonl.zst.age')).toString('latin1')).toMatch(/^age-encryption/);
+    expect(readFileSync(join(folder, 'store', FOLDER, 'manifest.jsonl.zst.age')).toString('latin1')).toMatch(
+      /^age-encryption/,
+    );
     await expect(restoring()).rejects.toMatchObject({ code: 'key-unusable' });
     await expect(restoring([await generateX25519Identity()])).rejects.toMatchObject({ code: 'identity-mismatch' });
     expect(readdirSync(join(folder, 'to', 'data'))).toEqual([]);

@@ -100,7 +100,7 @@ describe('list', () => {
 
   it('says in a wide one what stood still for how long, and what went wrong', async () => {
     const wide = await listed({ namespace: 'shop', database: 'orders-db', output: 'wide' });
-    expect(wide).toMatch(/AGE +HELD +LAYOUT +VERSION +SNAPSHOTS +LOCATION +SIZE +ERROR\n/);
+    expect(wide).toMatch(/AGE +KIND +HELD +LAYOUT +VERSION +SNAPSHOTS +LOCATION +SIZE +ERROR\n/);
     expect(wide).toMatch(/20260101020000 .* 900 ms \(writes\) /);
     expect(wide).toMatch(/20260103020000 .* cut-failed\n/);
   });
