@@ -1,4 +1,6 @@
 import {
+  COPY_CONFIG,
+  COPY_RESTORE_CONFIG,
   DUMP_CONFIG,
   DUMP_RESTORE_CONFIG,
   EXPORTED_BACKUP,
@@ -21,6 +23,11 @@ export function formats(): ReadonlyMap<string, string> {
     [
       'dump-restore-config.schema.json',
       schemaFile('DumpRestoreConfig: that of a restore from a dump', DUMP_RESTORE_CONFIG.json),
+    ],
+    ['copy-config.schema.json', schemaFile('CopyConfig: the instruction of copies of snapshots', COPY_CONFIG.json)],
+    [
+      'copy-restore-config.schema.json',
+      schemaFile('CopyRestoreConfig: that of a restore from a copy', COPY_RESTORE_CONFIG.json),
     ],
     ['stores-config.schema.json', schemaFile('StoresConfig: where dumps are removed from', STORES.json)],
     ['storage.schema.json', schemaFile('Where objects are kept', STORE_CONFIG.json)],

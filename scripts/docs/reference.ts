@@ -5,7 +5,9 @@ import {
   type AccessNeed,
   ANNOTATIONS,
   backupAccess,
+  type CopyConfig,
   cloneAccess,
+  copyAccess,
   DEFAULT_SLOTS,
   type DumpConfig,
   dumpAccess,
@@ -103,7 +105,10 @@ function accessPage(): string {
     '## The account of a policy of dumps',
     'Nothing of volumes or snapshots. What it may do in the store is what the credentials of that say.',
     accessTable(dumpAccess(DUMPS)),
-    '## The Job that restores a dump',
+    '## The account of a policy of copies',
+    'As `SnapshotCopy` makes it. It makes no pod, and cannot change what the pod of its worker is; the worker itself has no right on the API.',
+    accessTable(copyAccess(COPIES), 'can be left out'),
+    '## The Job that restores a dump, or a copy',
     accessTable(dumpRestoreAccess('‹namespace›.‹database›.‹id›')),
     '## The pruner',
     'One in a cluster, in the namespace of the registry: the only account that may let the storage forget a snapshot.',
@@ -121,6 +126,19 @@ function accessPage(): string {
     accessTable(cloneAccess({ workload: true, elsewhere: true }), 'can be left out'),
   ]);
 }
+
+const COPIES = {
+  spec: {
+    database: '‹copies›',
+    copy: {
+      volumes: [{ name: '‹volume›', claim: '‹policy›-‹volume›' }],
+      worker: '‹policy›-worker',
+      order: '‹policy›-order',
+    },
+    registry: { namespace: '‹registry›' },
+    prune: true,
+  },
+} as unknown as CopyConfig;
 
 const DUMPS = {
   spec: { database: '‹database›', registry: { namespace: '‹registry›' }, prune: true },
