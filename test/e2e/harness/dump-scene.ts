@@ -1,7 +1,7 @@
 /** What tests of dumps share: a namespace, a store that speaks S3, and a registry of their own whose pruner is told of it. */
 import { Chart, Duration, Testing } from 'cdk8s';
 import { Secret } from 'cdk8s-plus-28';
-import { type BackupPolicy, BackupSchedule, BackupStorage, type DumpRestore, Registry } from 'stillpoint';
+import { type BackupPolicy, BackupSchedule, BackupStorage, Registry } from 'stillpoint';
 import { expect, inject } from 'vitest';
 import type { BackupRecord } from '../../../src/contract';
 import { type Anything, apply, KINDS, read, remove } from './cluster';
@@ -130,7 +130,7 @@ export class DumpScene implements AsyncDisposable {
   /** Restores a dump by its construct. Answers with how the Job ended, and what its first pod said. */
   async restore(
     id: string,
-    make: (chart: Chart, shared: Shared) => DumpRestore,
+    make: (chart: Chart, shared: Shared) => { readonly jobName: string },
     registry = this.registry,
   ): Promise<RestoreEnd> {
     const chart = new Chart(Testing.app(), id, { namespace: this.namespace });
