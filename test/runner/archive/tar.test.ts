@@ -253,6 +253,22 @@ describe('an archive that was made to do harm', () => {
     expect(execFileSync('find', [top, '-name', 'secret']).toString()).toBe('');
   });
 
+  test.each<[string, Partial<Entry>]>([
+    ['mode', { mode: 0o4755 }],
+    ['uid', { uid: 4242 }],
+    ['mtimeNs', { mtimeNs: 1n }],
+    ['path', { path: 'data/two' }],
+    ['kind', { kind: 'directory' }],
+  ])('a %s that is another one in the manifest is refused', async (key, other) => {
+    const archived = made(folder('data'), { ...usual, path: 'data/one' });
+    const lines = archived.lines.map((line) => (line.path === 'data/one' ? { ...line, ...other } : line));
+    await expect(back({ ...archived, lines })).rejects.toMatchObject({
+      code: 'archive-refused',
+      message: expect.stringContaining(`data/one has ${key} `),
+    });
+    expect(lookAt(join(top, 'to'))).not.toHaveProperty('one');
+  });
+
   test('a kind that we never write is refused', async () => {
     const archived = made(folder('data'), { ...usual, path: 'data/device' });
     const at = 512 + 156;

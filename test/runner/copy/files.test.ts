@@ -104,7 +104,9 @@ describe('volumes that are copied to a store', () => {
   test.each(['archive', 'manifest'])('leave no manifest when the store does not take the %s', async (refused) => {
     const broken: ObjectStore = Object.assign(Object.create(store) as ObjectStore, {
       put: async (key: string, content: AsyncIterable<Uint8Array>, options: Parameters<ObjectStore['put']>[2]) => {
-        if (key !== `copy/${refused}`) return await store.put(key, content, options);
+        // One that is deaf to being told to stop: what it is given has to end it.
+        const deaf = { ...options, signal: new AbortController().signal };
+        if (key !== `copy/${refused}`) return await store.put(key, content, deaf);
         for await (const _ of content) throw new Error('the store is full');
         throw new Error('the store is full');
       },
