@@ -117,7 +117,7 @@ export function addRestoreCommands({ command, handle }: Program, handlers: Resto
     .option('--into-database <name>', 'a dump: the name under which one database comes back; its own unless given')
     .option('--check-first', 'a dump: read it to its end and compare it before the server gets a byte')
     .option('--into-occupied', 'a dump: restore into a server that holds something all the same')
-    .option('--identity <secret>', 'a dump: the Secret with the identity that opens it, under key.txt')
+    .option('--identity <secret>', 'a dump or a copy: the Secret with the identity that opens it, under key.txt')
     .option('--image <image>', "the runner's image for the Job that prepares the files; as recorded unless given")
     .addOption(timeout('30m'))
     .addHelpText(
@@ -125,6 +125,7 @@ export function addRestoreCommands({ command, handle }: Program, handlers: Resto
       examples([
         'stillpoint restore latest -n shop --claim orders-copy --start',
         'stillpoint restore shop/orders-db/20261121020000 --claim data=copy-data --claim log=copy-log --to-namespace staging',
+        'stillpoint restore shop/orders-copy/latest --claim orders-back --identity orders-identity',
         'stillpoint restore --undo orders-copy -n shop',
         'stillpoint restore shop/orders-dump/latest --host orders-copy --credentials orders-copy-admin --check-first',
         'stillpoint restore shop/orders-dump/latest --host orders-db --database orders --into-database orders_of_monday',

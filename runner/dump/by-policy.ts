@@ -126,7 +126,7 @@ export function restorePodBy(pod: PolicyPod, config: string, wishes: DumpRestore
 }
 
 /** Optional, so that a Secret that is missing is the runner's error, with its hint. */
-function identityVolume(name: string): { readonly name: string; readonly projected: object } {
+export function identityVolume(name: string): { readonly name: string; readonly projected: object } {
   const items = [{ key: 'key.txt', path: IDENTITY_FILE }];
   const sources = [{ secret: { name, optional: true, items } }];
   return { name: 'identity', projected: { defaultMode: 0o440, sources } };

@@ -93,6 +93,12 @@ function jobBy(
   };
 }
 
+/** Which container tells how far it is, and how a pod has ended. */
+export interface Followed {
+  readonly log: string;
+  readonly end: typeof endOf;
+}
+
 const LOOK_MS = 2_000;
 const LINES = 50;
 
@@ -101,13 +107,14 @@ export async function followDumpRestore(
   waiting: Waiting,
   { namespace, uid }: DumpRestoreJob,
   tell: (line: string) => void,
+  of: Followed = { log: RUNNER_CONTAINER, end: endOf },
 ): Promise<DumpRestoreEnd> {
   const labels = { 'batch.kubernetes.io/controller-uid': uid };
   const told = new Set<string>();
   const look = async (): Promise<void> => {
     const { items } = await waiting.client.list(PODS, { namespace, labels });
     for (const { metadata } of items) {
-      const text = await waiting.client.log({ namespace, name: metadata.name }, RUNNER_CONTAINER, LINES);
+      const text = await waiting.client.log({ namespace, name: metadata.name }, of.log, LINES);
       for (const line of text.split('\n').filter((each) => each !== '' && !told.has(each))) {
         told.add(line);
         tell(line);
@@ -126,7 +133,7 @@ export async function followDumpRestore(
     const end = await until(waiting, PODS, { namespace, labels }, (pod) => {
       const reason = stuckOn(pod);
       if (reason !== undefined) throw new StillpointError('wait-impossible', `the restore cannot start: ${reason}`);
-      return endOf(pod, RUNNER_CONTAINER);
+      return of.end(pod, RUNNER_CONTAINER);
     });
     await looked();
     return end;

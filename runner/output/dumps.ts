@@ -21,6 +21,23 @@ export interface RestoredIntoServer {
   readonly job: string;
 }
 
+/** A copy that was restored into claims. */
+export interface RestoredIntoClaims {
+  readonly backup: string;
+  readonly namespace: string;
+  /** What `restore --undo` takes. */
+  readonly restore: string;
+  readonly volumes: readonly { readonly volume: string; readonly claim: string; readonly mountPath: string }[];
+}
+
+export function formatRestoredCopy(restored: RestoredIntoClaims, output: Output): string {
+  const { backup, namespace, volumes } = restored;
+  const claims = volumes.map(
+    ({ volume, claim, mountPath }) => `  ${volume}   claim ${namespace}/${claim}   mount it at ${mountPath}\n`,
+  );
+  return formatted(restored, output, `copy ${backup} restored, and its files are prepared:\n${claims.join('')}`);
+}
+
 export function formatChecked(checked: CheckedDump, output: Output): string {
   const { backup, store, bytes, plainBytes } = checked;
   const opened =

@@ -68,7 +68,7 @@ function stillWaiting(code: 'wait-timeout' | 'wait-stopped', at: string): Stillp
 }
 
 /** A line of the pod's log as one of ours. Its error is told at the end, by its exit code. */
-function tell(line: string, log: World['log']): void {
+export function tell(line: string, log: World['log']): void {
   try {
     const { level, time: _, message, ...fields } = JSON.parse(line) as Readonly<Record<string, unknown>>;
     if (level === 'error' || typeof message !== 'string') return;

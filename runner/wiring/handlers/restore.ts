@@ -18,6 +18,11 @@ export function restoreHandlers(world: World, terminal: Terminal): RestoreHandle
         const { restoreDumpByJob } = await import('../restore-dump-job');
         return await restoreDumpByJob(required(name, 'restore'), { ...options, host: options.host }, world);
       }
+      if (name !== undefined && mayBeCopy(options)) {
+        const { restoreCopyByJob } = await import('../restore-copy-job');
+        const restored = await restoreCopyByJob(name, options, world);
+        if (restored !== undefined) return restored;
+      }
       const { restoreHandler } = await import('../restore');
       return await restoreHandler(name, options satisfies RestoreCommandOptions, world);
     },
@@ -48,6 +53,11 @@ export function restoreHandlers(world: World, terminal: Terminal): RestoreHandle
       return '';
     },
   };
+}
+
+/** In folders there are no copies, and what is undone is found without a backup. */
+function mayBeCopy({ undo, directory, registryDirectory }: RestoreCommandOptions): boolean {
+  return undo === undefined && directory === undefined && registryDirectory === undefined;
 }
 
 function howToPrepare(inPlace: boolean | undefined, attach: boolean | undefined): 'in-place' | 'attach' | undefined {
