@@ -28,23 +28,30 @@ export async function check(context: CheckContext, name: string, where: RecordFi
   const { registry, openStore, readIdentities, signal } = context;
   const { record } = await findRecord(registry, name, where);
   assertRestorable(record);
-  const [object] = record.objects ?? [];
-  if (record.mode !== 'dump' || object === undefined) {
+  const { objects = [] } = record;
+  if (record.mode !== 'dump' || objects.length === 0) {
     throw new StillpointError('usage-invalid', `backup ${recordPath(record)} is no dump: there is nothing to read`, {
       hint: 'snapshots are looked at by a restore: stillpoint restore --start',
     });
   }
   const store = await openStore(record);
   const identities = await readIdentities();
-  const content = counted(context, await store.get(object.key, { signal }), object);
-  const found = { backup: recordPath(record), store: store.name, bytes: object.bytes };
-  if (object.encryption !== undefined && identities === undefined) {
-    await confirmStored(content, passedOf(object));
-    return found;
+  const found = { backup: recordPath(record), store: store.name, bytes: sum(objects.map(({ bytes }) => bytes)) };
+  let sealed = false;
+  // A copy has its manifest beside the archive.
+  for (const object of objects) {
+    const content = counted(context, await store.get(object.key, { signal }), object);
+    if (object.encryption !== undefined && identities === undefined) {
+      sealed = true;
+      await confirmStored(content, passedOf(object));
+      continue;
+    }
+    for await (const _ of opened(content, passedOf(object), openingOf(object, identities))) signal.throwIfAborted();
   }
-  for await (const _ of opened(content, passedOf(object), openingOf(object, identities))) signal.throwIfAborted();
-  return { ...found, plainBytes: object.plainBytes };
+  return sealed ? found : { ...found, plainBytes: sum(objects.map(({ plainBytes }) => plainBytes)) };
 }
+
+const sum = (numbers: readonly number[]): number => numbers.reduce((all, each) => all + each, 0);
 
 async function* counted(
   context: CheckContext,

@@ -2,6 +2,7 @@
 import { backupId } from '../../src/contract';
 import { checkCopy, planCopy, readerFindings } from '../copy/checks';
 import { findCopySource } from '../copy/source';
+import { objectOrphanFindings } from '../dump/orphans';
 import type { Finding } from '../ports';
 import type { CopyContext } from './copy';
 import { asFinding, registryFindings } from './doctor';
@@ -28,12 +29,10 @@ async function found(subject: string, look: () => Promise<readonly Finding[]>): 
 
 async function placeFindings(context: CopyContext): Promise<readonly Finding[]> {
   const { config, namespace, clock } = context;
-  const { findings } = await checkCopy(context, {
-    namespace,
-    database: config.spec.database,
-    id: backupId(clock.now()),
-  });
-  return findings;
+  const { database, storage } = config.spec;
+  const { findings, store } = await checkCopy(context, { namespace, database, id: backupId(clock.now()) });
+  const { registry, signal } = context;
+  return [...findings, ...(await objectOrphanFindings({ registry, store, storage, namespace, database, signal }))];
 }
 
 async function sourceFindings({ config, namespace, registry }: CopyContext): Promise<readonly Finding[]> {

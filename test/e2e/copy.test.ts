@@ -250,7 +250,7 @@ test("the policy's account may make no pod, and change nothing of the worker but
   const who = `system:serviceaccount:${namespace}:${copies.name}`;
   const may = async (verb: string, group: string, resource: string, name = '', subresource = ''): Promise<boolean> => {
     const review = await create({
-      ...{ apiVersion: 'authorization.k8s.io/v1', kind: 'SubjectAccessReview', metadata: { name: '' } },
+      ...{ apiVersion: 'authorization.k8s.io/v1', kind: 'SubjectAccessReview' },
       spec: { user: who, resourceAttributes: { namespace, verb, group, resource, name, subresource } },
     } as Anything);
     return review.status.allowed === true;

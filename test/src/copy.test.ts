@@ -130,7 +130,7 @@ describe('a policy of copies', () => {
 
   it('reads as root with one capability where it is told so, and as another user with none', () => {
     const root = worker(synth({ runAsUser: 0 })).spec.template.spec;
-    expect(root.containers[0].securityContext.capabilities).toEqual({ drop: ['ALL'], add: ['DAC_READ_SEARCH'] });
+    expect(root.containers[0].securityContext.capabilities).toEqual({ drop: ['ALL'], add: ['DAC_OVERRIDE'] });
     const other = worker(synth({ runAsUser: 70, runAsGroup: 71 })).spec.template.spec;
     expect(other.securityContext).toMatchObject({ runAsUser: 70, runAsGroup: 71 });
   });

@@ -11,8 +11,10 @@ import { generateX25519Identity, identityToRecipient } from 'age-encryption';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { systemClock } from '../../../runner/clock';
+import { check } from '../../../runner/commands/check';
 import { type CopyContext, takeCopy } from '../../../runner/commands/copy';
 import { copyFiles } from '../../../runner/commands/copy-files';
+import { doctorCopy } from '../../../runner/commands/doctor-copy';
 import { type RestoredCopy, restoreCopy } from '../../../runner/commands/restore-copy';
 import { orderText } from '../../../runner/copy/order';
 import { StillpointError } from '../../../runner/errors';
@@ -115,9 +117,13 @@ const siteWith = (of: CopyConfig): CopySite => ({
   },
 });
 
-function copying({ copy, run, site }: Situation = {}): Promise<BackupRecord | undefined> {
+function copying(situation: Situation = {}): Promise<BackupRecord | undefined> {
+  return takeCopy(contextOf(situation));
+}
+
+function contextOf({ copy, run, site }: Situation = {}): CopyContext {
   const own = config(copy);
-  const context: CopyContext = {
+  return {
     config: own,
     namespace: 'shop',
     run: { id: ID, owner: { jobUid: 'job-9', jobName: 'orders-copy-9', pod: 'pod-1' }, trigger: 'scheduled', ...run },
@@ -133,7 +139,6 @@ function copying({ copy, run, site }: Situation = {}): Promise<BackupRecord | un
     signal: new AbortController().signal,
     runnerVersion: '0.1.0',
   };
-  return takeCopy(context);
 }
 
 /** Restores what has been copied, with no registry but an empty one: as in a cluster that never saw any of it. */
@@ -315,6 +320,42 @@ describe('a copy', () => {
     expect((await copying())?.warnings).toEqual([
       'data/server.key is not in the copy: it is a link that leads to /etc/ssl/key.pem, which is outside of the volumes',
     ]);
+  });
+});
+
+describe('a copy that is looked at', () => {
+  const checked = () =>
+    check(
+      {
+        ...{ registry, openStore: opened, readIdentities: async () => undefined, clock: systemClock, log },
+        signal: new AbortController().signal,
+      },
+      'shop/orders-copy/latest',
+      {},
+    );
+
+  test.each(['files.tar', 'manifest.jsonl'])('is good, until a byte of its %s is another', async (file) => {
+    await registry.create(snapshots());
+    const { objects = [] } = (await copying({ copy: { compression: 'none' } })) ?? {};
+    expect((await checked()).bytes).toBe(objects.reduce((sum, { bytes }) => sum + bytes, 0));
+    const path = join(folder, 'store', FOLDER, file);
+    const bytes = readFileSync(path);
+    bytes[20] = (bytes[20] ?? 0) ^ 1;
+    writeFileSync(path, bytes);
+    await expect(checked()).rejects.toMatchObject({ code: 'stream-broken' });
+  });
+
+  test('by doctor: what would be copied, whose objects are gone, and who may not read', async () => {
+    const told = async (situation: Situation = {}): Promise<readonly string[]> =>
+      (await doctorCopy(contextOf(situation))).map(({ severity, message }) => `${severity}: ${message}`);
+    expect(await told()).toContain('warning: there is no good backup of shop/orders-db yet: there is nothing to copy');
+    await registry.create(snapshots({ workload: { podSecurity: { runAsUser: 70 } } }));
+    expect(await told()).toContain('error: the database ran as user 70, and its files would be read as user 999');
+    expect(await told({ copy: { runAsUser: 70 } })).toContain('ok: backup 20260101020000 would be copied');
+    await copying({ copy: { runAsUser: 70 } });
+    expect(await told()).toContain('ok: its newest good backup, 20260101020000, was copied already');
+    await rm(join(folder, 'store', FOLDER, 'manifest.jsonl.zst'));
+    expect(await told()).toContainEqual(expect.stringMatching(/^warning: .* there is no more .*manifest.jsonl.zst$/));
   });
 });
 
