@@ -1,6 +1,6 @@
 /**
  * The worker of a policy of copies in a Kubernetes namespace: a Deployment that is scaled to one pod, and to none. Whoever does that
- * makes no pod, and cannot change what the pod is (docs/decisions/0079-a-worker-that-is-scaled.md).
+ * makes no pod, and cannot change what the pod is (docs/decisions/0086-a-worker-that-is-scaled.md).
  */
 import { COMPONENTS, COPY_MOUNTS, type CopyConfig, LABELS, MANAGED_BY } from '../../src/contract';
 import { timeLimit } from '../abort';
