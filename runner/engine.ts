@@ -3,6 +3,7 @@ import type { BackupRecord, EngineName, Held, JobConfig } from '../src/contract'
 import type { CopyOfResource, EngineCopy, ResourceOfCopy } from './engine-copy';
 import type { CutRequest, Finding, Log, Volume } from './ports';
 import type { Target } from './target';
+import type { EngineOnline } from './tools/online';
 import type { EngineDump } from './tools/tool';
 
 export type { CopyRequest, CopyServer, EngineCopy, Script } from './engine-copy';
@@ -257,4 +258,6 @@ export interface Engine {
   readonly restore: EngineRestore;
   /** The engine's own tools that write and read dumps. Left out where none is known yet. */
   readonly dump?: EngineDump;
+  /** Backups that the engine's own tool takes as files from a running server. Left out where none does. */
+  readonly online?: EngineOnline;
 }

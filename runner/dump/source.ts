@@ -61,6 +61,13 @@ export type StoredKind = 'dump' | 'copy';
 
 function assertKind(record: BackupRecord, kind: StoredKind): void {
   assertRestorable(record);
+  if (record.dump?.databases !== undefined) {
+    throw new StillpointError(
+      'backup-not-restorable',
+      `backup ${recordPath(record)} is of files that neo4j-admin takes, which no server reads from a stream`,
+      { hint: 'docs/neo4j.md has how neo4j-admin restores them; the record names the files of each database' },
+    );
+  }
   const isCopy = record.copy !== undefined;
   if (record.mode === 'dump' && isCopy === (kind === 'copy')) return;
   if (record.mode === 'dump') {

@@ -95,9 +95,9 @@ export class Child {
     }
   }
 
-  /** Waits until the tool has ended, and throws unless it ended well. Its standard output has to be read meanwhile. */
-  async endedWell(): Promise<void> {
-    const { program, secrets, closing, words: told = (stderr: string) => stderr } = this.#command;
+  /** How the tool ended, for whoever judges that, and its last words. Throws tool-missing where it was not started. */
+  async ended(): Promise<{ readonly code: number | null; readonly signal: string | null; readonly words: string }> {
+    const { program, secrets, words: told = (stderr: string) => stderr } = this.#command;
     const ended = await this.#ended.promise;
     if (ended instanceof Error) {
       throw new StillpointError('tool-missing', `${program} could not be started: ${ended.message}`, {
@@ -105,7 +105,13 @@ export class Child {
         cause: ended,
       });
     }
-    const words = lastWordsOf(told(this.#stderr.text), secrets);
+    return { ...ended, words: lastWordsOf(told(this.#stderr.text), secrets) };
+  }
+
+  /** Waits until the tool has ended, and throws unless it ended well. Its standard output has to be read meanwhile. */
+  async endedWell(): Promise<void> {
+    const { program, closing } = this.#command;
+    const { words, ...ended } = await this.ended();
     const said = words === '' ? 'and said nothing' : `and said "${words}"`;
     if (ended.code !== 0) {
       const how = ended.signal === null ? `exit code ${ended.code}` : ended.signal;

@@ -34,6 +34,36 @@ const engineOptions = optional(
   map(string({ minLength: 0 }), "Settings of the engine's own; each engine says which it knows."),
 );
 
+/** What an online backup is to each of its databases: `auto` begins a chain where there is none to go on with. */
+export const ONLINE_TYPES = ['full', 'differential', 'auto'] as const;
+export type OnlineType = (typeof ONLINE_TYPES)[number];
+
+/** A server that backups are taken from, as the tool takes it. */
+export const BACKUP_ADDRESS_PATTERN = '^[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?:[0-9]{1,5}$';
+
+/** A database or an alias, or a pattern of them. A name that began like an option would be taken for one. */
+export const DATABASE_NAME_PATTERN = '^[A-Za-z0-9*?][A-Za-z0-9.*?-]{0,62}$';
+
+const databaseNames = array(
+  string({ pattern: DATABASE_NAME_PATTERN, description: 'A name, or a pattern with * and ?.' }),
+  {
+    minItems: 1,
+  },
+);
+
+const online = object(
+  {
+    from: array(string({ pattern: BACKUP_ADDRESS_PATTERN, description: 'host:6362.' }), { minItems: 1 }),
+    databases: optional(databaseNames),
+    aliases: optional(databaseNames),
+    type: oneOf(ONLINE_TYPES, 'differential fails where there is no chain to go on with; auto begins one.'),
+  },
+  {
+    description:
+      "Where the engine's tool takes the files of each database from a running server, in place of a stream: they lie in a directory store, uncompressed by us.",
+  },
+);
+
 /** The instruction of a dump: what is dumped, how, and where it goes. */
 export const DUMP_CONFIG = object(
   {
@@ -70,6 +100,7 @@ export const DUMP_CONFIG = object(
           array(string({ pattern: AGE_RECIPIENT_PATTERN, description: 'A public key of age.' }), { minItems: 1 }),
         ),
         image: optional(string({ description: "The engine's own image, in which its tools run: for the record." })),
+        online: optional(online),
       }),
       storage: STORE_CONFIG,
       ...ANY_POLICY,

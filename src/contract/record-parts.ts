@@ -85,8 +85,32 @@ export const storedObject = object(
   { open: true, description: 'What lies in a store, with all that is needed to check it and to open it again.' },
 );
 
+/** What became of one database of an online backup. */
+export const onlineDatabase = object(
+  {
+    name: string({ description: 'The database, never an alias.' }),
+    aliases: optional(array(string({ description: 'An alias that it was found by.' }))),
+    databaseId: optional(string({ description: 'By which the tool tells databases of one name apart.' })),
+    files: optional(
+      array(string({ description: 'The keys of all that a restore of it takes, the full one first.' }), {
+        minItems: 1,
+      }),
+    ),
+    highestTransaction: optional(integer({ minimum: 0, description: 'The last one that the files hold.' })),
+    error: optional(
+      object({ code: string(), message: string() }, { open: true, description: 'Why there are no files of it.' }),
+    ),
+  },
+  { open: true },
+);
+
 export const dumped = object(
   {
+    databases: optional(
+      array(onlineDatabase, {
+        description: 'Of an online backup: each database that was wanted, whether it is in the backup or not.',
+      }),
+    ),
     tool: string({ description: 'What the tool says of itself.' }),
     only: optional(string({ description: 'The one database that was dumped; all when left out.' })),
     image: optional(string({ description: 'The image in which the tool ran.' })),

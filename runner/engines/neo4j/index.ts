@@ -1,6 +1,7 @@
 /** Neo4j, one server of it: the Community edition, whose only backups are of its files. */
 import type { Engine } from '../../engine';
 import { dump } from './dump';
+import { enterpriseOnline } from './enterprise/online';
 import { prepare } from './prepare';
 import { openSession } from './session';
 import { inspect, serverCommand } from './throw-away';
@@ -13,4 +14,5 @@ export const engine: Engine = {
   open: openSession,
   dump,
   restore: { withoutRecord: false, prepare, server: serverCommand, inspect },
+  online: enterpriseOnline(),
 };

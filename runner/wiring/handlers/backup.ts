@@ -54,9 +54,14 @@ async function taken(config: PolicyConfig, options: GlobalOptions, world: World)
     return await takeCopy(await copyContext(config, options, world));
   }
   if (!isDump(config)) return await backup(await backupContext(config, options, world));
-  const { takeDump } = await import('../../commands/dump');
   const { dumpContext } = await import('../dump');
-  return await takeDump(await dumpContext(config, options, world));
+  const context = await dumpContext(config, options, world);
+  if (config.spec.dump.online !== undefined) {
+    const { takeOnlineBackup } = await import('../../commands/online-backup');
+    return await takeOnlineBackup(context);
+  }
+  const { takeDump } = await import('../../commands/dump');
+  return await takeDump(context);
 }
 
 function printed(record: BackupRecord, output: Output, { clock }: World): string {

@@ -27,6 +27,8 @@ export interface OnlineBackupWorld {
   readonly freeBytes: () => Promise<number | undefined>;
   /** What a file takes up there. */
   readonly sizeOf: (file: string) => Promise<number>;
+  /** What the largest file of a database took in the last backup, where that lies elsewhere; 0 where there is none. */
+  readonly lastBytes?: ((database: string) => number) | undefined;
   readonly signal: AbortSignal;
 }
 
@@ -84,12 +86,12 @@ async function inspect({ version, to }: OnlineBackup, world: OnlineBackupWorld):
 async function assertRoom(
   database: string,
   before: readonly Artifact[],
-  { freeBytes, sizeOf }: OnlineBackupWorld,
+  { freeBytes, sizeOf, lastBytes }: OnlineBackupWorld,
 ): Promise<void> {
   const free = await freeBytes();
   if (free === undefined) return;
   const sizes = await Promise.all(before.filter((each) => each.database === database).map(({ file }) => sizeOf(file)));
-  const needed = Math.max(0, ...sizes);
+  const needed = Math.max(lastBytes?.(database) ?? 0, ...sizes);
   if (free > needed) return;
   throw new StillpointError(
     'tool-failed',

@@ -1,0 +1,230 @@
+/** Takes one online backup: files of databases, by the engine's own tool from a running server; step by step. */
+import { text } from 'node:stream/consumers';
+import { type BackupRecord, dumpLeaseName, UNFINISHED } from '../../src/contract';
+import { checkOnline, type OnlineChecked } from '../dump/online-checks';
+import { OnlineFiles, type Work } from '../dump/online-files';
+import { filesOf, onlineRecord, publishedRecord } from '../dump/online-record';
+import { takeFolder } from '../dump/owner';
+import { recordText } from '../dump/record';
+import { asStillpointError, StillpointError } from '../errors';
+import { refuseOnErrors } from '../findings';
+import { Child } from '../pipe/child';
+import type { StoredRecord } from '../ports';
+import type { OnlineEnd, OnlineWorld } from '../tools/online';
+import { failedInTheMiddle } from './backup-errors';
+import type { DumpContext } from './dump';
+import { failDump, openDump, sweepDumps } from './dump-earlier';
+import { askPruner, say } from './say';
+
+/**
+ * Takes it. Returns its record where every database that was wanted is in it. Where some are, the record is good for those, and
+ * tool-failed says which are not: as often as a pod of the same Job asks.
+ */
+export async function takeOnlineBackup(context: DumpContext): Promise<BackupRecord> {
+  const { config, run, locks, log } = context;
+  const lease = await locks.acquire(dumpLeaseName(config.spec.database), run.owner.jobUid);
+  const held: DumpContext = { ...context, signal: AbortSignal.any([context.signal, lease.lost]) };
+  try {
+    await forgetEarlierWork(held);
+    const opened = await openDump(held);
+    if (opened.record.phase === 'succeeded') {
+      log.info({ id: run.id }, 'this backup has succeeded already');
+      return wholeOrThrow(opened.record);
+    }
+    await sweepDumps(held);
+    return wholeOrThrow(await new Online(held, opened).run());
+  } finally {
+    await lease
+      .release()
+      .catch((error: unknown) => log.warn({ error: asStillpointError(error).message }, 'lease kept'));
+    await askPruner(context);
+  }
+}
+
+class Online {
+  readonly #context: DumpContext;
+  #stored: StoredRecord;
+
+  constructor(context: DumpContext, stored: StoredRecord) {
+    this.#context = context;
+    this.#stored = stored;
+  }
+
+  async run(): Promise<BackupRecord> {
+    const { run } = this.#context;
+    try {
+      await say(this.#context, 'Normal', 'Starting', `Backup ${run.id} running`);
+      const checked = await this.#checkStep();
+      const last = await this.#lastStep();
+      await this.#announceStep(checked, [checked.keys.owner, checked.keys.record]);
+      await takeFolder(checked.store, checked.keys.owner, this.#stored.record, this.#context.signal);
+      const work = await checked.files.work(this.#stored.record);
+      try {
+        await this.#finishStep(checked, await this.#publishStep(checked, await this.#backUpStep(checked, work, last)));
+      } finally {
+        await this.#forgetStep(checked);
+      }
+      await this.#sayStep();
+      return this.#stored.record;
+    } catch (thrown) {
+      const error = asStillpointError(thrown);
+      const begun = this.#stored.record.plannedObjects !== undefined;
+      await this.#failStep(error);
+      throw begun ? failedInTheMiddle(error) : error;
+    }
+  }
+
+  async #checkStep(): Promise<OnlineChecked> {
+    const { log } = this.#context;
+    log.info({ step: 'check' }, 'step begins');
+    const checked = await checkOnline(this.#context, this.#stored.record);
+    for (const { severity, code, subject, message } of [...checked.findings, ...checked.found.findings]) {
+      if (severity !== 'ok') log.warn({ code, subject }, message);
+    }
+    refuseOnErrors(checked.findings);
+    const { server, tool, storeName } = checked.facts;
+    log.info({ step: 'check', server: server.version, tool, store: storeName }, 'step done');
+    return checked;
+  }
+
+  /** The newest backup that is good: its chains are gone on with, and its sizes tell how much room there has to be. */
+  async #lastStep(): Promise<BackupRecord | undefined> {
+    const { registry, namespace, config } = this.#context;
+    let newest: string | undefined;
+    for await (const page of registry.summaries({ namespace, database: config.spec.database, phases: ['succeeded'] })) {
+      for (const { id } of page) if (newest === undefined || id > newest) newest = id;
+    }
+    return newest === undefined ? undefined : (await registry.get(namespace, config.spec.database, newest))?.record;
+  }
+
+  /** The names of what is going to be written are on record before any of it is: a later run knows what to remove. */
+  async #announceStep({ facts }: OnlineChecked, keys: readonly string[]): Promise<void> {
+    const { config, clock } = this.#context;
+    await this.#update(onlineRecord(this.#stored.record, config, facts, { keys, now: clock.now() }));
+  }
+
+  /** One database after the other, each with its look and its check: nothing that fails reaches the backup's own folder. */
+  async #backUpStep(
+    { online, wanted, found, facts, files }: OnlineChecked,
+    work: Work,
+    last: BackupRecord | undefined,
+  ): Promise<readonly OnlineEnd[]> {
+    const { log, signal } = this.#context;
+    const { from, type } = wanted;
+    log.info({ step: 'backup', databases: found.selected.map(({ name }) => name) }, 'step begins');
+    const earlier = found.selected.map(({ name }) => ({ name, keys: filesOf(last, name) }));
+    if (type !== 'full') for (const { keys } of earlier) await files.linkInto(work.backups, keys);
+    const world: OnlineWorld = {
+      run: async ({ program, args }) => await this.#tool(program, args),
+      freeBytes: () => files.freeBytes(),
+      sizeOf: (file) => files.sizeOf(file),
+      lastBytes: (database) => largest(last, filesOf(last, database)),
+      signal,
+    };
+    const places = { to: work.backups, report: work.reports, temp: work.temp };
+    const ends = await online.backUp({ toolSays: facts.tool, databases: found.selected, from, type, ...places }, world);
+    for (const { name, error } of ends) {
+      if (error === undefined) log.info({ step: 'backup', database: name }, 'database backed up and checked');
+      else log.error({ step: 'backup', database: name, code: error.code }, error.message);
+    }
+    // No part of it is good: a backup of nothing is none.
+    const bad = ends.map(({ error }) => error);
+    if (bad[0] !== undefined && bad.every((error) => error !== undefined)) throw bad[0];
+    return ends;
+  }
+
+  async #tool(program: string, args: readonly string[]): ReturnType<OnlineWorld['run']> {
+    const command = { program, args: () => args, env: {}, files: {}, secrets: [] };
+    return await Child.during(command, this.#context, async (child) => {
+      child.stdin.end();
+      // A program that is not there ends its output too; why, says how it ended.
+      const output = await text(child.stdout).catch(() => '');
+      const { code, words } = await child.ended();
+      this.#context.signal.throwIfAborted();
+      return { exitCode: code ?? -1, output, said: words };
+    });
+  }
+
+  async #publishStep(checked: OnlineChecked, ends: readonly OnlineEnd[]): Promise<BackupRecord> {
+    const { folder, files, found } = checked;
+    const { signal, clock } = this.#context;
+    const keyOf = (file: string): string => `${folder}${file.slice(file.lastIndexOf('/') + 1)}`;
+    const good = ends.flatMap(({ chain = [] }) => chain.map(({ file }) => file));
+    await this.#announceStep(checked, good.map(keyOf));
+    const objects = [];
+    for (const file of good) objects.push(await files.publish(file, keyOf(file), signal));
+    return publishedRecord(this.#stored.record, { ends, findings: found.findings, objects, keyOf, now: clock.now() });
+  }
+
+  /** The copy before the record: what is listed as good has all that belongs to it. */
+  async #finishStep({ store, keys }: OnlineChecked, record: BackupRecord): Promise<void> {
+    const { signal, log } = this.#context;
+    await store.put(keys.record, once(recordText(record)), { signal, replace: true, contentType: 'application/yaml' });
+    await this.#update(record);
+    log.info({ step: 'finish', id: record.id }, 'backup succeeded');
+  }
+
+  /** What is left there is found by the next run: the backup does not fail by it. */
+  async #forgetStep({ files }: OnlineChecked): Promise<void> {
+    await files.forget(this.#stored.record).catch((thrown: unknown) => {
+      const { code, message } = asStillpointError(thrown);
+      this.#context.log.warn({ code }, `files of the work are left: ${message}`);
+    });
+  }
+
+  async #sayStep(): Promise<void> {
+    const { run } = this.#context;
+    const missing = missingOf(this.#stored.record);
+    if (missing === undefined) {
+      await say(this.#context, 'Normal', 'SuccessfulSnapshot', `Successfully completed snapshot ${run.id}`);
+    } else await say(this.#context, 'Warning', 'FailedSnapshot', missing);
+  }
+
+  async #failStep(error: StillpointError): Promise<void> {
+    const { log, run } = this.#context;
+    try {
+      this.#stored = await failDump(this.#context, this.#stored, error);
+    } catch (thrown) {
+      log.error({ code: asStillpointError(thrown).code }, `the failure could not be recorded: ${String(thrown)}`);
+    }
+    await say(this.#context, 'Warning', 'FailedSnapshot', `Backup ${run.id} failed: ${error.message} (${error.code})`);
+  }
+
+  async #update(record: BackupRecord): Promise<void> {
+    this.#stored = await this.#context.registry.update(this.#stored, record);
+  }
+}
+
+/** What runners that are gone were at work on when they ended: the Lease holds that they are. */
+async function forgetEarlierWork({ registry, namespace, config, log }: DumpContext): Promise<void> {
+  const { database, storage } = config.spec;
+  const files = new OnlineFiles(storage);
+  for (const { record } of await registry.list({ namespace, database, phases: UNFINISHED })) {
+    await files.forget(record).catch((thrown: unknown) => {
+      log.warn({ id: record.id, code: asStillpointError(thrown).code }, 'files of an earlier run are left');
+    });
+  }
+}
+
+/** Of those that an earlier backup has of one database, the largest. */
+function largest(record: BackupRecord | undefined, keys: readonly string[]): number {
+  return Math.max(0, ...(record?.objects ?? []).filter(({ key }) => keys.includes(key)).map(({ bytes }) => bytes));
+}
+
+/** What a record lacks, in a sentence; undefined where it has all that was wanted. */
+function missingOf({ id, dump }: BackupRecord): string | undefined {
+  const all = dump?.databases ?? [];
+  const missing = all.flatMap(({ name, error }) => (error === undefined ? [] : [`${name}: ${error.message}`]));
+  if (missing.length === 0) return undefined;
+  return `backup ${id} has ${all.length - missing.length} of ${all.length} databases, and not ${missing.join('; ')}`;
+}
+
+function wholeOrThrow(record: BackupRecord): BackupRecord {
+  const missing = missingOf(record);
+  if (missing === undefined) return record;
+  throw new StillpointError('tool-failed', missing, { hint: 'those that it has can be restored from it' });
+}
+
+async function* once(content: string): AsyncGenerator<Uint8Array, void> {
+  yield Buffer.from(content);
+}
