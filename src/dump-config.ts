@@ -34,6 +34,8 @@ export interface DumpDefinition {
   readonly only?: string | undefined;
   /** Whether the dump itself says where the server's log stood. */
   readonly position?: boolean | undefined;
+  /** Where the tool takes the files of databases from a running server, in place of a stream. */
+  readonly online?: DumpConfig['spec']['dump']['online'];
 }
 
 /**
@@ -75,6 +77,7 @@ export function dumpConfigOf(
         layout,
         ...(props.recipients === undefined ? {} : { recipients: props.recipients }),
         image: props.serverImage,
+        ...(engine.online === undefined ? {} : { online: engine.online }),
       },
       storage: props.storage._toConfig(),
       deadlineSeconds: props.deadline?.toSeconds() ?? DEFAULT_DEADLINE_SECONDS,

@@ -1,6 +1,7 @@
 /** The checks of a dump, without the dump. */
 import { backupId } from '../../src/contract';
 import { checkDump } from '../dump/checks';
+import { checkOnline } from '../dump/online-checks';
 import { objectOrphanFindings } from '../dump/orphans';
 import { asStillpointError } from '../errors';
 import type { Finding } from '../ports';
@@ -22,12 +23,15 @@ async function dumpFindings(context: DumpDoctorContext): Promise<readonly Findin
   const { database } = config.spec;
   const subject = `database ${database}`;
   try {
-    const checked = await checkDump(context, { namespace, database, id: backupId(clock.now()) });
+    const of = { namespace, database, id: backupId(clock.now()) };
+    const online = config.spec.dump.online === undefined ? undefined : await checkOnline(context, of);
+    const checked = online ?? (await checkDump(context, of));
     const { flavour, version } = checked.facts.server;
     const said = [flavour ?? engine.name, ...(version === undefined ? [] : [version])].join(' ');
     return [
       { severity: 'ok', code: 'ok', subject, message: said },
       ...checked.findings,
+      ...(online?.found.findings ?? []),
       ...(await objectFindings(context, checked.store)),
     ];
   } catch (thrown) {

@@ -6,12 +6,17 @@
  * - a backup file is JSON of its header, and holds no store and no transactions; `check` says that a file is broken when its header
  *   says `"broken": true`, and looks at no chain;
  * - its table has the columns of the documentation, and no others; times are counted, not taken;
+ * - it says that it is of 2025.10.0, whatever `STANDIN_VERSION` does not say otherwise;
  * - `STANDIN_FAIL=<database>` makes the backup of that one end with 1 and a file all the same, as problems beside a success do.
  */
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 const [group, verb, ...rest] = process.argv.slice(2);
+if (group === '--version') {
+  console.log(process.env.STANDIN_VERSION ?? '2025.10.0');
+  process.exit(0);
+}
 const known = {
   'database backup': ['from', 'to-path', 'type', 'include-metadata', 'temp-path'],
   'database check': ['from-path', 'temp-path', 'report-path'],

@@ -61,7 +61,8 @@ export function select(wanted: Wanted, known: Known): Selection {
     }
   }
   const selected = [...found].map(([name, aliases]) => ({ name, aliases }));
-  const unfit = selected.flatMap(({ name }) => unfitness(name, known));
+  const byName = new Set(wanted.databases.map((each) => each.toLowerCase()));
+  const unfit = selected.flatMap(({ name, aliases }) => unfitness(name, known, aliases.length > 0 || byName.has(name)));
   const left = new Set(unfit.map(({ subject }) => subject));
   return {
     selected: selected.filter(({ name }) => !left.has(subjectOf(name))).toSorted((a, b) => (a.name < b.name ? -1 : 1)),
@@ -88,13 +89,14 @@ function take(found: Map<string, string[]>, database: string, alias?: string): v
   found.set(name, alias === undefined || aliases.includes(alias) ? aliases : [...aliases, alias]);
 }
 
-function unfitness(name: string, { databases }: Known): readonly Finding[] {
+function unfitness(name: string, { databases }: Known, named: boolean): readonly Finding[] {
   const rows = databases.filter((row) => row.name.toLowerCase() === name);
   if (rows.length === 0) return [missing(subjectOf(name), 'an alias points to it, and it is not there')];
   if (rows.some(({ type }) => type === 'composite')) {
     return [
       {
-        severity: 'error',
+        // Among those of a pattern it is passed over, aloud: what it is made of matches by itself, or is not meant.
+        severity: named ? 'error' : 'warning',
         code: 'server-unsafe',
         subject: subjectOf(name),
         message: 'it is a composite database, which holds nothing itself',

@@ -1,0 +1,124 @@
+import type { Construct } from 'constructs';
+import type { PolicyProps } from '../backup-props';
+import { checkDumpKinds, checkEnum } from '../check-kinds';
+import { checkConnection } from '../checks';
+import { connectionVolumes } from '../connection';
+import { BACKUP_ADDRESS_PATTERN, DATABASE_NAME_PATTERN, type PolicyConfig } from '../contract';
+import { BackupPolicy } from '../database-backup';
+import { dumpConfigOf } from '../dump-config';
+import { DumpCompression, type DumpToolProps } from '../dump-props';
+import { invalid } from '../invalid';
+import type { PolicyNames } from '../job-config';
+import type { MountedVolume } from '../runner-pod';
+import type { BackupStorage } from '../storage';
+
+/** What an online backup takes of a database. */
+export enum Neo4jBackupType {
+  /** All of it. */
+  FULL = 'full',
+  /** What was written since the backup before, which has to be there. */
+  DIFFERENTIAL = 'differential',
+  /** What was written since the backup before; all of it where there is none. */
+  AUTO = 'auto',
+}
+
+/** Properties of a {@link Neo4jOnlineBackup}. */
+export interface Neo4jOnlineBackupProps extends DumpToolProps, PolicyProps {
+  /**
+   * The servers that backups are taken from, each as `host:6362`, tried in order. A server has to listen there for other hosts:
+   * `server.backup.listen_address=0.0.0.0:6362`. Nobody logs in there: let a network policy admit the pods of this policy alone.
+   */
+  readonly backupServers: string[];
+
+  /**
+   * The databases that are backed up, by name or pattern (`customer*`, `graph?`).
+   *
+   * @default - all, `system` among them, where there are no aliases; else none but those that the aliases point to
+   */
+  readonly databases?: string[];
+
+  /**
+   * Aliases, by name or pattern: what they point to when a backup begins is backed up.
+   *
+   * @default - none
+   */
+  readonly aliases?: string[];
+
+  /**
+   * What a backup takes of each database. Whatever it is, each backup has all that its restore needs.
+   *
+   * @default Neo4jBackupType.FULL
+   */
+  readonly type?: Neo4jBackupType;
+
+  /** The volume that the tool writes to: `BackupStorage.volume(…)`, of a file system that has hard links. */
+  readonly storage: BackupStorage;
+}
+
+/**
+ * Backs up databases of a Neo4j of the Enterprise edition on a schedule while it runs, by its own `neo4j-admin database backup` of 5 or
+ * later, into a volume. Which databases there are, and what aliases point to, the runner asks over Bolt when a backup begins. Each is
+ * taken, looked at and checked by itself: one that fails fails the Job, and the backup has the others.
+ *
+ * Its main child is a CronJob, so a backup by hand is `kubectl create job --from=cronjob/<policy name> <any name>`.
+ *
+ * @example
+ * new Neo4jOnlineBackup(chart, 'customers', {
+ *   host: 'graph',
+ *   credentials: Secret.fromSecretName(chart, 'login', 'graph-login'),
+ *   serverImage: 'neo4j:2025-enterprise',
+ *   backupServers: ['graph-0.graph:6362', 'graph-1.graph:6362'],
+ *   aliases: ['customer*'],
+ *   storage: BackupStorage.volume({ claimName: 'graph-backups' }),
+ *   schedule: BackupSchedule.daily({ hour: 3 }),
+ * });
+ */
+export class Neo4jOnlineBackup extends BackupPolicy {
+  constructor(scope: Construct, id: string, props: Neo4jOnlineBackupProps) {
+    super(scope, id, props);
+  }
+
+  /** @internal */
+  protected override _policyConfig(props: Neo4jOnlineBackupProps, names: PolicyNames): PolicyConfig {
+    checkDumpKinds(this, props);
+    checkConnection(this, props);
+    checkEnum(this, 'type', props.type, Neo4jBackupType);
+    const { kind } = props.storage._toConfig();
+    if (kind !== 'directory') {
+      throw invalid(this, `has a storage of the kind ${kind}`, "take BackupStorage.volume({ claimName: '…' })");
+    }
+    checkNames(this, 'backupServers', props.backupServers, BACKUP_ADDRESS_PATTERN);
+    for (const prop of ['databases', 'aliases'] as const) {
+      if (props[prop] !== undefined) checkNames(this, prop, props[prop], DATABASE_NAME_PATTERN);
+    }
+    const { aliases, databases = aliases === undefined ? ['*'] : undefined } = props;
+    const online = {
+      from: props.backupServers,
+      ...(databases === undefined ? {} : { databases }),
+      ...(aliases === undefined ? {} : { aliases }),
+      type: props.type ?? Neo4jBackupType.FULL,
+    };
+    // The tool compresses its files itself.
+    const asTheyAre = { ...props, compression: DumpCompression.NONE };
+    return dumpConfigOf(this, asTheyAre, { engine: 'neo4j', defaultPort: 7687, online }, names);
+  }
+
+  /** @internal */
+  protected override _secrets(props: Neo4jOnlineBackupProps): readonly MountedVolume[] {
+    return [...connectionVolumes(props), ...props.storage._volumes()];
+  }
+
+  /** @internal */
+  protected override _serverImage({ serverImage }: Neo4jOnlineBackupProps): string {
+    return serverImage;
+  }
+}
+
+/** Names go to the tool as arguments, and to the server in patterns: what could be read as something else is refused here. */
+function checkNames(construct: Construct, prop: string, names: unknown, pattern: string): void {
+  const list: readonly unknown[] = Array.isArray(names) ? names : [];
+  const wrong = list.find((name) => typeof name !== 'string' || !new RegExp(pattern).test(name));
+  if (list.length > 0 && wrong === undefined) return;
+  const example = prop === 'backupServers' ? "['graph:6362']" : "['customer*']";
+  throw invalid(construct, `has the ${prop} ${JSON.stringify(names)}`, `name some, as ${prop}: ${example}`);
+}

@@ -1,0 +1,271 @@
+/**
+ * An online backup from its checks to its record: neo4j-admin and the database `system` are stand-ins (test/support says what they
+ * are not), the first a real child process; files and records lie in real folders.
+ */
+import { chmod, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { delimiter, join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { parse } from 'yaml';
+import type { DumpContext } from '../../../runner/commands/dump';
+import { takeOnlineBackup } from '../../../runner/commands/online-backup';
+import type { Engine } from '../../../runner/engine';
+import { enterpriseOnline } from '../../../runner/engines/neo4j/enterprise/online';
+import { asStillpointError, type StillpointError } from '../../../runner/errors';
+import { DirectoryRegistry } from '../../../runner/registry/directory';
+import { type BackupRecord, type DumpConfig, fits, isProtected, RECORD } from '../../../src/contract';
+import { systemStandin } from '../../support/neo4j-system-standin';
+import { QuietLog } from '../../support/quiet-log';
+import { dumpContext } from './dump-context';
+
+const STANDIN = new URL('../../support/neo4j-admin-standin.mjs', import.meta.url).pathname;
+const FIRST = '20261126030000';
+const SECOND = '20261127030000';
+
+let folder: string;
+let registry: DirectoryRegistry;
+let said: string[];
+
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'stillpoint-online-'));
+  for (const name of ['store', 'records', 'server', 'bin']) await mkdir(join(folder, name));
+  const tool = join(folder, 'bin', 'neo4j-admin');
+  await writeFile(tool, `#!/bin/sh\nexec "${process.execPath}" "${STANDIN}" "$@"\n`);
+  await chmod(tool, 0o755);
+  registry = new DirectoryRegistry(join(folder, 'records'), new QuietLog());
+  said = [];
+  for (const name of ['customer1', 'customer2', 'system']) await at(name, 10);
+});
+afterEach(() => rm(folder, { recursive: true }));
+
+/** A database of the stand-in's server, at a transaction. */
+const at = (name: string, highest: number, more: object = {}): Promise<void> =>
+  writeFile(join(folder, 'server', `${name}.json`), JSON.stringify({ id: `id-of-${name}`, highest, ...more }));
+
+interface Situation {
+  readonly id?: string;
+  readonly online?: Partial<NonNullable<DumpConfig['spec']['dump']['online']>>;
+  readonly env?: Readonly<Record<string, string>>;
+  readonly trigger?: 'pre-deployment';
+  readonly system?: ReturnType<typeof systemStandin>;
+  readonly path?: string;
+}
+
+const SYSTEM = (): ReturnType<typeof systemStandin> =>
+  systemStandin(
+    { customer1: {}, customer2: {}, system: { type: 'system' }, all: { type: 'composite' } },
+    { shop: 'customer1', other: 'customer2' },
+  );
+
+function contextOf({ id = FIRST, online, env, trigger, system = SYSTEM(), path }: Situation): DumpContext {
+  const storage = { kind: 'directory', directory: { path: join(folder, 'store') } } as const;
+  const base = dumpContext({ storage, registry, said }, { jobUid: `job-${id}` });
+  const engine = {
+    name: 'neo4j',
+    open: async () => ({
+      server: { version: '2025.10.0', flavour: undefined, identity: { dbms: 'graph' }, settings: {} },
+      close: async () => undefined,
+    }),
+    online: enterpriseOnline(system.open),
+  } as unknown as Engine;
+  const config: DumpConfig = {
+    ...base.config,
+    spec: {
+      ...base.config.spec,
+      engine: 'neo4j',
+      database: 'graph',
+      ...(trigger === undefined ? {} : { trigger }),
+      dump: {
+        compression: 'none',
+        layout: 'stillpoint',
+        online: { from: ['graph:6362'], type: 'full', databases: ['customer1'], ...online },
+      },
+    },
+  };
+  const bin = path ?? [join(folder, 'bin'), process.env.PATH].join(delimiter);
+  return {
+    ...base,
+    config,
+    engine,
+    run: { ...base.run, id, owner: { jobUid: `job-${id}`, pod: 'pod-1' } } as DumpContext['run'],
+    environment: { ...process.env, PATH: bin, STANDIN_SERVER: join(folder, 'server'), ...env },
+  };
+}
+
+const take = (situation: Situation = {}): Promise<BackupRecord> => takeOnlineBackup(contextOf(situation));
+
+const failure = async (situation: Situation): Promise<StillpointError> => {
+  const thrown: unknown = await take(situation).then(
+    () => undefined,
+    (error: unknown) => error,
+  );
+  if (thrown === undefined) throw new Error('it did not fail');
+  return asStillpointError(thrown);
+};
+
+const recordOf = async (id = FIRST): Promise<BackupRecord> => {
+  const stored = await registry.get('shop', 'graph', id);
+  if (stored === undefined) throw new Error(`no record ${id}`);
+  return stored.record;
+};
+
+/** What lies on the volume below the policy's folder. */
+async function stored(): Promise<readonly string[]> {
+  const root = join(folder, 'store');
+  const entries = await readdir(root, { recursive: true, withFileTypes: true });
+  return entries
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath, entry.name).slice(join(root, 'stillpoint/shop/graph/').length))
+    .sort();
+}
+
+describe('an online backup', () => {
+  it('puts the files of a database beside its record, with nothing left of the work', async () => {
+    const record = await take();
+    expect(fits(RECORD, record)).toBe(true);
+    expect(record).toMatchObject({ phase: 'succeeded', mode: 'dump', engine: 'neo4j', dump: { tool: '2025.10.0' } });
+    expect(record.dump?.databases).toEqual([
+      {
+        name: 'customer1',
+        databaseId: 'id-of-customer1',
+        files: [`stillpoint/shop/graph/${FIRST}/customer1-2025-10-07T16-00-01.backup`],
+        highestTransaction: 10,
+      },
+    ]);
+    expect(await stored()).toEqual(
+      ['customer1-2025-10-07T16-00-01.backup', 'owner.yaml', 'record.yaml'].map((file) => `${FIRST}/${file}`),
+    );
+    const [object] = record.objects ?? [];
+    const content = await readFile(new URL(object?.location ?? ''));
+    expect(object?.bytes).toBe(content.length);
+    expect(parse(await readFile(join(folder, 'store', `stillpoint/shop/graph/${FIRST}/record.yaml`), 'utf8'))).toEqual(
+      JSON.parse(JSON.stringify(await recordOf())),
+    );
+  });
+
+  it('asks the database system, and of aliases only where some are wanted', async () => {
+    const system = SYSTEM();
+    await take({ system });
+    expect(system.asked).toEqual(['system: SHOW DATABASES YIELD *']);
+    const again = SYSTEM();
+    await take({ id: SECOND, system: again, online: { databases: undefined, aliases: ['shop'] } });
+    expect(again.asked).toHaveLength(2);
+  });
+
+  it('takes what an alias points to when it begins', async () => {
+    const record = await take({ online: { databases: undefined, aliases: ['shop'] } });
+    expect(record.dump?.databases).toMatchObject([{ name: 'customer1', aliases: ['shop'] }]);
+    const moved = systemStandin({ customer1: {}, customer2: {} }, { shop: 'customer2' });
+    const later = await take({ id: SECOND, system: moved, online: { databases: undefined, aliases: ['shop'] } });
+    expect(later.dump?.databases).toMatchObject([{ name: 'customer2', aliases: ['shop'] }]);
+  });
+
+  it('takes all that a pattern matches, system too, and passes a composite database over, aloud', async () => {
+    const record = await take({ online: { databases: ['*'] } });
+    expect(record.dump?.databases?.map(({ name }) => name)).toEqual(['customer1', 'customer2', 'system']);
+    expect(record.warnings).toEqual(['database all: it is a composite database, which holds nothing itself']);
+  });
+
+  it('is kept until it is released where it was taken before a deployment', async () => {
+    expect(isProtected(await take({ trigger: 'pre-deployment' }))).toBe(true);
+    expect(isProtected(await take({ id: SECOND }))).toBe(false);
+  });
+});
+
+describe('a differential backup', () => {
+  it('has all that a restore of it takes, also when the one before is gone', async () => {
+    await take({ online: { type: 'auto' } });
+    await at('customer1', 25);
+    const record = await take({ id: SECOND, online: { type: 'differential' } });
+    const files = ['01', '02'].map((n) => `stillpoint/shop/graph/${SECOND}/customer1-2025-10-07T16-00-${n}.backup`);
+    expect(record.dump?.databases).toMatchObject([{ files, highestTransaction: 25 }]);
+    expect(record.objects?.map(({ key }) => key)).toEqual(files);
+    const before = await stored();
+    await rm(join(folder, 'store/stillpoint/shop/graph', FIRST), { recursive: true });
+    expect(await stored()).toEqual(before.filter((file) => file.startsWith(SECOND)));
+    for (const { location } of record.objects ?? []) {
+      expect(JSON.parse(await readFile(new URL(location), 'utf8'))).toMatchObject({ database: 'customer1' });
+    }
+  });
+
+  it('fails where there is nothing to go on with, and leaves nothing', async () => {
+    const error = await failure({ online: { type: 'differential' } });
+    expect(error.message).toContain("No chain of 'customer1' to continue");
+    expect(await recordOf()).toMatchObject({ phase: 'failed' });
+    expect(await stored()).toEqual([]);
+  });
+});
+
+describe('where one of several databases fails', () => {
+  it.each([
+    ['the tool', { env: { STANDIN_FAIL: 'customer1' } }, 'succeeded with problems'],
+    ['the server, which has it no longer,', { gone: true }, 'does not exist on the server'],
+    ['its check', { broken: true }, 'Inconsistencies found'],
+  ])('by %s, the others are backed up, and the Job says which is not', async (_, how, message) => {
+    if ('broken' in how) await at('customer1', 10, { broken: true });
+    if ('gone' in how) await rm(join(folder, 'server', 'customer1.json'));
+    const situation = { online: { databases: ['customer?'] }, ...('env' in how ? { env: how.env } : {}) };
+    const error = await failure(situation);
+    expect(error).toMatchObject({ code: 'tool-failed' });
+    expect(error.message).toContain(`backup ${FIRST} has 1 of 2 databases, and not customer1: `);
+    expect(error.message).toContain(message);
+    const record = await recordOf();
+    expect(fits(RECORD, record)).toBe(true);
+    expect(record.phase).toBe('succeeded');
+    expect(record.dump?.databases).toMatchObject([
+      { name: 'customer1', error: { code: 'tool-failed' } },
+      { name: 'customer2', highestTransaction: 10 },
+    ]);
+    expect((await stored()).filter((file) => file.includes('customer1'))).toEqual([]);
+    expect(said.at(-1)).toMatch(/^Warning FailedSnapshot: .*customer1/);
+    // A second pod of the Job takes nothing again, and does not make it good.
+    expect((await failure(situation)).message).toBe(error.message);
+  });
+
+  it('since there is none of that name, it is on record', async () => {
+    const error = await failure({ online: { databases: ['customer1', 'customer9'] } });
+    expect(error.message).toContain('has 1 of 2 databases, and not customer9: there is no database of that name');
+    expect((await recordOf()).dump?.databases?.map(({ name }) => name)).toEqual(['customer1', 'customer9']);
+  });
+});
+
+describe('an online backup of which nothing is good', () => {
+  it.each([
+    ['no server answers', { online: { from: ['nobody:6362'] } }, 'tool-failed', 'Connection refused'],
+    ['no database is there', { online: { databases: ['nothing'] } }, 'database-not-found', 'database nothing'],
+    ['the tool is of 4.4', { env: { STANDIN_VERSION: '4.4.38' } }, 'tool-version', 'folders'],
+    ['the tool is not there', { path: '/nonexistent' }, 'tool-missing', 'neo4j-admin could not be started'],
+  ])('since %s fails, and leaves nothing', async (_, situation, code, message) => {
+    const error = await failure(situation);
+    expect(error.code).toBe(code);
+    expect(error.message).toContain(message);
+    expect(await recordOf()).toMatchObject({ phase: 'failed', error: { code } });
+    expect(await stored()).toEqual([]);
+  });
+
+  it('since there is no room for what the last one took is not begun', async () => {
+    await take();
+    const stored = await registry.get('shop', 'graph', FIRST);
+    if (stored === undefined) throw new Error('no record');
+    const objects = (stored.record.objects ?? []).map((object) => ({ ...object, bytes: Number.MAX_SAFE_INTEGER }));
+    await registry.update(stored, { ...stored.record, objects });
+    const error = await failure({ id: SECOND });
+    expect(error.message).toContain(`the last took ${Number.MAX_SAFE_INTEGER}`);
+    expect(await recordOf(SECOND)).toMatchObject({ phase: 'failed' });
+  });
+});
+
+describe('a runner that is gone', () => {
+  it('leaves work that the next run removes, with its record ended', async () => {
+    await take();
+    const first = await registry.get('shop', 'graph', FIRST);
+    if (first === undefined) throw new Error('no record');
+    const { objects: _, ...rest } = first.record;
+    await registry.update(first, { ...rest, phase: 'pending' });
+    await mkdir(join(folder, 'store/stillpoint/shop/graph', `${FIRST}.partial`, 'backups'), { recursive: true });
+    await writeFile(join(folder, 'store/stillpoint/shop/graph', `${FIRST}.partial`, 'backups', 'x.backup'), 'half');
+    await take({ id: SECOND });
+    expect(await recordOf()).toMatchObject({ phase: 'failed', error: { code: 'runner-lost' } });
+    expect((await stored()).filter((file) => !file.startsWith(SECOND))).toEqual([]);
+  });
+});

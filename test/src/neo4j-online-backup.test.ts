@@ -1,0 +1,81 @@
+import { Testing } from 'cdk8s';
+import { Secret } from 'cdk8s-plus-28';
+import {
+  BackupJob,
+  BackupSchedule,
+  BackupStorage,
+  BackupTrigger,
+  Neo4jBackupType,
+  Neo4jOnlineBackup,
+  type Neo4jOnlineBackupProps,
+} from 'stillpoint';
+import { describe, expect, it } from 'vitest';
+import { parse } from 'yaml';
+import { DUMP_CONFIG, type DumpConfig, fits } from '../../src/contract';
+import { type Manifest, only, podOf, shop } from './synth';
+
+function synth(props: Partial<Neo4jOnlineBackupProps> = {}, job = false): Manifest[] {
+  const chart = shop();
+  const backup = new Neo4jOnlineBackup(chart, 'customers', {
+    host: 'graph',
+    credentials: Secret.fromSecretName(chart, 'login', 'graph-login'),
+    serverImage: 'neo4j:2025-enterprise',
+    backupServers: ['graph-0.graph:6362', 'graph-1.graph:6362'],
+    storage: BackupStorage.volume({ claimName: 'graph-backups' }),
+    schedule: BackupSchedule.daily({ hour: 3 }),
+    ...props,
+  });
+  if (job) new BackupJob(chart, 'before', { backup, trigger: BackupTrigger.PRE_DEPLOYMENT });
+  return Testing.synth(chart);
+}
+
+function config(props: Partial<Neo4jOnlineBackupProps> = {}): DumpConfig {
+  const document: unknown = parse(only(synth(props), 'ConfigMap').data['backup.yaml']);
+  if (!fits(DUMP_CONFIG, document)) throw new Error('the job config does not fit its schema');
+  return document;
+}
+
+describe('a Neo4jOnlineBackup', () => {
+  it('tells the runner which databases are taken from which servers, and where to', () => {
+    const { spec } = config({ aliases: ['customer*'], type: Neo4jBackupType.AUTO });
+    expect(spec).toMatchObject({ engine: 'neo4j', database: 'customers', connection: { host: 'graph', port: 7687 } });
+    expect(spec.dump).toEqual({
+      compression: 'none',
+      layout: 'stillpoint',
+      image: 'neo4j:2025-enterprise',
+      online: { from: ['graph-0.graph:6362', 'graph-1.graph:6362'], aliases: ['customer*'], type: 'auto' },
+    });
+    expect(spec.storage).toMatchObject({ kind: 'directory', directory: { volume: 'graph-backups' } });
+  });
+
+  it('takes full backups of all databases where nothing is said', () => {
+    expect(config().spec.dump.online).toMatchObject({ databases: ['*'], type: 'full' });
+  });
+
+  it("runs in the vendor's image, with the volume mounted for writing", () => {
+    const { spec } = podOf(only(synth(), 'CronJob'));
+    const [runner] = spec.containers;
+    expect(runner).toMatchObject({ name: 'runner', image: 'neo4j:2025-enterprise' });
+    const { directory } = config().spec.storage;
+    expect(runner.volumeMounts).toContainEqual({ name: 'store', mountPath: directory?.path, readOnly: false });
+    expect(spec.volumes).toContainEqual({ name: 'store', persistentVolumeClaim: { claimName: 'graph-backups' } });
+  });
+
+  it('is taken before a deployment too, which keeps it until it is released', () => {
+    const name = only(synth({}, true), 'Job').metadata.name;
+    const document = parse(only(synth({}, true), 'ConfigMap', name).data['backup.yaml']);
+    expect(fits(DUMP_CONFIG, document)).toBe(true);
+    expect(document.spec).toMatchObject({ trigger: 'pre-deployment', dump: { online: { databases: ['*'] } } });
+  });
+
+  it.each([
+    [{ backupServers: [] }, 'has the backupServers []'],
+    [{ backupServers: ['graph'] }, 'has the backupServers ["graph"]'],
+    [{ databases: ['--to-path=x'] }, 'has the databases ["--to-path=x"]'],
+    [{ aliases: [] }, 'has the aliases []'],
+    [{ storage: BackupStorage.s3({ bucket: 'backups', region: 'eu-central-1' }) }, 'has a storage of the kind s3'],
+    [{ serverImage: '' }, 'has the serverImage ""'],
+  ])('refuses %j', (props, message) => {
+    expect(() => synth(props)).toThrow(message);
+  });
+});
