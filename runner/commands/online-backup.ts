@@ -16,6 +16,9 @@ import type { DumpContext } from './dump';
 import { failDump, openDump, sweepDumps } from './dump-earlier';
 import { askPruner, say } from './say';
 
+/** So many earlier backups are looked through for a database: one that was in none of them begins anew. */
+const LOOKED_AT = 30;
+
 /**
  * Takes it. Returns its record where every database that was wanted is in it. Where some are, the record is good for those, and
  * tool-failed says which are not: as often as a pod of the same Job asks.
@@ -55,7 +58,7 @@ class Online {
     try {
       await say(this.#context, 'Normal', 'Starting', `Backup ${run.id} running`);
       const checked = await this.#checkStep();
-      const last = await this.#lastStep();
+      const last = await this.#lastStep(checked);
       await this.#announceStep(checked, [checked.keys.owner, checked.keys.record]);
       await takeFolder(checked.store, checked.keys.owner, this.#stored.record, this.#context.signal);
       const work = await checked.files.work(this.#stored.record);
@@ -87,14 +90,26 @@ class Online {
     return checked;
   }
 
-  /** The newest backup that is good: its chains are gone on with, and its sizes tell how much room there has to be. */
-  async #lastStep(): Promise<BackupRecord | undefined> {
+  /**
+   * Of each database the newest backup that has it: its chain is gone on with, and its sizes tell how much room there has to be.
+   * One that failed in the backup before has its chain in an earlier one.
+   */
+  async #lastStep({ found }: OnlineChecked): Promise<ReadonlyMap<string, BackupRecord>> {
     const { registry, namespace, config } = this.#context;
-    let newest: string | undefined;
-    for await (const page of registry.summaries({ namespace, database: config.spec.database, phases: ['succeeded'] })) {
-      for (const { id } of page) if (newest === undefined || id > newest) newest = id;
+    const { database } = config.spec;
+    const ids: BackupRecord['id'][] = [];
+    for await (const page of registry.summaries({ namespace, database, phases: ['succeeded'] })) {
+      ids.push(...page.map(({ id }) => id));
     }
-    return newest === undefined ? undefined : (await registry.get(namespace, config.spec.database, newest))?.record;
+    const last = new Map<string, BackupRecord>();
+    for (const id of ids.toSorted().toReversed().slice(0, LOOKED_AT)) {
+      const record = (await registry.get(namespace, database, id))?.record;
+      for (const { name } of found.selected) {
+        if (record !== undefined && !last.has(name) && filesOf(record, name).length > 0) last.set(name, record);
+      }
+      if (found.selected.every(({ name }) => last.has(name))) break;
+    }
+    return last;
   }
 
   /** The names of what is going to be written are on record before any of it is: a later run knows what to remove. */
@@ -107,18 +122,18 @@ class Online {
   async #backUpStep(
     { online, wanted, found, facts, files }: OnlineChecked,
     work: Work,
-    last: BackupRecord | undefined,
+    last: ReadonlyMap<string, BackupRecord>,
   ): Promise<readonly OnlineEnd[]> {
     const { log, signal } = this.#context;
     const { from, type } = wanted;
     log.info({ step: 'backup', databases: found.selected.map(({ name }) => name) }, 'step begins');
-    const earlier = found.selected.map(({ name }) => ({ name, keys: filesOf(last, name) }));
+    const earlier = found.selected.map(({ name }) => ({ name, keys: filesOf(last.get(name), name) }));
     if (type !== 'full') for (const { keys } of earlier) await files.linkInto(work.backups, keys);
     const world: OnlineWorld = {
       run: async ({ program, args }) => await this.#tool(program, args),
       freeBytes: () => files.freeBytes(),
       sizeOf: (file) => files.sizeOf(file),
-      lastBytes: (database) => largest(last, filesOf(last, database)),
+      lastBytes: (database) => largest(last.get(database), database),
       signal,
     };
     const places = { to: work.backups, report: work.reports, temp: work.temp };
@@ -206,8 +221,9 @@ async function forgetEarlierWork({ registry, namespace, config, log }: DumpConte
   }
 }
 
-/** Of those that an earlier backup has of one database, the largest. */
-function largest(record: BackupRecord | undefined, keys: readonly string[]): number {
+/** Of the files that an earlier backup has of one database, the largest. */
+function largest(record: BackupRecord | undefined, database: string): number {
+  const keys = filesOf(record, database);
   return Math.max(0, ...(record?.objects ?? []).filter(({ key }) => keys.includes(key)).map(({ bytes }) => bytes));
 }
 

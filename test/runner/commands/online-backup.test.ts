@@ -9,11 +9,19 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import type { DumpContext } from '../../../runner/commands/dump';
 import { takeOnlineBackup } from '../../../runner/commands/online-backup';
+import { findRecord } from '../../../runner/dump/source';
 import type { Engine } from '../../../runner/engine';
 import { enterpriseOnline } from '../../../runner/engines/neo4j/enterprise/online';
 import { asStillpointError, type StillpointError } from '../../../runner/errors';
 import { DirectoryRegistry } from '../../../runner/registry/directory';
-import { type BackupRecord, type DumpConfig, fits, isProtected, RECORD } from '../../../src/contract';
+import {
+  type BackupRecord,
+  type DumpConfig,
+  type DumpRestoreConfig,
+  fits,
+  isProtected,
+  RECORD,
+} from '../../../src/contract';
 import { systemStandin } from '../../support/neo4j-system-standin';
 import { QuietLog } from '../../support/quiet-log';
 import { dumpContext } from './dump-context';
@@ -21,6 +29,7 @@ import { dumpContext } from './dump-context';
 const STANDIN = new URL('../../support/neo4j-admin-standin.mjs', import.meta.url).pathname;
 const FIRST = '20261126030000';
 const SECOND = '20261127030000';
+const THIRD = '20261128030000';
 
 let folder: string;
 let registry: DirectoryRegistry;
@@ -188,6 +197,19 @@ describe('a differential backup', () => {
     }
   });
 
+  it('goes on with the chain that a database has in an earlier backup, where it failed in the one before', async () => {
+    const databases = ['customer?'];
+    await take({ online: { databases } });
+    await at('customer2', 20);
+    await failure({ id: SECOND, online: { databases, type: 'auto' }, env: { STANDIN_FAIL: 'customer1' } });
+    await at('customer1', 30);
+    const record = await take({ id: THIRD, online: { databases, type: 'differential' } });
+    expect(record.dump?.databases?.map(({ name, files }) => [name, files?.length])).toEqual([
+      ['customer1', 2],
+      ['customer2', 3],
+    ]);
+  });
+
   it('fails where there is nothing to go on with, and leaves nothing', async () => {
     const error = await failure({ online: { type: 'differential' } });
     expect(error.message).toContain("No chain of 'customer1' to continue");
@@ -252,6 +274,24 @@ describe('an online backup of which nothing is good', () => {
     const error = await failure({ id: SECOND });
     expect(error.message).toContain(`the last took ${Number.MAX_SAFE_INTEGER}`);
     expect(await recordOf(SECOND)).toMatchObject({ phase: 'failed' });
+  });
+});
+
+describe('a restore from a dump', () => {
+  it('refuses an online backup: no server reads it from a stream', async () => {
+    await take();
+    const found = findRecord(
+      {
+        config: { spec: { backup: { namespace: 'shop', database: 'graph', id: FIRST } } } as DumpRestoreConfig,
+        registry,
+        readIdentities: async () => undefined,
+        uses: { begin: () => Promise.reject(new Error('it was begun')) },
+        log: new QuietLog(),
+        signal: new AbortController().signal,
+      },
+      await contextOf({}).openStore(),
+    );
+    await expect(found).rejects.toMatchObject({ code: 'backup-not-restorable' });
   });
 });
 
