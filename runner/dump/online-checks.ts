@@ -46,7 +46,13 @@ export async function checkOnline(
   const found = await online.find(target, { databases, aliases }, log, signal);
   const store = await context.openStore();
   const folder = dumpFolder('stillpoint', record);
-  const findings = [...access, ...toolFindings(online, tool), ...foundFindings(found)];
+  const room: Finding = {
+    severity: 'ok',
+    code: 'ok',
+    subject: store.name,
+    message: `${await files.freeBytes()} bytes are free`,
+  };
+  const findings = [...access, ...toolFindings(online, tool), ...foundFindings(found), room];
   const warnings = [...findings, ...found.findings]
     .filter(({ severity }) => severity === 'warning')
     .map(({ subject, message }) => `${subject}: ${message}`);

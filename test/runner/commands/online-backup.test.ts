@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
+import { doctorDump } from '../../../runner/commands/doctor-dump';
 import type { DumpContext } from '../../../runner/commands/dump';
 import { takeOnlineBackup } from '../../../runner/commands/online-backup';
 import { findRecord } from '../../../runner/dump/source';
@@ -274,6 +275,27 @@ describe('an online backup of which nothing is good', () => {
     const error = await failure({ id: SECOND });
     expect(error.message).toContain(`the last took ${Number.MAX_SAFE_INTEGER}`);
     expect(await recordOf(SECOND)).toMatchObject({ phase: 'failed' });
+  });
+});
+
+describe('doctor', () => {
+  it('looks at the tool, at what the server has, and at what is missing there, and takes nothing', async () => {
+    const context = contextOf({ online: { databases: ['customer?', 'customer9'] } });
+    const findings = await doctorDump({ ...context, policies: undefined });
+    const told = findings.map(({ severity, subject, message }) => `${severity} ${subject}: ${message}`);
+    expect(told).toEqual(
+      expect.arrayContaining([
+        'ok database graph: neo4j 2025.10.0',
+        "ok the engine's tool: 2025.10.0",
+        'ok the databases: customer1, customer2',
+        'error database customer9: there is no database of that name',
+      ]),
+    );
+    expect(told).toContainEqual(expect.stringMatching(/^ok folder .*store: \d+ bytes are free$/));
+    expect(await stored()).toEqual([]);
+    await rm(join(folder, 'store'), { recursive: true });
+    const without = await doctorDump({ ...context, policies: undefined });
+    expect(without).toContainEqual(expect.objectContaining({ severity: 'error', code: 'store-refused' }));
   });
 });
 
