@@ -138,6 +138,8 @@ class Online {
     };
     const places = { to: work.backups, report: work.reports, temp: work.temp };
     const ends = await online.backUp({ toolSays: facts.tool, databases: found.selected, from, type, ...places }, world);
+    // What a run that was stopped, or lost its Lease, has of the last one says nothing of that.
+    signal.throwIfAborted();
     for (const { name, error } of ends) {
       if (error === undefined) log.info({ step: 'backup', database: name }, 'database backed up and checked');
       else log.error({ step: 'backup', database: name, code: error.code }, error.message);
@@ -167,7 +169,10 @@ class Online {
     const good = ends.flatMap(({ chain = [] }) => chain.map(({ file }) => file));
     await this.#announceStep(checked, good.map(keyOf));
     const objects = [];
-    for (const file of good) objects.push(await files.publish(file, keyOf(file), signal));
+    for (const file of good) {
+      signal.throwIfAborted();
+      objects.push(await files.publish(file, keyOf(file), signal));
+    }
     return publishedRecord(this.#stored.record, { ends, findings: found.findings, objects, keyOf, now: clock.now() });
   }
 

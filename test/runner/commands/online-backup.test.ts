@@ -2,7 +2,7 @@
  * An online backup from its checks to its record: neo4j-admin and the database `system` are stand-ins (test/support says what they
  * are not), the first a real child process; files and records lie in real folders.
  */
-import { chmod, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, readdir, readFile, rm, watch, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -13,7 +13,7 @@ import { takeOnlineBackup } from '../../../runner/commands/online-backup';
 import { findRecord } from '../../../runner/dump/source';
 import type { Engine } from '../../../runner/engine';
 import { enterpriseOnline } from '../../../runner/engines/neo4j/enterprise/online';
-import { asStillpointError, type StillpointError } from '../../../runner/errors';
+import { asStillpointError, StillpointError } from '../../../runner/errors';
 import { DirectoryRegistry } from '../../../runner/registry/directory';
 import {
   type BackupRecord,
@@ -314,6 +314,29 @@ describe('a restore from a dump', () => {
       await contextOf({}).openStore(),
     );
     await expect(found).rejects.toMatchObject({ code: 'backup-not-restorable' });
+  });
+});
+
+describe('a runner that is told to stop', () => {
+  it('while the tool works ends that, and leaves nothing', async () => {
+    const stop = new AbortController();
+    const tool = join(folder, 'bin', 'neo4j-admin');
+    // Says that it has begun, and would go on for ever.
+    const begun = join(folder, 'begun');
+    await writeFile(
+      tool,
+      `#!/bin/sh\ncase "$*" in "database backup"*) echo $$ > "${begun}.part"; mv "${begun}.part" "${begun}"; exec "${process.execPath}" -e 'setInterval(() => {}, 1000)';; esac\nexec "${process.execPath}" "${STANDIN}" "$@"\n`,
+    );
+    const watched = watch(folder);
+    const taken = takeOnlineBackup({ ...contextOf({}), signal: stop.signal });
+    const settled = taken.catch((thrown: unknown) => asStillpointError(thrown).code);
+    for await (const { filename } of watched) if (filename === 'begun') break;
+    stop.abort(new StillpointError('interrupted', 'told to stop'));
+    expect(await settled).toBe('interrupted');
+    expect(await recordOf()).toMatchObject({ phase: 'failed', error: { code: 'interrupted' } });
+    expect(await stored()).toEqual([]);
+    const pid = Number(await readFile(begun, 'utf8'));
+    expect(() => process.kill(pid, 0)).toThrow('ESRCH');
   });
 });
 
