@@ -2,7 +2,7 @@ import type { Construct } from 'constructs';
 import type { PolicyProps } from '../backup-props';
 import { checkDumpKinds, checkEnum } from '../check-kinds';
 import { checkConnection } from '../checks';
-import { connectionVolumes } from '../connection';
+import { connectionOf, connectionVolumes } from '../connection';
 import { BACKUP_ADDRESS_PATTERN, DATABASE_NAME_PATTERN, type PolicyConfig } from '../contract';
 import { BackupPolicy } from '../database-backup';
 import { dumpConfigOf } from '../dump-config';
@@ -100,7 +100,8 @@ export class Neo4jOnlineBackup extends BackupPolicy {
     };
     // The tool compresses its files itself.
     const asTheyAre = { ...props, compression: DumpCompression.NONE };
-    return dumpConfigOf(this, asTheyAre, { engine: 'neo4j', defaultPort: 7687, online }, names);
+    const connection = connectionOf(props, { defaultPort: 7687 });
+    return dumpConfigOf(this, asTheyAre, { engine: 'neo4j', connection, online }, names);
   }
 
   /** @internal */
