@@ -2,7 +2,9 @@
  * One holder at a time, by a Lease.
  *
  * Clocks of two machines are never compared: a Lease counts as given up when its renewTime has not changed for its
- * whole duration as seen on our own clock. It is no fence: records are changed by compare-and-swap besides.
+ * whole duration as seen on our own clock. It is no fence: records are changed by compare-and-swap besides. Given up is not
+ * taken: whoever was kept from renewing it asks whether somebody has, and goes on where nobody did
+ * (docs/decisions/0074-an-overdue-lease-is-asked-for.md).
  */
 import { timeLimit } from '../abort';
 import { StillpointError } from '../errors';
@@ -14,6 +16,8 @@ import { wait } from './wait';
 
 const DURATION_SECONDS = 30;
 const RENEW_MS = 10_000;
+/** For how long whoever woke up too late to renew in time waits for the answer that tells whether it was too late. */
+const OVERDUE_MS = 5_000;
 /** How often a Lease that may have been given up is looked at. */
 const LOOK_MS = 2_000;
 
@@ -178,7 +182,8 @@ class HeldLease implements Lease {
     const began = clock.monotonic();
     // Others take it over when its time is up: whoever got no answer until shortly before has to know that by then.
     const last = this.#renewedAt + this.#durationMs() - this.#renewMs() / 2;
-    using limit = timeLimit(clock, Math.max(0, last - began), unanswered);
+    // Who got no processor until after that asks all the same: the swap succeeds only where nobody has touched the Lease since.
+    using limit = timeLimit(clock, began < last ? last - began : OVERDUE_MS, unanswered);
     try {
       const lease = { ...this.#lease, spec: { ...this.spec(holder), ...kept } };
       this.#lease = await this.#client.replace(LEASES, lease, limit.signal);
