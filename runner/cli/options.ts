@@ -45,6 +45,14 @@ export function withSelector(command: Command, what = 'those with these labels')
   );
 }
 
+/** A bucket alone, without the cluster. */
+export function fromStore(): Option {
+  return new Option(
+    '--from <store>',
+    'the records that lie beside the dumps in this store, without a cluster: s3://bucket/prefix?endpoint=…&region=…, gs://, azure://, swift://, file:///',
+  );
+}
+
 /** How long a command may take. */
 export function timeout(fallback: string): Option {
   return new Option('--timeout <duration>', 'how long to wait, as 90s, 30m, 1h30m')

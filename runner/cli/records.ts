@@ -8,6 +8,7 @@ import type { Program } from './family';
 import {
   durationArgument,
   examples,
+  fromStore,
   type GlobalOptions,
   momentArgument,
   type OutputOption,
@@ -56,14 +57,6 @@ export interface RecordHandlers {
   describe(name: string, options: DescribeCommandOptions): Promise<string>;
   check(backup: string, options: CheckCommandOptions): Promise<string>;
   wait(backups: readonly string[], options: WaitCommandOptions): Promise<string>;
-}
-
-/** A bucket alone, without the cluster. */
-function fromStore(): Option {
-  return new Option(
-    '--from <store>',
-    'the records that lie beside the dumps in this store, without a cluster: s3://bucket/prefix?endpoint=…&region=…, gs://, azure://, swift://, file:///',
-  );
 }
 
 export function addRecordCommands({ command, handle }: Program, handlers: RecordHandlers): void {

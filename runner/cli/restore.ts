@@ -1,9 +1,11 @@
 /** Going back to a backup: `restore`, and what its Job runs. */
 import { InvalidArgumentError, Option } from 'commander';
+import { TLS_MODES, type TlsMode } from '../../src/contract';
 import type { ConfigOption } from './backup';
 import type { Program } from './family';
 import {
   examples,
+  fromStore,
   type GlobalOptions,
   nameOption,
   type OutputOption,
@@ -38,6 +40,12 @@ export interface RestoreCommandOptions extends GlobalOptions, OutputOption {
   readonly checkFirst?: boolean;
   readonly intoOccupied?: boolean;
   readonly identity?: string;
+  readonly from?: string;
+  readonly user?: string;
+  readonly passwordFile?: string;
+  readonly identityFile?: string;
+  readonly tls?: TlsMode;
+  readonly caFile?: string;
   readonly timeout: number;
 }
 
@@ -88,7 +96,10 @@ export function addRestoreCommands({ command, handle }: Program, handlers: Resto
     .option('--to-namespace <namespace>', "where to make the claims; the backup's own namespace unless given")
     .option('--storage-class <class>', 'the storage class of the claims; as recorded unless given')
     .option('--size <quantity...>', 'the size of the claims, or volume=size for each; as recorded unless given')
-    .option('--directory <folder>', 'restore a local backup into this new or empty folder')
+    .option(
+      '--directory <folder>',
+      'restore a local backup into this new or empty folder; with --from the file that a new Redis takes',
+    )
     .option('--start', 'start a throw-away server on the claims and compare its position with the record')
     .option('--keep', 'leave that server running')
     .addOption(
@@ -118,6 +129,12 @@ export function addRestoreCommands({ command, handle }: Program, handlers: Resto
     .option('--check-first', 'a dump: read it to its end and compare it before the server gets a byte')
     .option('--into-occupied', 'a dump: restore into a server that holds something all the same')
     .option('--identity <secret>', 'a dump or a copy: the Secret with the identity that opens it, under key.txt')
+    .addOption(fromStore())
+    .option('--user <name>', 'with --from: the user who restores')
+    .option('--password-file <file>', "with --from: a file with nothing but that user's password")
+    .option('--identity-file <file>', 'with --from: the identity that opens an encrypted dump')
+    .addOption(new Option('--tls <mode>', 'with --from: as libpq has it; no TLS unless given').choices(TLS_MODES))
+    .option('--ca-file <file>', 'with --from: who has signed the certificate of the server')
     .option('--image <image>', "the runner's image for the Job that prepares the files; as recorded unless given")
     .addOption(timeout('30m'))
     .addHelpText(
@@ -129,6 +146,8 @@ export function addRestoreCommands({ command, handle }: Program, handlers: Resto
         'stillpoint restore --undo orders-copy -n shop',
         'stillpoint restore shop/orders-dump/latest --host orders-copy --credentials orders-copy-admin --check-first',
         'stillpoint restore shop/orders-dump/latest --host orders-db --database orders --into-database orders_of_monday',
+        "stillpoint restore shop/orders-dump/latest --from 's3://backups/prod?region=eu-central-1' --host 10.0.0.7 --user postgres --password-file pw",
+        'stillpoint restore shop/sessions-dump/latest --from gs://backups --directory /var/lib/redis',
         'stillpoint restore latest -n shop --in-place',
         'stillpoint restore --in-place --undo 20261121030000 -n shop',
       ]),

@@ -26,8 +26,8 @@ export interface RestoreDumpContext extends SourceContext {
   readonly readTarget: (engine: EngineName) => Promise<Target>;
   readonly openStore: () => Promise<ObjectStore>;
   readonly events: Events;
-  /** Where the image has its files. */
-  readonly root: string;
+  /** Where the image has its files; undefined where the tools are those of the machine that the runner is made for. */
+  readonly root: string | undefined;
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly clock: Clock;
 }
@@ -99,7 +99,8 @@ class DumpRestore {
   async run(): Promise<Server> {
     const { config, readTarget, root, log } = this.#context;
     const { record, object } = this.#source;
-    refuseOnErrors(await imageFindings(root));
+    if (toolsOf(this.#engine).restore === undefined) throw unreadByTools(this.#engine);
+    if (root !== undefined) refuseOnErrors(await imageFindings(root));
     const wanted = requestOf(config.spec, record);
     const target = await readTarget(this.#engine.name);
     const server = await this.#serverStep(target);
@@ -177,9 +178,7 @@ class DumpRestore {
   async #restoreStep(target: Target, request: RestoreRequest): Promise<void> {
     const { store, object, opening } = this.#source;
     const command = toolsOf(this.#engine).restore?.(target, request);
-    if (command === undefined) {
-      throw new StillpointError('config-invalid', `no tool of ${this.#engine.name} reads a dump back into a server`);
-    }
+    if (command === undefined) throw unreadByTools(this.#engine);
     const content = await store.get(object.key, { signal: this.#context.signal });
     try {
       await restore(command, content, passedOf(object), { ...this.#context, ...opening });
@@ -187,6 +186,12 @@ class DumpRestore {
       throw halfRestored(asStillpointError(thrown), target);
     }
   }
+}
+
+function unreadByTools({ name }: Engine): StillpointError {
+  return new StillpointError('config-invalid', `no tool of ${name} reads a dump back into a server`, {
+    hint: 'it is restored as the file that a new server takes when it starts: name the folder for that',
+  });
 }
 
 /** From the tool's first byte on it is not known any more what the server holds. */

@@ -53,6 +53,11 @@ export async function findRecord(
   const record = await copyBeside(store, { namespace, database, id }, signal);
   assertKind(record, kind);
   log.info({ id, store: store.name }, 'the record beside the dump is taken: the registry has none');
+  return unmarked(record);
+}
+
+/** Of a record that bears no marks: who reads a store from outside writes nothing there. */
+export function unmarked(record: BackupRecord): Use {
   return { record, lost: new AbortController().signal, [Symbol.asyncDispose]: async () => undefined };
 }
 

@@ -17,8 +17,14 @@ export interface CheckedDump {
 export interface RestoredIntoServer {
   readonly backup: string;
   readonly host: string;
-  /** As `shop/orders-dump-backup-1700000000`. */
-  readonly job: string;
+  /** As `shop/orders-dump-backup-1700000000`; undefined where it was done from here. */
+  readonly job?: string | undefined;
+}
+
+/** A dump that was restored as the file that a server takes. */
+export interface RestoredAsFile {
+  readonly backup: string;
+  readonly file: string;
 }
 
 /** A copy that was restored into claims. */
@@ -48,6 +54,10 @@ export function formatChecked(checked: CheckedDump, output: Output): string {
 
 export function formatRestoredIntoServer(restored: RestoredIntoServer, output: Output): string {
   return formatted(restored, output, `backup ${restored.backup} restored into ${restored.host}\n`);
+}
+
+export function formatRestoredAsFile(restored: RestoredAsFile, output: Output): string {
+  return formatted(restored, output, `backup ${restored.backup} restored into the file ${restored.file}\n`);
 }
 
 function formatted(result: { readonly backup: string }, output: Output, sentence: string): string {

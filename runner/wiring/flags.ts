@@ -18,3 +18,13 @@ export function refuseDumpFlags(options: RestoreCommandOptions): void {
     hint: 'give the server that the dump goes into as --host, or leave it out',
   });
 }
+
+/** What is said of a restore out of a store is not left out of another one without a word. */
+export function refuseStoreFlags(options: RestoreCommandOptions): void {
+  const { user, passwordFile, identityFile, tls, caFile } = options;
+  const flag = givenFlag({ user, passwordFile, identityFile, tls, caFile });
+  if (flag === undefined) return;
+  throw new StillpointError('usage-invalid', `${flag} goes with --from alone`, {
+    hint: 'a restore in the cluster takes Secrets: --credentials and --identity',
+  });
+}

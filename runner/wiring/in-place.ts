@@ -10,7 +10,7 @@ import { KubernetesInPlaceSite } from '../kube/in-place/site';
 import { failureOfJob, startJob } from '../kube/jobs';
 import { KubernetesRestoreSite } from '../kube/restore-site';
 import { formatInPlace } from '../output/in-place';
-import { givenFlag, refuseDumpFlags } from './flags';
+import { givenFlag, refuseDumpFlags, refuseStoreFlags } from './flags';
 import type { Terminal } from './handlers/terminal';
 import { connect, kubernetesLocks, kubernetesRegistry, kubernetesUses } from './kubernetes';
 import { namespaceOf, theNamespace } from './namespace';
@@ -25,6 +25,7 @@ export async function inPlaceHandler(
 ): Promise<string> {
   refuseOthers(options);
   refuseDumpFlags(options);
+  refuseStoreFlags(options);
   using limit = timeLimit(
     world.clock,
     options.timeout,

@@ -8,7 +8,7 @@ import { lastWords } from '../last-words';
 import { formatRestoredIntoServer } from '../output/dumps';
 import { recordPath } from '../output/records';
 import { assertRestorable } from '../restore/restorable';
-import { givenFlag } from './flags';
+import { givenFlag, refuseStoreFlags } from './flags';
 import { connect, kubernetesRegistry, kubernetesUses } from './kubernetes';
 import { theNamespace } from './namespace';
 import type { World } from './world';
@@ -21,6 +21,7 @@ export async function restoreDumpByJob(
 ): Promise<string> {
   const { clock, log, signal } = world;
   refuseVolumeFlags(options);
+  refuseStoreFlags(options);
   const client = await connect(options, world);
   const registry = kubernetesRegistry(client, options.registry, world);
   const namespace = options.allNamespaces === true ? undefined : theNamespace(options, client);

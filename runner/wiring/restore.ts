@@ -7,7 +7,7 @@ import { undoRestore } from '../commands/undo-restore';
 import { StillpointError } from '../errors';
 import { formatRestore, formatUndone } from '../output/restore';
 import type { RestoreSite } from '../restore/site';
-import { givenFlag, refuseDumpFlags } from './flags';
+import { givenFlag, refuseDumpFlags, refuseStoreFlags } from './flags';
 import { theNamespace } from './namespace';
 import { engineOf, type World } from './world';
 
@@ -20,6 +20,7 @@ export async function restoreHandler(
   const { clock, signal } = world;
   refuseInPlaceFlags(options);
   refuseDumpFlags(options);
+  refuseStoreFlags(options);
   using limit = timeLimit(
     clock,
     options.timeout,

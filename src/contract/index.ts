@@ -30,6 +30,8 @@ export {
   type ServerSelection,
   SNAPSHOT_CONTROLLER,
   type SnapshotConfig,
+  TLS_MODES,
+  type TlsMode,
   TRIGGERS,
   type Trigger,
   VOLUME,

@@ -45,6 +45,10 @@ export const SNAPSHOT_CONTROLLER = { requestsPerSnapshot: 8, requestsPerSecond: 
 /** How many backups may be at the snapshot controller at a time where nothing is said. */
 export const DEFAULT_SLOTS = 1;
 
+/** How a connection is encrypted, as libpq has it. */
+export const TLS_MODES = ['disable', 'require', 'verify-ca', 'verify-full'] as const;
+export type TlsMode = (typeof TLS_MODES)[number];
+
 /** How the runner reaches a server. Credentials are files, never values. */
 export const CONNECTION = object({
   host: string({
@@ -57,10 +61,7 @@ export const CONNECTION = object({
   passwordFile: optional(path),
   tls: optional(
     object({
-      mode: oneOf(
-        ['disable', 'require', 'verify-ca', 'verify-full'],
-        'As libpq has it. require encrypts without checking who answers.',
-      ),
+      mode: oneOf(TLS_MODES, 'As libpq has it. require encrypts without checking who answers.'),
       caFile: optional(path),
       certFile: optional(path),
       keyFile: optional(path),

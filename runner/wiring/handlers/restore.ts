@@ -10,6 +10,10 @@ export function restoreHandlers(world: World, terminal: Terminal): RestoreHandle
   const { clock, log, signal } = world;
   return {
     async restore(name, options) {
+      if (options.from !== undefined) {
+        const { restoreFromStore } = await import('../restore-from-store');
+        return await restoreFromStore(name, { ...options, from: options.from }, world);
+      }
       if (options.inPlace === true) {
         const { inPlaceHandler } = await import('../in-place');
         return await inPlaceHandler(name, options, world, terminal);
