@@ -32,6 +32,8 @@ export interface DumpDefinition {
   readonly options?: Readonly<Record<string, string>>;
   /** The one database that is meant, of a server that holds several. */
   readonly only?: string | undefined;
+  /** Some databases that are dumped one after the other. */
+  readonly databases?: readonly string[] | undefined;
   /** Whether the dump itself says where the server's log stood. */
   readonly position?: boolean | undefined;
   /** Where the tool takes the files of databases from a running server, in place of a stream. */
@@ -72,6 +74,7 @@ export function dumpConfigOf(
       dump: {
         ...(engine.files === undefined ? {} : { files: engine.files }),
         ...(engine.only === undefined ? {} : { only: engine.only }),
+        ...(engine.databases === undefined ? {} : { databases: engine.databases }),
         ...(engine.position === undefined ? {} : { position: engine.position }),
         compression: props.compression ?? USUAL_COMPRESSION[layout],
         layout,

@@ -112,12 +112,13 @@ class Dump {
   /** Nothing lies under the final name unless the tool has ended well and the store has confirmed every byte. */
   async #dumpStep({ tools, target, store, keys, facts, files }: DumpChecked): Promise<BackupRecord> {
     const { config, clock, log } = this.#context;
-    const { only, compression, position, recipients } = config.spec.dump;
+    const { only, databases, compression, position, recipients } = config.spec.dump;
     const last = await this.#lastStep();
     log.info({ step: 'dump', key: keys.dump }, 'step begins');
     const passed = await dump(
       tools.dump(target, {
         database: only,
+        databases,
         position,
         flavour: facts.server.flavour,
         toolSays: facts.tool,

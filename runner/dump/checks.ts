@@ -56,13 +56,18 @@ export async function checkDump(
 ): Promise<DumpChecked> {
   const { config, engine, platform, signal } = context;
   const tools = toolsOf(engine);
+  if (config.spec.dump.databases !== undefined && tools.several !== true) {
+    throw new StillpointError('config-invalid', `the tool of ${engine.name} dumps all databases of a server, or one`, {
+      hint: 'leave databases out',
+    });
+  }
   const access = await platform.checkAccess();
   // First of all: in another kind of image no name may resolve, and no tool start, and neither would say why.
   refuseOnErrors(await imageFindings(context.root));
   const { target, server, others, tool, files } =
     config.spec.dump.files === undefined ? await ofServer(context, tools) : await ofFiles(context, tools);
-  const { only, compression, layout, recipients } = config.spec.dump;
-  const unseen = await tools.unseen?.(target, { database: only, flavour: server.flavour }, signal);
+  const { only, databases, compression, layout, recipients } = config.spec.dump;
+  const unseen = await tools.unseen?.(target, { database: only, databases, flavour: server.flavour }, signal);
   if (recipients !== undefined) await checkRecipients(recipients);
   const folder = dumpFolder(layout, record);
   const left = keysOf(record);

@@ -28,7 +28,7 @@ export function dumpingRecord(
   planned: { readonly keys: readonly string[]; readonly now: Date },
 ): BackupRecord {
   const { server, tool, storeName, warnings } = facts;
-  const { only, image, layout, position } = spec.dump;
+  const { only, databases, image, layout, position } = spec.dump;
   return {
     ...record,
     ...(server.flavour === undefined ? {} : { flavour: server.flavour }),
@@ -38,6 +38,7 @@ export function dumpingRecord(
     dump: {
       tool,
       ...(only === undefined ? {} : { only }),
+      ...(databases === undefined ? {} : { databases }),
       ...(position === undefined ? {} : { position }),
       ...(image === undefined ? {} : { image }),
     },

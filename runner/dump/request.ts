@@ -17,6 +17,16 @@ export function requestOf(
     }
     return { database: into ?? dumped.only, ...position };
   }
+  const { databases } = dumped;
+  if (only !== undefined && databases?.includes(only) === false) {
+    throw new StillpointError(
+      'config-invalid',
+      `the dump holds the databases ${databases.join(', ')}, and not ${only}`,
+      {
+        hint: 'name one of them in onlyDatabase, or another backup',
+      },
+    );
+  }
   if (only !== undefined) return { database: into ?? only, outOf: only, ...position };
   if (into === undefined) return position;
   throw new StillpointError('config-invalid', `the dump holds all databases, and one name is given for them: ${into}`, {

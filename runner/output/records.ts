@@ -67,7 +67,7 @@ function identity(record: BackupRecord): [string, string][] {
       : record.mode === 'dump'
         ? ([
             ['Tool', record.dump?.tool ?? ''],
-            ['Dumped', record.dump?.only ?? 'all databases'],
+            ['Dumped', dumpedText(record.dump)],
             ['Store', record.storeName ?? ''],
           ] as [string, string][])
         : ([['Held', `${heldText(record)}, of a budget of ${record.budgetSeconds} s`]] as [string, string][])),
@@ -203,4 +203,9 @@ function at(path: string | undefined): string {
 export function heldText({ freezes, freezeWindowMs }: Pick<BackupRecord, 'freezes' | 'freezeWindowMs'>): string {
   if (freezeWindowMs === undefined) return 'none';
   return freezes === 'nothing' || freezes === undefined ? 'nothing' : `${shortTime(freezeWindowMs)} (${freezes})`;
+}
+
+function dumpedText({ only, databases }: NonNullable<BackupRecord['dump']> = { tool: '' }): string {
+  if (databases !== undefined) return `${databases.join(', ')}; each of an instant of its own`;
+  return only ?? 'all databases';
 }

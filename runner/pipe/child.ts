@@ -39,10 +39,14 @@ export class Child {
   readonly #stderr = new Tail();
   readonly #process: ChildProcess;
   readonly #command: ToolCommand;
+  readonly #folder: string;
+  readonly #done: AbortController;
   readonly #ended = Promise.withResolvers<{ readonly code: number | null; readonly signal: string | null } | Error>();
 
-  private constructor(command: ToolCommand, folder: string, options: ChildOptions) {
+  private constructor(command: ToolCommand, folder: string, options: ChildOptions, done: AbortController) {
     this.#command = command;
+    this.#folder = folder;
+    this.#done = done;
     this.#process = spawn(command.program, command.args(folder), {
       // A group of its own: pg_dumpall has children too, and they have to end with it.
       detached: true,
@@ -76,23 +80,32 @@ export class Child {
     void this.#ended.promise.then(() => options.signal.removeEventListener('abort', stop));
   }
 
-  /** Runs the tool for as long as the work takes; when that ends, however, no process and no file of it is left. */
-  static async during<T>(command: ToolCommand, options: ChildOptions, work: (child: Child) => Promise<T>): Promise<T> {
+  /** Starts the tool. When what is answered is disposed of, no process and no file of it is left. */
+  static async start(command: ToolCommand, options: ChildOptions): Promise<Child> {
     options.signal.throwIfAborted();
     const done = new AbortController();
     const signal = AbortSignal.any([options.signal, done.signal]);
     const folder = await privateFolder();
-    let child: Child | undefined;
     try {
       for (const [name, text] of Object.entries(command.files))
         await writeFile(join(folder, name), text, { mode: 0o600 });
-      child = new Child(command, folder, { ...options, signal });
-      return await work(child);
-    } finally {
-      done.abort(new Error('the work is done'));
-      if (child !== undefined) await child.#ended.promise;
+      return new Child(command, folder, { ...options, signal }, done);
+    } catch (thrown) {
       await rm(folder, { recursive: true, force: true });
+      throw thrown;
     }
+  }
+
+  /** Runs the tool for as long as the work takes, however that ends. */
+  static async during<T>(command: ToolCommand, options: ChildOptions, work: (child: Child) => Promise<T>): Promise<T> {
+    await using child = await Child.start(command, options);
+    return await work(child);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#done.abort(new Error('the work is done'));
+    await this.#ended.promise;
+    await rm(this.#folder, { recursive: true, force: true });
   }
 
   /** How the tool ended, for whoever judges that, and its last words. Throws tool-missing where it was not started. */

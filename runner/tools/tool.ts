@@ -23,14 +23,16 @@ export interface ToolCommand {
    * tool-failed when an output is not whole.
    */
   readonly refine?: ((content: Content) => Content) | undefined;
+  /** What runs when this one has ended well, and goes on in the same output. Of tools that write. */
+  readonly next?: ToolCommand | undefined;
 }
 
 /** What is dumped. */
 export interface DumpRequest {
   /** One database. Everything when left out. */
   readonly database?: string | undefined;
-  /** Logins and the like, and no database: with dumps of all databases one by one that makes the whole. */
-  readonly globals?: boolean | undefined;
+  /** These, each by a run of its own, behind what belongs to all of the server, as its logins. Of engines that say {@link EngineDump.several}. */
+  readonly databases?: readonly string[] | undefined;
   readonly flavour?: string | undefined;
   /** What the tool says of its version: options were renamed. The newest one is meant when left out. */
   readonly toolSays?: string | undefined;
@@ -115,6 +117,8 @@ export interface Destination {
 export interface EngineDump {
   /** What the name of a dump ends with; `sql` when left out. */
   readonly extension?: string | undefined;
+  /** Whether some databases of a server can be dumped together; none, or all, or one, when left out. */
+  readonly several?: boolean | undefined;
   /** Whether the tool takes what one server holds, also of data that are spread over several: such a server is refused. */
   readonly ofOneServer?: boolean | undefined;
   /**

@@ -88,6 +88,12 @@ export const DUMP_CONFIG = object(
           ),
         ),
         only: optional(string({ description: 'One database of the server; all of them when left out.' })),
+        databases: optional(
+          array(string(), {
+            minItems: 1,
+            description: 'These databases, one after the other, and the logins of the server. Left out with only.',
+          }),
+        ),
         position: optional(
           boolean("Whether the dump itself says where the server's log stood: what that costs, each engine says."),
         ),

@@ -113,6 +113,12 @@ export const dumped = object(
     ),
     tool: string({ description: 'What the tool says of itself.' }),
     only: optional(string({ description: 'The one database that was dumped; all when left out.' })),
+    databases: optional(
+      array(string(), {
+        description:
+          "The databases that were dumped one after the other, each of an instant of its own, with the server's logins.",
+      }),
+    ),
     image: optional(string({ description: 'The image in which the tool ran.' })),
     position: optional(boolean("Whether the dump itself says where the server's log stood.")),
   },

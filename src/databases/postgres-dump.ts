@@ -3,11 +3,20 @@ import { DatabaseDump } from '../database-dump';
 import type { DumpDefinition } from '../dump-config';
 import type { SelectiveDumpProps, SelectiveRestoreProps } from '../dump-props';
 import { ServerDumpRestore } from '../dump-restore';
+import { invalid } from '../invalid';
 
 const POSTGRES: DumpDefinition = { engine: 'postgres', defaultPort: 5432, connectTo: 'postgres' };
 
 /** Properties of a {@link PostgresDump}. */
-export interface PostgresDumpProps extends SelectiveDumpProps {}
+export interface PostgresDumpProps extends SelectiveDumpProps {
+  /**
+   * The databases that are dumped, and no others: one after the other by a `pg_dump` each, behind the roles and tablespaces of the
+   * server (`pg_dumpall --globals-only`, as a superuser). Each is of an instant of its own. It does not go with `onlyDatabase`.
+   *
+   * @default - all of them, or `onlyDatabase`
+   */
+  readonly databases?: string[];
+}
 
 /**
  * Dumps a PostgreSQL server to a store on a schedule, by its own `pg_dumpall` (or one database by `pg_dump`).
@@ -29,9 +38,24 @@ export class PostgresDump extends DatabaseDump {
   }
 
   /** @internal */
-  protected override _dumped({ onlyDatabase: only }: PostgresDumpProps): DumpDefinition {
-    return { ...POSTGRES, only };
+  protected override _dumped({ onlyDatabase: only, databases }: PostgresDumpProps): DumpDefinition {
+    if (databases !== undefined) checkDatabases(this, databases, only);
+    return { ...POSTGRES, only, databases };
   }
+}
+
+function checkDatabases(construct: Construct, databases: readonly string[], only: string | undefined): void {
+  if (only !== undefined) {
+    throw invalid(
+      construct,
+      `has onlyDatabase ${only}, and databases ${databases.join(', ')}`,
+      'leave one of them out',
+    );
+  }
+  if (databases.length === 0)
+    throw invalid(construct, 'has an empty list of databases', 'leave it out for all of them');
+  const twice = databases.find((database, at) => databases.indexOf(database) !== at);
+  if (twice !== undefined) throw invalid(construct, `names the database ${twice} twice`, 'name each once');
 }
 
 /** Properties of a {@link PostgresDumpRestore}. */

@@ -51,6 +51,16 @@ describe.skipIf(CLIENTS === undefined)('a real PostgreSQL by its own tools, wher
     }
   }
 
+  async function copyQuery(copy: PostgresServer, database: string, sql: string): Promise<readonly unknown[]> {
+    const client = new pg.Client({ host: copy.host, port: copy.port, user: 'postgres', password: PASSWORD, database });
+    await client.connect();
+    try {
+      return (await client.query(sql)).rows;
+    } finally {
+      await client.end();
+    }
+  }
+
   async function comeBack(bytes: Buffer, passed: Awaited<ReturnType<typeof dump>>, database: string): Promise<void> {
     const command = tools.restore?.(target(), { database });
     if (command === undefined) throw new Error('no tool reads dumps');
@@ -153,6 +163,96 @@ describe.skipIf(CLIENTS === undefined)('a real PostgreSQL by its own tools, wher
     expect(await holds('other')).toEqual(['function f()', 'relation t']);
     // The server as a whole is not empty.
     expect((await destination(target(), {}, options.log, signal)).holds).toContain('database orders');
+  });
+
+  describe('some databases one by one', () => {
+    const NAMES = ['orders', 'o"d d\'s', 'postgres'];
+    beforeAll(async () => {
+      await query('postgres', 'create database "o""d d\'s"');
+      await query('o"d d\'s', 'create table odd as select 4711 as n');
+      await query('postgres', 'create table mine as select 4712 as n');
+      await query('postgres', "create role keeper login password 'keeper-secret-3'");
+    });
+    afterAll(async () => {
+      await query('postgres', 'drop table mine');
+      await query('postgres', 'drop role keeper');
+    });
+
+    it('go out with the roles, and come back, all or one, into a server that had neither', async () => {
+      const passed = await dump(tools.dump(target(), { databases: NAMES }), stored, options);
+      const copy = await PostgresServer.create({ version: 17 });
+      onTestFinished(() => copy.remove());
+      const there = { ...target(), connection: { host: copy.host, port: copy.port } as Target['connection'] };
+      const [log, { signal }] = [new QuietLog(), options];
+      const on = (database: string, sql: string): Promise<readonly unknown[]> => copyQuery(copy, database, sql);
+
+      // One of them, on a server that has others' things.
+      await tools.createDatabase?.(there, 'single', log, signal);
+      const one = tools.restore?.(there, { outOf: 'o"d d\'s', database: 'single' });
+      if (one === undefined) throw new Error('no tool reads dumps');
+      await restore(one, contentOf(passed.stored), passed, options);
+      expect(await on('single', 'select n from odd')).toEqual([{ n: 4711 }]);
+      expect(await on('single', "select to_regclass('t') as found")).toEqual([{ found: null }]);
+      await on('postgres', 'drop database single');
+
+      const destination = await tools.destination?.(there, {}, log, signal);
+      expect(destination?.holds).toEqual([]);
+      const all = tools.restore?.(there, { destination });
+      if (all === undefined) throw new Error('no tool reads dumps');
+      await restore(all, contentOf(passed.stored), passed, options);
+      expect(await on('orders', 'select count(*)::int as rows from t')).toEqual([{ rows: ROWS }]);
+      expect(await on('o"d d\'s', 'select n from odd')).toEqual([{ n: 4711 }]);
+      expect(await on('postgres', 'select n from mine')).toEqual([{ n: 4712 }]);
+      expect(await on('postgres', "select count(*)::int as found from pg_roles where rolname = 'keeper'")).toEqual([
+        { found: 1 },
+      ]);
+      expect(await on('postgres', "select count(*)::int as found from pg_database where datname = 'copy'")).toEqual([
+        { found: 0 },
+      ]);
+    });
+
+    it('fail as a whole where one of them fails', async () => {
+      const missing = dump(tools.dump(target(), { databases: ['orders', 'nobody'] }), stored, options);
+      await expect(missing).rejects.toMatchObject({
+        code: 'tool-failed',
+        message: expect.stringMatching(/^pg_dump ended with exit code 1, .*database "nobody" does not exist/),
+      });
+    });
+
+    it('and what would stop a tool is found beforehand, by name', async () => {
+      const of = async (who: Target, databases: readonly string[]): Promise<readonly unknown[]> =>
+        ((await tools.unseen?.(who, { databases }, options.signal)) ?? []).map(({ code, message }) => ({
+          code,
+          message,
+        }));
+      expect(await of(target(), NAMES)).toEqual([]);
+      expect(await of(target(), ['nobody', 'template0'])).toEqual([
+        { code: 'config-invalid', message: 'the server has no database nobody, and the policy names it' },
+        { code: 'config-invalid', message: 'database template0 lets nobody connect, and the policy names it' },
+      ]);
+      await query('postgres', 'revoke connect on database broken from public');
+      const keeper = { ...target('keeper-secret-3'), username: 'keeper' };
+      expect(await of(keeper, ['o"d d\'s', 'broken'])).toEqual([
+        {
+          code: 'privilege-missing',
+          message: 'user keeper may not read the roles of the server with their passwords',
+        },
+        {
+          code: 'privilege-missing',
+          message: 'user keeper may not read all of public.odd in database o"d d\'s',
+        },
+        { code: 'privilege-missing', message: 'user keeper may not connect to database broken' },
+      ]);
+      // It may read the table, and not all of its rows.
+      await query('o"d d\'s', 'grant select on odd to keeper');
+      expect(await of(keeper, ['o"d d\'s'])).toHaveLength(1);
+      await query('o"d d\'s', 'alter table odd enable row level security');
+      onTestFinished(async () => {
+        await query('o"d d\'s', 'alter table odd disable row level security');
+        await query('o"d d\'s', 'revoke select on odd from keeper');
+      });
+      expect(await of(keeper, ['o"d d\'s'])).toHaveLength(2);
+    });
   });
 
   describe('a forged dump runs no program where it is restored:', () => {

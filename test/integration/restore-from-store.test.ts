@@ -65,22 +65,18 @@ describe.skipIf(CLIENTS === undefined)('a bucket alone is enough to restore, whe
     return () => copy.remove();
   }, 120_000);
 
+  const typed = (): Parameters<typeof restoreFromStore>[1] => ({
+    registry: 'stillpoint',
+    output: 'table',
+    timeout: 100_000,
+    from: `file://${folder}/store`,
+    host: copy.host,
+    port: copy.port,
+    user: 'postgres',
+    passwordFile: join(folder, 'password'),
+  });
   const restoring = (more: Partial<RestoreCommandOptions> = {}): Promise<string> =>
-    restoreFromStore(
-      'shop/orders-db/latest',
-      {
-        registry: 'stillpoint',
-        output: 'table',
-        timeout: 100_000,
-        from: `file://${folder}/store`,
-        host: copy.host,
-        port: copy.port,
-        user: 'postgres',
-        passwordFile: join(folder, 'password'),
-        ...more,
-      },
-      world,
-    );
+    restoreFromStore('shop/orders-db/latest', { ...typed(), ...more, from: typed().from }, world);
   const rows = async (): Promise<unknown> => (await copy.query('select count(*)::int as rows from t'))[0];
 
   it('into an empty server, and into no other unless told', async () => {
@@ -116,15 +112,16 @@ describe.skipIf(CLIENTS === undefined)('a bucket alone is enough to restore, whe
   }, 60_000);
 
   it('a store that is not there, and a server that is not, are said so at once', async () => {
-    await expect(restoring({ from: `file://${folder}/prod` })).rejects.toMatchObject({ code: 'bucket-not-found' });
+    const elsewhere = restoreFromStore('latest', { ...typed(), from: `file://${folder}/prod` }, world);
+    await expect(elsewhere).rejects.toMatchObject({ code: 'bucket-not-found' });
     await expect(restoring({ host: '127.0.0.1', port: 1 })).rejects.toMatchObject({ code: 'server-unreachable' });
   });
 
   it('PostgreSQL takes no dump as a file', async () => {
     const into = join(folder, 'data');
     await mkdir(into);
-    const none = { host: undefined, port: undefined, user: undefined, passwordFile: undefined };
-    const asFile = restoring({ ...none, directory: into } as Partial<RestoreCommandOptions>);
+    const { host: _, port: __, user: ___, passwordFile: ____, ...none } = typed();
+    const asFile = restoreFromStore('shop/orders-db/latest', { ...none, directory: into }, world);
     await expect(asFile).rejects.toMatchObject({ code: 'config-invalid' });
     expect(await readdir(into)).toEqual([]);
   });

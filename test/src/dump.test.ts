@@ -260,6 +260,20 @@ describe.each<[what: string, Class: typeof MySqlDump | typeof MongoDump | typeof
   });
 });
 
+describe('a dump of some databases', () => {
+  it('of PostgreSQL names them, each once, and not beside onlyDatabase', () => {
+    const own = shop();
+    new PostgresDump(own, 'some-dump', { ...usual, databases: ['books', 'users'] });
+    const { dump } = parse(only(Testing.synth(own), 'ConfigMap').data['backup.yaml']).spec;
+    expect(dump).toMatchObject({ databases: ['books', 'users'] });
+    expect(dump).not.toHaveProperty('only');
+    const wrong = (more: object) => () => new PostgresDump(shop(), 'some-dump', { ...usual, ...more });
+    expect(wrong({ databases: ['a'], onlyDatabase: 'b' })).toThrow(/has onlyDatabase b, and databases a/);
+    expect(wrong({ databases: [] })).toThrow(/has an empty list of databases/);
+    expect(wrong({ databases: ['a', 'b', 'a'] })).toThrow(/names the database a twice/);
+  });
+});
+
 describe('a dump of one database', () => {
   it('of MySQL may say where its log stood', () => {
     const own = shop();

@@ -20,8 +20,8 @@ export function restricts(psqlSays: string): boolean {
 }
 
 /**
- * The dump without psql's own commands, apart from those that connect to a database, which are written anew: a name, and no
- * host. Throws restore-failed where it holds another one. Where psql can be `restricted`, it is, by a key that no dump can know: then nothing
+ * The dump without psql's own commands, apart from those that connect to a database, which are written anew: a name that is taken
+ * byte for byte, and no host. Throws restore-failed where it holds another one. Where psql can be `restricted`, it is, by a key that no dump can know: then nothing
  * depends on whether a string is taken for what psql takes it for.
  */
 export async function* withoutCommands(content: Content, restricted: boolean): AsyncGenerator<Uint8Array, void> {
@@ -55,6 +55,8 @@ function allowed({ bytes, line, commands }: Piece, lock: string, unlock: string)
 function rewritten(line: string, lock: string, unlock: string): Buffer {
   // The dump's own, by a key that whoever made it knows.
   if (/^\\(un)?restrict [0-9A-Za-z]+\r?\n?$/.test(line)) return Buffer.alloc(0);
+  // Before it connects to a name that is not plain: so that psql takes the bytes of that as they are (since CVE-2025-1094).
+  if (/^\\encoding SQL_ASCII\r?\n?$/.test(line)) return Buffer.from(`${unlock}\\encoding SQL_ASCII\n${lock}`, 'latin1');
   const database = connectsTo(line);
   if (database === undefined) throw refused(line);
   const value = `dbname='${database.replaceAll(/[\\']/g, '\\$&')}'`;

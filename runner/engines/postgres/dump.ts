@@ -5,6 +5,7 @@ import type { EngineDump, ToolCommand } from '../../tools/tool';
 import { restricts, withoutCommands } from './commands';
 import { createDatabase } from './create-database';
 import { destination } from './destination';
+import { unseen } from './grants';
 import { withoutRoles } from './replay';
 import { databaseOf } from './select';
 
@@ -42,6 +43,47 @@ const majorOf = (version: string): number => Number.parseInt(/\d+/.exec(version)
 
 const toolMajor = (toolSays: string): number => majorOf(/\(PostgreSQL\) (\S+)/.exec(toolSays)?.[1] ?? '');
 
+// No prompt: there is nobody to ask.
+const SILENT = '--no-password';
+
+function dumpAll(target: Target, ...more: readonly string[]): ToolCommand {
+  const how = login(target);
+  return {
+    ...how,
+    program: 'pg_dumpall',
+    args: (folder) => [SILENT, ...more, `--dbname=${connectionString(how.files, folder, 'postgres')}`],
+    closing: '-- PostgreSQL database cluster dump complete',
+  };
+}
+
+function dumpOne(target: Target, database: string, ...more: readonly string[]): ToolCommand {
+  const how = login(target);
+  return {
+    ...how,
+    program: 'pg_dump',
+    args: (folder) => [SILENT, ...more, `--dbname=${connectionString(how.files, folder, database)}`],
+    closing: '-- PostgreSQL database dump complete',
+  };
+}
+
+/** Every server has them: what would make them anew stops psql. As pg_dumpall has it. */
+const EVERYWHERE: readonly string[] = ['postgres', 'template1'];
+
+/** What pg_dumpall writes, of some databases alone: so it is read back like that, whole or in part. */
+function oneByOne(target: Target, databases: readonly string[]): ToolCommand {
+  const next = databases.reduceRight<ToolCommand | undefined>((rest, database) => {
+    if (!EVERYWHERE.includes(database)) return { ...dumpOne(target, database, '--create'), next: rest };
+    const connect = Buffer.from(`\\connect ${database}\n\n`);
+    return { ...dumpOne(target, database), refine: (content) => behind(connect, content), next: rest };
+  }, undefined);
+  return { ...dumpAll(target, '--globals-only'), next };
+}
+
+async function* behind(first: Uint8Array, content: Content): AsyncGenerator<Uint8Array, void> {
+  yield first;
+  yield* content;
+}
+
 export const dump: EngineDump = {
   versionOf: () => ({ program: 'pg_dumpall', args: ['--version'] }),
 
@@ -60,26 +102,12 @@ export const dump: EngineDump = {
       : undefined;
   },
 
-  dump(target, { database, globals }) {
-    const how = login(target);
-    // No prompt: there is nobody to ask.
-    return database === undefined
-      ? {
-          ...how,
-          program: 'pg_dumpall',
-          args: (folder) => [
-            '--no-password',
-            ...(globals === true ? ['--globals-only'] : []),
-            `--dbname=${connectionString(how.files, folder, 'postgres')}`,
-          ],
-          closing: '-- PostgreSQL database cluster dump complete',
-        }
-      : {
-          ...how,
-          program: 'pg_dump',
-          args: (folder) => ['--no-password', `--dbname=${connectionString(how.files, folder, database)}`],
-          closing: '-- PostgreSQL database dump complete',
-        };
+  several: true,
+  unseen,
+
+  dump(target, { database, databases }) {
+    if (databases !== undefined) return oneByOne(target, databases);
+    return database === undefined ? dumpAll(target) : dumpOne(target, database);
   },
 
   reader: {

@@ -273,6 +273,24 @@ describe('a dump', () => {
     expect(await stored()).toEqual([`${FOLDER}/dump.sql.zst`]);
   });
 
+  it('of some databases is on record as that, and refused where the tool takes all or one', async () => {
+    const dump = { databases: ['orders', 'users'] };
+    const { error } = await failed({ dump });
+    expect(error).toMatchObject({
+      code: 'config-invalid',
+      message: expect.stringContaining('all databases of a server, or one'),
+    });
+    await registry.remove((await registry.get('shop', 'orders-db', ID)) ?? expect.fail('no record'));
+    const asked: unknown[] = [];
+    const unseen = async (_: unknown, { databases }: { readonly databases?: readonly string[] | undefined }) => {
+      asked.push(databases);
+      return [];
+    };
+    const taken = await take({ dump, tools: { several: true, unseen } });
+    expect(taken.dump).toEqual({ tool: 'a tool of 17', databases: ['orders', 'users'], image: 'postgres:17' });
+    expect(asked).toEqual([['orders', 'users']]);
+  });
+
   it('of a server that holds a part of the data alone is refused, where its tool takes no more', async () => {
     const others = async (): Promise<readonly { close(): Promise<void> }[]> => [
       { close: async () => void closed.push('one') },

@@ -13,6 +13,7 @@ import { StillpointError } from '../../../runner/errors';
 import type { Compression } from '../../../runner/pipe/compression';
 import { type DumpOptions, dump, type Sink } from '../../../runner/pipe/dump';
 import type { Content } from '../../../runner/pipe/stages';
+import type { ToolCommand } from '../../../runner/tools/tool';
 import { QuietLog } from '../../support/quiet-log';
 import { groupLives, scripted } from './scripted-tool';
 
@@ -123,6 +124,63 @@ describe('a dump', () => {
     });
     expect(existsSync(file)).toBe(false);
     if (existsSync('/dev/shm')) expect(file).toMatch(/^\/dev\/shm\/stillpoint-/);
+  });
+});
+
+describe('a dump by several runs', () => {
+  const line = (text: string, more: string = ''): string =>
+    `console.log('${text}'); console.log('${CLOSING}'); ${more}`;
+  const closing = CLOSING;
+  const chain = (next: ToolCommand): ToolCommand => scripted(line('one'), { closing, next });
+
+  it.each<Compression>(['none', 'zstd'])('is all their outputs, in order (%s)', async (compression) => {
+    const kept = new Kept();
+    const passed = await dump(
+      chain(scripted(line('two'), { closing, next: scripted(line('three'), { closing }) })),
+      kept.put,
+      options({ compression }),
+    );
+    const all = ['one', 'two', 'three'].map((word) => `${word}\n${CLOSING}\n`).join('');
+    const stored = kept.object ?? Buffer.alloc(0);
+    expect(`${compression === 'none' ? stored : zstdDecompressSync(stored)}`).toBe(all);
+    expect(passed.plainSha256).toBe(sha256(Buffer.from(all)));
+  });
+
+  it.each([
+    ['ends with another exit code', line('two', 'process.exitCode = 3'), 'ended with exit code 3'],
+    ['is killed', line('two', "process.kill(process.pid, 'SIGKILL')"), 'ended with SIGKILL'],
+    ['ends without its closing line', "console.log('two')", 'without its closing line'],
+  ])('is none where the second %s', async (_, script, message) => {
+    const kept = new Kept();
+    const run = dump(chain(scripted(script, { closing })), kept.put, options());
+    await expect(run).rejects.toMatchObject({ code: 'tool-failed', message: expect.stringContaining(message) });
+    expect([kept.object, kept.aborted]).toEqual([undefined, true]);
+  });
+
+  it('starts none after one that failed', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'stillpoint-chain-'));
+    onTestFinished(() => rm(folder, { recursive: true }));
+    const mark = join(folder, 'mark');
+    const second = scripted('process.exitCode = 1', {
+      next: scripted(`require('fs').writeFileSync(${JSON.stringify(mark)}, '')`),
+    });
+    await expect(dump(chain(second), new Kept().put, options())).rejects.toMatchObject({ code: 'tool-failed' });
+    expect(existsSync(mark)).toBe(false);
+  });
+
+  it('leaves no tool behind where the store fails in the middle of the second, and keeps what it was given', async () => {
+    let group = 0;
+    const endless = `console.log('pid ' + process.pid); setInterval(() => console.log('row'), 1)`;
+    const failing: Sink<string> = async (content) => {
+      const reader = content[Symbol.asyncIterator]();
+      for (let seen = ''; group === 0; ) {
+        seen += String((await reader.next()).value);
+        group = Number(/pid (\d+)\n/.exec(seen)?.[1] ?? 0);
+      }
+      throw new StillpointError('store-refused', 'no');
+    };
+    await expect(dump(chain(scripted(endless)), failing, options())).rejects.toMatchObject({ code: 'store-refused' });
+    expect(groupLives(group)).toBe(false);
   });
 });
 

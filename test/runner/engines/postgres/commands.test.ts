@@ -37,6 +37,8 @@ describe('what psql gets of a dump', () => {
     ['\\copy', '\\copy t from program x\n'],
     ['\\i', '\\i /etc/passwd\n'],
     ['\\set', '\\set x `touch /tmp/x`\n'],
+    ['\\encoding', '\\encoding `touch /tmp/x`\n'],
+    ['\\encoding', '\\encoding UTF8\n'],
     ['\\restrict', '\\restrict `touch /tmp/x`\n'],
     ['\\connect', "\\connect -reuse-previous=on \"dbname='a' host='evil'\"\n"],
   ])('no command %s: %j', async (name, dump) => {
@@ -57,6 +59,13 @@ describe('what psql gets of a dump', () => {
     ['\\connect postgres://evil/x\n', "dbname='postgres://evil/x'"],
   ])('%j as a name alone', async (dump, value) => {
     expect(await through(dump)).toBe(`\\connect -reuse-previous=on "${value}"\n`);
+  });
+
+  it('names of databases byte for byte, as pg_dump asks for it where they are not plain', async () => {
+    expect(await through('\\encoding SQL_ASCII\n')).toBe('\\encoding SQL_ASCII\n');
+    expect(await through('\\encoding SQL_ASCII\n', true)).toBe(
+      '\\restrict KEY\n\\unrestrict KEY\n\\encoding SQL_ASCII\n\\restrict KEY\n',
+    );
   });
 
   it('under a key of our own, which only connecting is let out of', async () => {

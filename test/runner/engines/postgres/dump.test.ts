@@ -15,7 +15,7 @@ describe('the tools of PostgreSQL', () => {
     ['pg_dumpall', dump.dump(target, {}), ['--no-password', "--dbname=dbname='postgres' sslrootcert='/f/ca.crt'"]],
     [
       'pg_dumpall',
-      dump.dump(target, { globals: true }),
+      dump.dump(target, { databases: ['a'] }),
       ['--no-password', '--globals-only', "--dbname=dbname='postgres' sslrootcert='/f/ca.crt'"],
     ],
     [
@@ -31,6 +31,21 @@ describe('the tools of PostgreSQL', () => {
       secrets: ['hunter2'],
     });
     expect(JSON.stringify(command.args('/f'))).not.toContain('hunter2');
+  });
+
+  it('some databases one after the other, as pg_dumpall would write them', async () => {
+    const runs: unknown[] = [];
+    let command = dump.dump(target, { databases: ['orders', 'template1'] }).next;
+    for (; command !== undefined; command = command.next) {
+      async function* nothing(): AsyncGenerator<Uint8Array, void> {}
+      const before: Uint8Array[] = [];
+      for await (const chunk of command.refine?.(nothing()) ?? nothing()) before.push(chunk);
+      runs.push([command.program, command.args('/f').slice(1, -1), command.closing, `${Buffer.concat(before)}`]);
+    }
+    expect(runs).toEqual([
+      ['pg_dump', ['--create'], '-- PostgreSQL database dump complete', ''],
+      ['pg_dump', [], '-- PostgreSQL database dump complete', '\\connect template1\n\n'],
+    ]);
   });
 
   it('psql: stops at the first error; one database in one transaction', () => {
