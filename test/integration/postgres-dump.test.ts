@@ -51,8 +51,13 @@ describe.skipIf(CLIENTS === undefined)('a real PostgreSQL by its own tools, wher
     }
   }
 
-  async function copyQuery(copy: PostgresServer, database: string, sql: string): Promise<readonly unknown[]> {
-    const client = new pg.Client({ host: copy.host, port: copy.port, user: 'postgres', password: PASSWORD, database });
+  async function copyQuery(
+    { host, port }: PostgresServer,
+    database: string,
+    sql: string,
+    password = PASSWORD,
+  ): Promise<readonly unknown[]> {
+    const client = new pg.Client({ host, port, user: 'postgres', password, database });
     await client.connect();
     try {
       return (await client.query(sql)).rows;
@@ -111,6 +116,10 @@ describe.skipIf(CLIENTS === undefined)('a real PostgreSQL by its own tools, wher
     // And a role that who set it up has made: it stays as it is.
     await query('postgres', "create role reader login password 'of-the-original-9'");
     onTestFinished(async () => void (await query('postgres', 'drop role reader')));
+    await query('postgres', "alter role reader set work_mem to '77MB'");
+    await query('postgres', "comment on role reader is 'two\nlines; of the original'");
+    await query('postgres', 'grant app to reader');
+    await query('postgres', "alter role app set work_mem to '66MB'");
     const passed = await dump(tools.dump(target(), {}), stored, options);
     const there: Target = {
       ...target('of-the-copy-8'),
@@ -129,6 +138,14 @@ describe.skipIf(CLIENTS === undefined)('a real PostgreSQL by its own tools, wher
     );
     const reader = { ...there, username: 'reader', password: 'of-the-copy-9' };
     await expect(tools.destination?.(reader, { database: 'orders' }, log, signal)).resolves.toBeDefined();
+    const role = `select rolname, rolconfig, shobj_description(oid, 'pg_authid') as comment,
+      array(select roleid::regrole::text from pg_auth_members where member = r.oid) as groups
+      from pg_roles r where rolname in ('app', 'reader') order by 1`;
+    expect(await copyQuery(copy, 'postgres', role, 'of-the-copy-8')).toEqual([
+      { rolname: 'app', rolconfig: ['work_mem=66MB'], comment: null, groups: [] },
+      // Nothing of what the dump says of it: it was there.
+      { rolname: 'reader', rolconfig: null, comment: null, groups: [] },
+    ]);
     const as = { ...there, username: 'app', password: 'app-secret-7' };
     const one = await tools.destination?.(as, { database: 'orders' }, log, signal);
     expect(one?.holds).toEqual(['relation t']);

@@ -5,7 +5,7 @@
 import { randomBytes } from 'node:crypto';
 import { StillpointError } from '../../errors';
 import type { Content } from '../../pipe/stages';
-import { type Piece, Script } from './script';
+import { type Piece, rewritten } from './script';
 import { connectsTo } from './select';
 
 /** The first release of each series whose psql knows `\restrict` (CVE-2025-8714). */
@@ -27,32 +27,18 @@ export function restricts(psqlSays: string): boolean {
 export async function* withoutCommands(content: Content, restricted: boolean): AsyncGenerator<Uint8Array, void> {
   const key = restricted ? randomBytes(24).toString('hex') : undefined;
   const [lock, unlock] = key === undefined ? ['', ''] : [`\\restrict ${key}\n`, `\\unrestrict ${key}\n`];
-  const script = new Script();
   if (lock !== '') yield Buffer.from(lock);
-  for await (const chunk of content) {
-    const bytes: Buffer[] = [];
-    for (const piece of script.take(chunk)) bytes.push(allowed(piece, lock, unlock));
-    const whole = Buffer.concat(bytes);
-    if (whole.length > 0) yield whole;
-  }
-  const { rest } = script;
-  if (rest.length > 0) yield allowed(restOf(script), lock, unlock);
-}
-
-/** A line without an end, as one that has it is judged. */
-function restOf(script: Script): Piece {
-  const { rest } = script;
-  const [piece] = script.take(Buffer.from('\n'));
-  return piece === undefined ? { bytes: rest } : { ...piece, bytes: rest };
+  yield* rewritten(content, (piece) => allowed(piece, lock, unlock));
 }
 
 function allowed({ bytes, line, commands }: Piece, lock: string, unlock: string): Buffer {
-  if (line?.startsWith('\\') === true) return rewritten(line, lock, unlock);
+  if (line?.startsWith('\\') === true) return ofDump(line, lock, unlock);
   if (commands === undefined) return bytes;
   throw refused(commands);
 }
 
-function rewritten(line: string, lock: string, unlock: string): Buffer {
+/** One of the commands that a dump has. */
+function ofDump(line: string, lock: string, unlock: string): Buffer {
   // The dump's own, by a key that whoever made it knows.
   if (/^\\(un)?restrict [0-9A-Za-z]+\r?\n?$/.test(line)) return Buffer.alloc(0);
   // Before it connects to a name that is not plain: so that psql takes the bytes of that as they are (since CVE-2025-1094).

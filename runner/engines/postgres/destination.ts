@@ -53,11 +53,11 @@ async function ask(target: Target, database: string, sql: string, signal: AbortS
   }
 }
 
-/** Roles do not count: a server has those that its image, or who set it up, has made. They stay as they are (replay.ts). */
+/** Roles do not count: a server has those that its image, or who set it up, has made. They stay as they are in all things (replay.ts). */
 export const destination: NonNullable<EngineDump['destination']> = async (
   target,
   { database, outOf },
-  _log,
+  log,
   signal,
 ): Promise<Destination> => {
   const one = database ?? outOf;
@@ -70,5 +70,8 @@ export const destination: NonNullable<EngineDump['destination']> = async (
     found.push(...(await ask(target, one, OBJECTS, signal)));
   }
   const roles = await ask(target, one ?? 'postgres', ROLES, signal);
+  const named = roles.map(({ name }) => `${name}`).filter((name) => !name.startsWith('pg_'));
+  if (one === undefined)
+    log.info({ roles: named }, 'these roles are there, and stay as they are: the dump changes none of them');
   return { holds: found.map(({ what }) => `${what}`), logins: roles.map(({ name }) => `${name}`) };
 };

@@ -1,48 +1,47 @@
 /** What of a dump of all databases is not put to a server that has it already. Pure. */
 import type { Content } from '../../pipe/stages';
+import { latin1, rewritten } from './script';
 
-/** What a statement of pg_dumpall begins with that is about one role, up to the role's name. */
-const OF_ROLE = /^(CREATE|ALTER) ROLE ("(?:[^"]|"")+"|[^\s;"]+)( WITH |;)/;
+const NAME = '("(?:[^"]|"")+"|[^\\s;"]+)';
+
+/** The statements of pg_dumpall that make or change one role, each with that role's name. */
+const OF_ROLE: readonly RegExp[] = [
+  new RegExp(`^CREATE ROLE ${NAME};`),
+  // Attributes and password, and settings: of a setting in one database it is that database, which the dump makes, that has it.
+  new RegExp(`^ALTER ROLE ${NAME} (?:WITH|SET) `),
+  new RegExp(`^COMMENT ON ROLE ${NAME} IS `),
+  new RegExp(`^SECURITY LABEL FOR ${NAME.replace('(', '(?:')} ON ROLE ${NAME} IS `),
+  // Who becomes a member. What is granted on the dump's own tablespaces changes these, and no role.
+  new RegExp(`^GRANT ${NAME.replace('(', '(?:')} TO ${NAME}(?: WITH | GRANTED BY |;)`),
+  new RegExp(`^GRANT [A-Z, ]+ ON PARAMETER \\S+ TO ${NAME}(?: WITH |;)`),
+];
 
 const unquoted = (name: string): string => (name.startsWith('"') ? name.slice(1, -1).replaceAll('""', '"') : name);
 
 /**
- * Whether a line of the dump's head is left out: pg_dumpall makes every role, and psql stops where it is there already. Such a role keeps
- * its attributes (safety rule 12), and the password that the server was set up with: with another one of its own psql could connect
- * to no database after that line. Settings (ALTER ROLE … SET), memberships and comments of the dump are added to it.
+ * Whether a statement of the dump's head is left out: a role that is there stays as it is, whatever the dump says of one of its name
+ * (safety rule 12), the password that the server was set up with too: with another one of its own psql could connect to no database
+ * after that line. And psql stops at a role that is there.
  */
 export function isLeftOut(line: string, there: readonly string[]): boolean {
-  const [, verb, quoted = '', rest] = OF_ROLE.exec(line) ?? [];
-  const role = unquoted(quoted);
-  if (verb === 'CREATE') return rest === ';' && there.includes(role);
-  return verb === 'ALTER' && rest === ' WITH ' && there.includes(role);
+  return OF_ROLE.some((statement) => {
+    const name = statement.exec(line)?.[1];
+    return name !== undefined && there.includes(unquoted(name));
+  });
 }
 
-const NEWLINE = 10;
-
 /**
- * The dump without the lines that are left out. They stand before it connects to the first database: what comes after, rows
- * that look the same among it, goes by as it is.
+ * The dump without the statements that are left out, with all of their lines. They stand before it connects to the first database:
+ * what comes after, rows that look the same among it, goes by as it is.
  */
-export async function* withoutRoles(content: Content, there: readonly string[]): AsyncGenerator<Uint8Array, void> {
-  let rest: Buffer = Buffer.alloc(0);
-  let inHead = true;
-  for await (const chunk of content) {
-    if (!inHead) {
-      yield chunk;
-      continue;
-    }
-    rest = Buffer.concat([rest, chunk]);
-    const kept: Buffer[] = [];
-    for (let end = rest.indexOf(NEWLINE); inHead && end >= 0; end = rest.indexOf(NEWLINE)) {
-      const line = rest.subarray(0, end + 1);
-      rest = rest.subarray(end + 1);
-      const text = line.toString('utf8').trimEnd();
-      if (text.startsWith('\\connect ')) inHead = false;
-      if (!isLeftOut(text, there)) kept.push(line);
-    }
-    if (!inHead) kept.push(rest);
-    if (kept.length > 0) yield Buffer.concat(kept);
-  }
-  if (inHead && rest.length > 0) yield rest;
+export function withoutRoles(content: Content, roles: readonly string[]): AsyncGenerator<Uint8Array, void> {
+  const there = roles.map(latin1);
+  const state = { inHead: true, leavesOut: false };
+  return rewritten(content, ({ bytes, line }) => {
+    if (!state.inHead) return bytes;
+    if (line?.startsWith('\\connect ')) state.inHead = false;
+    // What begins inside of something belongs to the statement before.
+    if (line !== undefined) state.leavesOut = isLeftOut(line, there);
+    return state.leavesOut ? undefined : bytes;
+  });
 }

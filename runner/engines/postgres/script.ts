@@ -2,6 +2,7 @@
  * A plain dump as psql reads it, line by line, told apart by whether a line begins outside of everything: rows, function
  * bodies and comments may hold whatever looks like a statement or a command of psql.
  */
+import type { Content } from '../../pipe/stages';
 
 /** Inside what a line of SQL begins. */
 type Within =
@@ -157,3 +158,27 @@ export class Script {
     return { bytes: bytes.subarray(0, sure) };
   }
 }
+
+/** What is put in the place of a piece: nothing leaves it out. */
+export type Rewriting = (piece: Piece) => Uint8Array | undefined;
+
+/** A dump with its pieces rewritten, in one for each chunk. A line without an end is judged as one that has it. */
+export async function* rewritten(content: Content, rewrite: Rewriting): AsyncGenerator<Uint8Array, void> {
+  const script = new Script();
+  for await (const chunk of content) {
+    const kept: Uint8Array[] = [];
+    for (const piece of script.take(chunk)) kept.push(rewrite(piece) ?? NO_BYTES);
+    const whole = Buffer.concat(kept);
+    if (whole.length > 0) yield whole;
+  }
+  const { rest: bytes } = script;
+  if (bytes.length === 0) return;
+  const [piece] = script.take(Buffer.from('\n'));
+  const last = rewrite({ ...piece, bytes });
+  if (last !== undefined) yield last;
+}
+
+const NO_BYTES = Buffer.alloc(0);
+
+/** A name as the line of a {@link Piece} has it. */
+export const latin1 = (name: string): string => Buffer.from(name).toString('latin1');
