@@ -79,6 +79,16 @@ function oneByOne(target: Target, databases: readonly string[]): ToolCommand {
   return { ...dumpAll(target, '--globals-only'), next };
 }
 
+/**
+ * By words of our own, and not by psql's --single-transaction: that commits when the input ends, and it ends too when this process is
+ * killed in the middle.
+ */
+async function* inOneTransaction(content: Content): AsyncGenerator<Uint8Array, void> {
+  yield Buffer.from('BEGIN;\n');
+  yield* content;
+  yield Buffer.from('\nCOMMIT;\n');
+}
+
 async function* behind(first: Uint8Array, content: Content): AsyncGenerator<Uint8Array, void> {
   yield first;
   yield* content;
@@ -130,8 +140,11 @@ export const dump: EngineDump = {
     return {
       ...how,
       program: 'psql',
-      refine: (content) => withoutCommands(wanted(content), restricts(readerSays)),
-      // A dump of one database is read in one transaction; one of a cluster makes databases, which none may hold.
+      refine: (content) => {
+        const read = withoutCommands(wanted(content), restricts(readerSays));
+        // A dump of one database is read in one transaction; one of a cluster makes databases, which none may hold.
+        return database === undefined ? read : inOneTransaction(read);
+      },
       args: (folder) => [
         '--no-psqlrc',
         '--no-password',
@@ -140,7 +153,6 @@ export const dump: EngineDump = {
         // Its last words are kept in logs: of a row, or of a role's password, it is to say nothing.
         '--set=VERBOSITY=terse',
         '--set=SHOW_CONTEXT=never',
-        ...(database === undefined ? [] : ['--single-transaction']),
         `--dbname=${connectionString(how.files, folder, database ?? 'postgres')}`,
       ],
     };

@@ -2,6 +2,7 @@
  * A plain dump as psql reads it, line by line, told apart by whether a line begins outside of everything: rows, function
  * bodies and comments may hold whatever looks like a statement or a command of psql.
  */
+import { StillpointError } from '../../errors';
 import type { Content } from '../../pipe/stages';
 
 /** Inside what a line of SQL begins. */
@@ -126,6 +127,11 @@ export class Script {
     this.#held = [Buffer.from(rest)];
   }
 
+  /** Whether what comes next is inside of something: rows, a string, a comment. */
+  get inside(): boolean {
+    return this.#within === 'rows' || this.#within.kind !== 'nothing';
+  }
+
   /** What is left when the dump has ended: a line without an end. */
   get rest(): Buffer {
     return Buffer.concat(this.#held);
@@ -172,9 +178,13 @@ export async function* rewritten(content: Content, rewrite: Rewriting): AsyncGen
     if (whole.length > 0) yield whole;
   }
   const { rest: bytes } = script;
-  if (bytes.length === 0) return;
-  const [piece] = script.take(Buffer.from('\n'));
-  const last = rewrite({ ...piece, bytes });
+  const [piece] = bytes.length === 0 ? [] : script.take(Buffer.from('\n'));
+  if (script.inside) {
+    throw new StillpointError('restore-failed', 'the dump ends in the middle of rows or of a statement', {
+      hint: 'no dump does that: look who can write to the store, and take another backup',
+    });
+  }
+  const last = bytes.length === 0 ? undefined : rewrite({ ...piece, bytes });
   if (last !== undefined) yield last;
 }
 

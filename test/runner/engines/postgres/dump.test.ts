@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Target } from '../../../../runner/engine';
 import { dump } from '../../../../runner/engines/postgres/dump';
-import { isClosed } from '../../../../runner/tools/tool';
+import { isClosed, type RestoreRequest } from '../../../../runner/tools/tool';
 
 const target: Target = {
   connection: { host: 'orders-db', port: 5432 } as Target['connection'],
@@ -9,6 +9,16 @@ const target: Target = {
   password: 'hunter2',
   tls: { mode: 'verify-full', ca: 'CA' },
 };
+
+/** What psql is given of a dump. */
+async function given(what: RestoreRequest, text = 'SELECT 1;\n'): Promise<string> {
+  async function* content(): AsyncGenerator<Uint8Array, void> {
+    yield Buffer.from(text);
+  }
+  const out: Uint8Array[] = [];
+  for await (const chunk of dump.restore?.(target, what).refine?.(content()) ?? content()) out.push(chunk);
+  return Buffer.concat(out).toString();
+}
 
 describe('the tools of PostgreSQL', () => {
   it.each([
@@ -48,18 +58,21 @@ describe('the tools of PostgreSQL', () => {
     ]);
   });
 
-  it('psql: stops at the first error; one database in one transaction', () => {
+  it('psql: stops at the first error; one database in one transaction, which the end of the input does not commit', async () => {
     expect(dump.restore?.(target, {}).args('/f')).toContain('--set=ON_ERROR_STOP=1');
     expect(dump.restore?.(target, {}).args('/f')).toContain('--set=VERBOSITY=terse');
-    expect(dump.restore?.(target, {}).args('/f')).not.toContain('--single-transaction');
-    expect(dump.restore?.(target, { database: 'orders' }).args('/f')).toContain('--single-transaction');
+    expect(await given({})).toBe('SELECT 1;\n');
+    expect(await given({ database: 'orders' })).toBe('BEGIN;\nSELECT 1;\n\nCOMMIT;\n');
+  });
+
+  it.each(['rows', 'a string'])('psql: a dump that ends in the middle of %s is never committed', async (what) => {
+    const text = what === 'rows' ? 'COPY t FROM stdin;\n1\n' : "SELECT 'a\n";
+    await expect(given({ database: 'orders' }, text)).rejects.toMatchObject({ code: 'restore-failed' });
   });
 
   it('psql: one database out of a dump of everything, under any name, in one transaction', () => {
     const command = dump.restore?.(target, { outOf: 'orders', database: 'copy' });
-    expect(command?.args('/f')).toEqual(
-      expect.arrayContaining(['--single-transaction', expect.stringContaining("'copy'")]),
-    );
+    expect(command?.args('/f')).toEqual(expect.arrayContaining([expect.stringContaining("'copy'")]));
   });
 
   it.each<[tool: string, server: string, unfit: string | undefined]>([
