@@ -1,9 +1,12 @@
 /** `stillpoint restore --from`: a real dump, out of a folder that is all that is left, into a real server; no cluster, no registry. */
-import { globSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { globSync, readFileSync } from 'node:fs';
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { RestoreCommandOptions } from '../../runner/cli/restore';
 import { systemClock } from '../../runner/clock';
 import { takeDump } from '../../runner/commands/dump';
@@ -13,12 +16,28 @@ import { DirectoryRegistry } from '../../runner/registry/directory';
 import { restoreFromStore } from '../../runner/wiring/restore-from-store';
 import type { World } from '../../runner/wiring/world';
 import { dumpContext, ID } from '../runner/commands/dump-context';
+import type { KilledRestore } from '../support/killed-restore';
 import { QuietLog } from '../support/quiet-log';
 import { PASSWORD, PostgresServer } from './postgres-server';
 
 /** The clients of the machine, where Debian's packages put them: the servers that npm brings come without. */
 const CLIENTS = globSync('/usr/lib/postgresql/*/bin/pg_dumpall').map((tool) => dirname(tool))[0];
+const RUNNER = fileURLToPath(new URL('../support/killed-restore.ts', import.meta.url));
 const DUMP = `stillpoint/shop/orders-db/${ID}/dump.sql.zst`;
+
+/** Whether a psql is there that works with the server of a port. */
+function psqlRuns(port: number): boolean {
+  return globSync('/proc/[0-9]*').some((of) => {
+    try {
+      return (
+        readFileSync(`${of}/comm`, 'utf8').startsWith('psql') &&
+        readFileSync(`${of}/environ`, 'utf8').includes(`PGPORT=${port}\0`)
+      );
+    } catch {
+      return false;
+    }
+  });
+}
 
 describe.skipIf(CLIENTS === undefined)('a bucket alone is enough to restore, where the machine has the tools', () => {
   const PATH = [CLIENTS, process.env.PATH].join(delimiter);
@@ -32,7 +51,7 @@ describe.skipIf(CLIENTS === undefined)('a bucket alone is enough to restore, whe
     await mkdir(join(folder, 'records'));
     await writeFile(join(folder, 'password'), `${PASSWORD}\n`);
     original = await PostgresServer.create({ version: 14 });
-    await original.query('create table t as select n from generate_series(1, 1000) n');
+    await original.query('create table t as select md5(n::text) as word from generate_series(1, 50000) n');
     const storage = { kind: 'directory', directory: { path: join(folder, 'store') } } as const;
     await mkdir(storage.directory.path);
     const registry = new DirectoryRegistry(join(folder, 'records'), new QuietLog());
@@ -81,7 +100,7 @@ describe.skipIf(CLIENTS === undefined)('a bucket alone is enough to restore, whe
 
   it('into an empty server, and into no other unless told', async () => {
     expect(await restoring({ checkFirst: true })).toBe(`backup shop/orders-db/${ID} restored into ${copy.host}\n`);
-    expect(await rows()).toMatchObject({ rows: 1000 });
+    expect(await rows()).toMatchObject({ rows: 50_000 });
     await expect(restoring()).rejects.toMatchObject({ code: 'restore-exists', exitCode: 3 });
     // Told to, it runs, and fails where both have the same.
     await expect(restoring({ intoOccupied: true })).rejects.toMatchObject({ code: 'tool-failed', exitCode: 7 });
@@ -93,6 +112,24 @@ describe.skipIf(CLIENTS === undefined)('a bucket alone is enough to restore, whe
     const tables = "select count(*)::int as found from pg_database where datname = 'monday'";
     expect((await copy.query(tables))[0]).toMatchObject({ found: 1 });
     expect(await rows()).toMatchObject({ rows: 0 });
+  }, 60_000);
+
+  it('a runner that is killed in the middle leaves no half of a database', async () => {
+    const told: KilledRestore = {
+      storage: { kind: 'directory', directory: { path: join(folder, 'store') } },
+      backup: { namespace: 'shop', database: 'orders-db', id: ID },
+      goal: { only: 'postgres', into: 'monday' },
+      server: { host: copy.host, port: copy.port, password: PASSWORD },
+    };
+    const child = spawn(process.execPath, ['--import', 'tsx', RUNNER, JSON.stringify(told)], {
+      env: { PATH },
+      stdio: ['ignore', 'ignore', 'inherit'],
+    });
+    expect((await once(child, 'close'))[1]).toBe('SIGKILL');
+    // psql reads what is in its pipe to the end, and ends too.
+    await vi.waitUntil(() => !psqlRuns(copy.port), { timeout: 50_000, interval: 50 });
+    // The database is there, and holds nothing: so the next attempt is not refused for what the first has left.
+    expect(await restoring({ database: 'postgres', intoDatabase: 'monday' })).toContain('restored into');
   }, 60_000);
 
   it('with other bytes than its record says nothing is restored', async () => {

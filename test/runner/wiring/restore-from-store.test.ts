@@ -1,18 +1,23 @@
 /** `stillpoint restore --from … --directory`: a dump that a server takes as a file. The objects lie in a real folder; no cluster is asked. */
+import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
+import { once } from 'node:events';
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { stringify } from 'yaml';
 import { systemClock } from '../../../runner/clock';
 import { restoreFromStore } from '../../../runner/wiring/restore-from-store';
 import type { World } from '../../../runner/wiring/world';
+import type { KilledRestore } from '../../support/killed-restore';
 import { QuietLog } from '../../support/quiet-log';
 import { record } from '../../support/record';
 
 const ID = '20260101020000';
+const RUNNER = fileURLToPath(new URL('../../support/killed-restore.ts', import.meta.url));
 const RDB = 'REDIS0011 and so on';
 const STORED = gzipSync(RDB);
 const sha256 = (bytes: string | Buffer): string => createHash('sha256').update(bytes).digest('hex');
@@ -64,4 +69,18 @@ it('other bytes than the record says make no file', async () => {
   await writeFile(at, gzipSync(RDB.replace('so', 'SO')));
   await expect(restoring()).rejects.toMatchObject({ code: 'stream-broken' });
   expect(await readdir(join(folder, 'data'))).toEqual([]);
+});
+
+it('a runner that is killed before the file has its name leaves none, and the next one makes it', async () => {
+  const told: KilledRestore = {
+    storage: { kind: 'directory', directory: { path: join(folder, 'store') } },
+    backup: { namespace: 'shop', database: 'sessions-db', id: ID },
+    goal: { file: { directory: join(folder, 'data') } },
+  };
+  const args = ['--import', 'tsx', RUNNER, JSON.stringify(told)];
+  const child = spawn(process.execPath, args, { stdio: ['ignore', 'ignore', 'inherit'] });
+  expect((await once(child, 'close'))[1]).toBe('SIGKILL');
+  expect(await readdir(join(folder, 'data'))).toEqual(['dump.rdb.partial']);
+  await restoring();
+  expect(await readdir(join(folder, 'data'))).toEqual(['dump.rdb']);
 });
