@@ -193,6 +193,9 @@ export const ERRORS = {
     'A snapshot, a content or an object in a store is of no backup on record. A warning of doctor: nothing removes it.',
   ),
   'snapshot-missing': refused('A good backup is on record, and its snapshot is gone. A warning of doctor.'),
+  'lock-mismatch': refused(
+    'The object lock of a store and the retention of a policy do not go together. A warning of doctor.',
+  ),
   'dump-missing': refused('A good dump is on record, and its object is gone from the store. A warning of doctor.'),
   'protect-refused': refused('Only a backup that has succeeded can be protected.'),
   'backup-in-use': {

@@ -1,4 +1,3 @@
-import type { k8s } from 'cdk8s-plus-28';
 import type { Construct } from 'constructs';
 import { connectionOf } from './connection';
 import {
@@ -12,12 +11,13 @@ import {
   type EngineName,
   IDENTITY_FILE,
   IDENTITY_MOUNT,
+  identityVolume,
   validate,
 } from './contract';
 import type { DatabaseDumpProps, DumpPolicyProps, DumpRestoreProps, DumpSourceProps } from './dump-props';
 import { DumpCompression, DumpLayout } from './dump-props';
 import { DEFAULT_DEADLINE_SECONDS, type PolicyNames, refuseProblems } from './job-config';
-import { type MountedVolume, type RunnerPod, SECRET_FILE_MODE } from './runner-pod';
+import type { MountedVolume, RunnerPod } from './runner-pod';
 
 /**
  * What one engine adds to a dump and its restore.
@@ -100,21 +100,16 @@ const USUAL_COMPRESSION: Readonly<Record<DumpLayout, DumpCompression>> = {
 };
 
 /**
- * What a restore mounts to open an encrypted dump. Optional, so that a missing Secret is the runner's error, with its hint.
+ * What a restore mounts to open an encrypted dump.
  *
  * @internal
  */
 export function identityVolumes({
   identity,
-  identityKey = 'key.txt',
+  identityKey,
 }: Pick<DumpSourceProps, 'identity' | 'identityKey'>): readonly MountedVolume[] {
   if (identity === undefined) return [];
-  const items = [{ key: identityKey, path: IDENTITY_FILE }];
-  const projected: k8s.ProjectedVolumeSource = {
-    defaultMode: SECRET_FILE_MODE,
-    sources: [{ secret: { name: identity.name, optional: true, items } }],
-  };
-  return [{ volume: { name: 'identity', projected }, path: IDENTITY_MOUNT }];
+  return [{ volume: identityVolume(identity.name, identityKey), path: IDENTITY_MOUNT }];
 }
 
 /**

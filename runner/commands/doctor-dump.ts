@@ -1,6 +1,7 @@
 /** The checks of a dump, without the dump. */
 import { backupId } from '../../src/contract';
 import { checkDump } from '../dump/checks';
+import { lockFindings } from '../dump/lock-findings';
 import { checkOnline } from '../dump/online-checks';
 import { objectOrphanFindings } from '../dump/orphans';
 import { asStillpointError } from '../errors';
@@ -14,7 +15,22 @@ export type DumpDoctorContext = DumpContext & Pick<KeepingContext, 'policies'>;
 
 /** What was looked at, and what was found. */
 export async function doctorDump(context: DumpDoctorContext): Promise<readonly Finding[]> {
-  return [...(await registryFindings(context)), ...(await keepingFindings(context)), ...(await dumpFindings(context))];
+  return [
+    ...(await registryFindings(context)),
+    ...(await keepingFindings(context)),
+    ...(await ownLockFindings(context)),
+    ...(await dumpFindings(context)),
+  ];
+}
+
+/** Where the policies cannot be read, the look at the retention has said so. */
+async function ownLockFindings({ config, namespace, policies }: DumpDoctorContext): Promise<readonly Finding[]> {
+  const { storage } = config.spec;
+  const { name } = config.metadata;
+  if (storage.s3?.lock === undefined) return [];
+  const known = (await policies?.list().catch(() => undefined)) ?? [];
+  const own = known.find(({ metadata }) => metadata.name === name && metadata.namespace === namespace);
+  return lockFindings(storage, own?.spec.retention);
 }
 
 /** An error that ends the checks is a finding too; what needs neither server nor store is looked at all the same. */

@@ -8,6 +8,7 @@ import {
   type DumpRestoreConfig,
   IDENTITY_FILE,
   IDENTITY_MOUNT,
+  identityVolume,
   MOUNTS,
   storePlace,
   validate,
@@ -104,13 +105,13 @@ export function restorePodBy(pod: PolicyPod, config: string, wishes: DumpRestore
   const volumes = (pod.volumes ?? []).map((volume) => {
     if (volume.name === configVolume) return { name: volume.name, configMap: { name: config } };
     if (volume.name !== loginVolume || credentials === undefined) return volume;
-    const projected = volume.projected as Projected;
+    const projected = projectedOf(volume);
     const sources = projected.sources.map(({ secret, ...source }) =>
       secret === undefined ? source : { ...source, secret: { ...secret, name: credentials } },
     );
     return { ...volume, projected: { ...projected, sources } };
   });
-  const opened = identity === undefined ? [] : [identityVolume(identity)];
+  const opened = identity === undefined ? [] : [{ ...identityVolume(identity) }];
   return {
     ...pod,
     containers: pod.containers.map((container) => ({
@@ -125,9 +126,16 @@ export function restorePodBy(pod: PolicyPod, config: string, wishes: DumpRestore
   };
 }
 
-/** Optional, so that a Secret that is missing is the runner's error, with its hint. */
-export function identityVolume(name: string): { readonly name: string; readonly projected: object } {
-  const items = [{ key: 'key.txt', path: IDENTITY_FILE }];
-  const sources = [{ secret: { name, optional: true, items } }];
-  return { name: 'identity', projected: { defaultMode: 0o440, sources } };
+/** The policy's login, which another Secret takes the place of. Throws usage-invalid where it is none of the constructs' making. */
+function projectedOf({ name, projected }: NonNullable<PolicyPod['volumes']>[number]): Projected {
+  const { sources } = (projected ?? {}) as Partial<Projected>;
+  if (Array.isArray(sources) && sources.some(({ secret }) => secret !== undefined))
+    return { ...(projected as Projected), sources };
+  throw new StillpointError(
+    'usage-invalid',
+    `the volume ${name} of the policy's pod, with its login, is of no Secret`,
+    {
+      hint: 'leave --credentials out, or restore by the construct: see docs/dumps.md',
+    },
+  );
 }

@@ -8,6 +8,7 @@ import type { Finding, Registry, StoredRecord } from '../ports';
 import type { ObjectStore } from '../storage/object-store';
 import { databaseFolder, keysOf } from './keys';
 import { storeOf } from './record';
+import { isStoreOf } from './remover';
 
 export interface ObjectOrphansContext {
   readonly registry: Pick<Registry, 'list'>;
@@ -61,7 +62,8 @@ async function withoutObject(
   const findings: Finding[] = [];
   for (const record of before) {
     const place = storeOf(record);
-    const isHere = place !== undefined && storePlace(place) === storePlace(storage) && record.storeName === store.name;
+    const isHere =
+      place !== undefined && storePlace(place) === storePlace(storage) && isStoreOf(record, storage, store.name);
     if (!isHere || !after.some(({ id }) => id === record.id)) continue;
     const missing: string[] = [];
     for (const key of keysOf({ objects: record.objects })) {

@@ -1,7 +1,7 @@
 /** Removes what dumps have in their stores: by whoever has the credentials, or by asking who has. */
 import { type BackupRecord, ownsData, type StoreConfig, storePlace } from '../../src/contract';
 import { timeLimit } from '../abort';
-import { StillpointError } from '../errors';
+import { asStillpointError, StillpointError } from '../errors';
 import type { Clock, Log, Pruner, Registry, Remover, StoredRecord } from '../ports';
 import type { ObjectStore } from '../storage/object-store';
 import { discardObjects } from './discard';
@@ -53,18 +53,31 @@ export class ObjectsRemover implements Remover {
     return own === undefined ? [] : this.stores.configs.filter((config) => storePlace(config) === storePlace(own));
   }
 
+  /** Where a login failed, a name is without the account. It fails again, with its own error, when something is asked for. */
+  async #failureOf(store: ObjectStore): Promise<StillpointError | undefined> {
+    using limit = timeLimit(this.world.clock, ASKED_MS, () => unanswered(store));
+    try {
+      for await (const _ of store.list('', limit)) break;
+      return undefined;
+    } catch (thrown) {
+      return asStillpointError(thrown);
+    }
+  }
+
   /**
    * Credentials may say which account is meant: then what looks like the place may be another one, and holds nothing of ours. The
    * right one is that which has the name that the record has.
    */
   async #open(configs: readonly StoreConfig[], { storeName }: BackupRecord): Promise<ObjectStore> {
     const others: string[] = [];
+    let failed: StillpointError | undefined;
     for (const config of configs) {
       const store = await this.stores.open(config);
-      // The folder of a volume is mounted elsewhere in each pod: its claim tells it from others.
-      if (config.kind === 'directory' || isNamed(store.name, storeName)) return store;
+      if (isStoreOf({ storeName }, config, store.name)) return store;
+      if (storeName?.startsWith(`${store.name}, `) === true) failed ??= await this.#failureOf(store);
       others.push(store.name);
     }
+    if (failed !== undefined) throw failed;
     throw new StillpointError(
       'store-refused',
       `the dump lies in ${storeName ?? 'a store without a name'}, and these credentials lead to ${others.join(', ')}`,
@@ -72,9 +85,19 @@ export class ObjectsRemover implements Remover {
   }
 }
 
+/** Whether the store that a config leads to is the one that a record names, where both are of one place. */
+export function isStoreOf({ storeName }: Pick<BackupRecord, 'storeName'>, config: StoreConfig, name: string): boolean {
+  // The folder of a volume is mounted elsewhere in each pod: its claim tells it from others.
+  return config.kind === 'directory' || isNamed(name, storeName);
+}
+
 /** Names say more than they did: what an earlier version has written down is how they begin. */
 function isNamed(name: string, recorded: string | undefined): boolean {
   return name === recorded || (recorded !== undefined && name.startsWith(`${recorded}, `));
+}
+
+function unanswered({ name }: ObjectStore): StillpointError {
+  return new StillpointError('store-unreachable', `${name} took too long to answer`);
 }
 
 /** Whether anything in a store goes with a record: what an imported one names is another cluster's. */

@@ -21,10 +21,20 @@ const SCHEMES: Readonly<Record<string, (place: string, more: URLSearchParams) =>
   swift: (container, more) => ({ kind: 'swift', swift: { container, ...given(more, 'region') } }),
 };
 
-/** The parameters that a location may have behind its `?`. */
-const PARAMETERS = ['endpoint', 'region', 'account', 'credentials'] as const;
+/** The parameters that a location of each kind may have behind its `?`. */
+const PARAMETERS: Readonly<Record<string, readonly string[]>> = {
+  s3: ['endpoint', 'region', 'credentials'],
+  gs: ['endpoint', 'credentials'],
+  azure: ['endpoint', 'account', 'credentials'],
+  swift: ['region', 'credentials'],
+  // Who may use a folder, the machine says.
+  file: [],
+};
 
-function given<K extends (typeof PARAMETERS)[number]>(more: URLSearchParams, name: K): { readonly [N in K]?: string } {
+function given<K extends 'endpoint' | 'region' | 'account'>(
+  more: URLSearchParams,
+  name: K,
+): { readonly [N in K]?: string } {
   const value = more.get(name);
   return value === null ? {} : ({ [name]: value } as { readonly [N in K]: string });
 }
@@ -37,8 +47,9 @@ export function storeAt(location: string): StoreConfig {
   const [, scheme = '', place = '', path = '', query = ''] =
     /^([a-z0-9]+):\/\/([^/?]*)([^?]*)(?:\?(.*))?$/.exec(location) ?? [];
   const more = new URLSearchParams(query);
-  const unknown = [...more.keys()].find((name) => !PARAMETERS.some((known) => known === name));
-  if (unknown !== undefined) throw misnamed(location, `has a parameter ${unknown}`);
+  const known = Object.hasOwn(PARAMETERS, scheme) ? PARAMETERS[scheme] : undefined;
+  const unknown = [...more.keys()].find((name) => known?.includes(name) === false);
+  if (unknown !== undefined) throw misnamed(location, `has a parameter ${unknown}, which ${scheme}:// does not take`);
   if (scheme === 'file' && place === '' && path.startsWith('/')) return { kind: 'directory', directory: { path } };
   const settings = Object.hasOwn(SCHEMES, scheme) ? SCHEMES[scheme]?.(place, more) : undefined;
   if (settings === undefined)

@@ -1,4 +1,5 @@
 /** `restore --host`: a dump into a server, by a Job that is made of the policy which took it. */
+import type { BackupRecord } from '../../src/contract';
 import { timeLimit } from '../abort';
 import type { RestoreCommandOptions } from '../cli/restore';
 import { StillpointError } from '../errors';
@@ -11,7 +12,7 @@ import { assertRestorable } from '../restore/restorable';
 import { givenFlag, refuseStoreFlags } from './flags';
 import { connect, kubernetesRegistry, kubernetesUses } from './kubernetes';
 import { theNamespace } from './namespace';
-import type { World } from './world';
+import { engineOf, type World } from './world';
 
 /** Restores the dump, shows how far it is, and says what came of it. */
 export async function restoreDumpByJob(
@@ -37,6 +38,7 @@ export async function restoreDumpByJob(
       },
     );
   }
+  await assertReadByTool(stored.record);
   await using use = await kubernetesUses(client, options.registry, world).begin(stored, `restore into ${options.host}`);
   const job = await startDumpRestore(client, use.record, options, clock);
   const at = `job ${job.namespace}/${job.name}`;
@@ -58,6 +60,19 @@ export async function restoreDumpByJob(
   throw new StillpointError(
     'restore-failed',
     `${at} ended with exit code ${exitCode}${said === undefined ? '' : `: ${said}`}`,
+  );
+}
+
+/** Before there is a Job, and with what there is to do instead. */
+async function assertReadByTool(record: BackupRecord): Promise<void> {
+  const engine = await engineOf(record);
+  if (engine.dump?.restore !== undefined) return;
+  throw new StillpointError(
+    'usage-invalid',
+    `no tool of ${engine.name} reads backup ${recordPath(record)} into a server: a new one takes it as a file`,
+    {
+      hint: 'name its claim in a construct (docs/dumps.md); or on its own machine: stillpoint restore --from … --directory …',
+    },
   );
 }
 

@@ -29,6 +29,32 @@ export const AGE_RECIPIENT_PATTERN = '^age1[02-9ac-hj-np-z]{8,}$';
 export const IDENTITY_MOUNT = '/var/run/secrets/stillpoint/identity';
 /** The name of the mounted file, whatever the key of the Secret is called. */
 export const IDENTITY_FILE = 'identity';
+/** The key of the Secret where none is named. */
+const IDENTITY_KEY = 'key.txt';
+
+/** The volume of a Secret with identities. Optional, so that a Secret that is missing is the runner's error, with its hint. */
+export interface IdentityVolume {
+  readonly name: string;
+  readonly projected: {
+    readonly defaultMode: number;
+    readonly sources: {
+      readonly secret: {
+        readonly name: string;
+        readonly optional: boolean;
+        readonly items: { readonly key: string; readonly path: string }[];
+      };
+    }[];
+  };
+}
+
+/** Mounts the identities that a Secret has under a key, for the pod's group alone. */
+export function identityVolume(secret: string, key: string = IDENTITY_KEY): IdentityVolume {
+  const items = [{ key, path: IDENTITY_FILE }];
+  return {
+    name: 'identity',
+    projected: { defaultMode: 0o440, sources: [{ secret: { name: secret, optional: true, items } }] },
+  };
+}
 
 const engineOptions = optional(
   map(string({ minLength: 0 }), "Settings of the engine's own; each engine says which it knows."),

@@ -60,7 +60,7 @@ class Sink {
   ) {}
 
   static async start(): Promise<Sink> {
-    const child = spawn(process.execPath, ['test/bench/dumps/sink.mjs'], { stdio: ['ignore', 'pipe', 'inherit'] });
+    const child = spawn(process.execPath, ['test/bench/dumps/sink.mjs'], { stdio: ['pipe', 'pipe', 'inherit'] });
     const [said] = (await once(child.stdout, 'data')) as [Buffer];
     return new Sink(said.toString().trim(), () => child.kill());
   }

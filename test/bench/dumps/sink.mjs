@@ -6,6 +6,9 @@ import { createHash } from 'node:crypto';
 import { createServer } from 'node:http';
 import { crc32 } from 'node:zlib';
 
+// Its standard input ends with whoever started it, however that ended: nobody leaves it behind.
+process.stdin.resume().on('close', () => process.exit());
+
 let bytes = 0;
 let uploads = 0;
 

@@ -12,7 +12,7 @@ import { StillpointError } from '../../../runner/errors';
 import type { Finding } from '../../../runner/ports';
 import { DirectoryRegistry } from '../../../runner/registry/directory';
 import type { ObjectStore } from '../../../runner/storage/object-store';
-import type { BackupRecord } from '../../../src/contract';
+import type { BackupRecord, Policy } from '../../../src/contract';
 import { QuietLog } from '../../support/quiet-log';
 import { record } from '../../support/record';
 import { CLOSING, dumpContext, ID, type Situation } from './dump-context';
@@ -424,6 +424,31 @@ describe('doctor', () => {
     expect(await stored()).toEqual([]);
     const broken = await doctorDump(contextOf({ tools: { versionOf: () => ({ program: 'pg_nothing', args: [] }) } }));
     expect(broken).toContainEqual(expect.objectContaining({ severity: 'error', code: 'tool-missing' }));
+  });
+
+  it('says where the lock of the store and the retention of the policy do not go together', async () => {
+    const context = contextOf({});
+    const { config } = context;
+    const s3 = { bucket: 'backups', lock: { mode: 'GOVERNANCE', days: 30 } } as const;
+    const locked = { ...config, spec: { ...config.spec, storage: { kind: 's3', s3 } as const } };
+    const metadata = { name: config.metadata.name, namespace: 'shop' };
+    const spec = { database: 'orders-db', timeZone: 'UTC', retention: { keepDaily: 7 } };
+    const policy = { apiVersion: 'stillpoint.dev/v1', kind: 'Policy', metadata, spec } as unknown as Policy;
+    const codes = async (policies: readonly Policy[]): Promise<readonly string[]> =>
+      (await doctorDump({ ...context, config: locked, policies: { list: async () => policies } })).map(
+        ({ code }) => code,
+      );
+    expect(await codes([policy])).toContain('lock-mismatch');
+    expect(await codes([{ ...policy, metadata: { ...metadata, name: 'other' } }])).not.toContain('lock-mismatch');
+  });
+
+  it('knows a store by an earlier, shorter name, and a folder wherever it is mounted', async () => {
+    const { objects = [], ...taken } = await take();
+    const found = (await registry.get('shop', 'orders-db', ID)) ?? expect.fail('no record');
+    await registry.update(found, { ...taken, objects, storeName: 'folder /elsewhere' });
+    await rm(join(folder, 'store', objects[0]?.key ?? ''));
+    const codes = (await doctorDump(contextOf({}))).map(({ code }) => code);
+    expect(codes).toContain('dump-missing');
   });
 
   it('rule 9: finds what is in the store and not on record, and the other way round, and removes neither', async () => {

@@ -100,6 +100,16 @@ describe('a restore from a terminal', () => {
     ]);
   });
 
+  it.each([
+    ['a Secret mounted by itself', { secret: { secretName: 'admin' } }],
+    ['a projection of none', { projected: { sources: [{ configMap: { name: 'admin' } }] } }],
+  ])('is given no other login where that of the policy is %s', (_, is) => {
+    const other = { ...pod, volumes: [{ name: 'credentials', ...is }] };
+    expect(() => restorePodBy(other, place.name, { host: 'copy', credentials: 'copy-admin' })).toThrow(
+      expect.objectContaining({ code: 'usage-invalid', message: expect.stringContaining('volume credentials') }),
+    );
+  });
+
   it('logs in as the policy does where nothing else was said, and needs no identity', () => {
     expect(restorePodBy(pod, place.name, { host: 'copy' }).volumes?.slice(1)).toEqual(pod.volumes.slice(1));
   });

@@ -6,9 +6,11 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { systemClock } from '../../../runner/clock';
 import { deleteBackups } from '../../../runner/commands/delete';
 import { AskingRemover, ObjectsRemover, removerOf } from '../../../runner/dump/remover';
+import { StillpointError } from '../../../runner/errors';
 import type { Remover } from '../../../runner/ports';
 import { DirectoryRegistry } from '../../../runner/registry/directory';
 import { openStore } from '../../../runner/storage';
+import type { ObjectStore } from '../../../runner/storage/object-store';
 import type { BackupRecord, StoreConfig } from '../../../src/contract';
 import { QuietLog } from '../../support/quiet-log';
 import { record } from '../../support/record';
@@ -102,6 +104,26 @@ describe('a dump that is deleted', () => {
       expect(left).toEqual([expect.stringContaining(foreign)]);
     }
     expect([...(await files())].sort()).toEqual(before);
+  });
+
+  it('stays where its login failed, and says why, not that the store is another one', async () => {
+    const [config] = [{ kind: 'swift', swift: { container: 'backups' } } as const];
+    // A store whose login fails has a name without its account, and fails with that when something is asked for.
+    const store = {
+      name: 'container backups of Swift',
+      // biome-ignore lint/correctness/useYield: it never comes to one
+      async *list() {
+        throw new StillpointError('store-credentials-refused', 'no');
+      },
+    } as unknown as ObjectStore;
+    const remover = new ObjectsRemover({ configs: [config], open: async () => store }, { clock: systemClock, log });
+    const of = dumped({ store: config, storeName: 'container backups of Swift, account a at keystone' });
+    expect(await remover.remove({ record: of } as never)).toHaveLength(2);
+    expect(log.lines.at(-1)?.fields).toMatchObject({ code: 'store-credentials-refused' });
+    const others = { ...store, name: 'container backups of Swift, account b at keystone' };
+    const wrong = new ObjectsRemover({ configs: [config], open: async () => others }, { clock: systemClock, log });
+    await wrong.remove({ record: of } as never);
+    expect(log.lines.at(-1)?.fields).toMatchObject({ code: 'store-refused' });
   });
 
   it('goes with its objects, and says which', async () => {

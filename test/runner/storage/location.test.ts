@@ -29,6 +29,11 @@ it.each([
   ['file://backups', 'begins with none of s3://'],
   ['s3://', 's3.bucket'],
   ['s3://backups?secret=x', 'has a parameter secret'],
+  ['s3://backups?account=shop', 'has a parameter account, which s3:// does not take'],
+  ['gs://backups?region=eu', 'has a parameter region, which gs:// does not take'],
+  ['azure://backups?region=eu', 'has a parameter region'],
+  ['swift://backups?endpoint=https://x', 'has a parameter endpoint'],
+  ['file:///mnt?credentials=/keys', 'has a parameter credentials'],
   ['s3://backups?endpoint=minio', 's3.endpoint'],
   ['constructor://x', 'begins with none'],
 ])('%s is none: %s', (location, why) => {
