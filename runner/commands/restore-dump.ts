@@ -14,7 +14,7 @@ import { recordPath } from '../output/records';
 import { opened, restore } from '../pipe/restore';
 import type { Clock, Events } from '../ports';
 import type { ObjectStore } from '../storage/object-store';
-import type { RestoreRequest } from '../tools/tool';
+import { type RestoreRequest, readsIntoServer } from '../tools/tool';
 import { restoreDumpFile } from './restore-dump-file';
 import { restoreDumpStore } from './restore-dump-store';
 import { say } from './say';
@@ -99,8 +99,8 @@ class DumpRestore {
   async run(): Promise<Server> {
     const { config, readTarget, root, log } = this.#context;
     const { record, object } = this.#source;
-    if (toolsOf(this.#engine).restore === undefined) throw unreadByTools(this.#engine);
-    if (root !== undefined) refuseOnErrors(await imageFindings(root));
+    if (!readsIntoServer(toolsOf(this.#engine))) throw unreadByTools(this.#engine);
+    refuseOnErrors(await imageFindings(root));
     const wanted = requestOf(config.spec, record);
     const target = await readTarget(this.#engine.name);
     const server = await this.#serverStep(target);
@@ -190,7 +190,7 @@ class DumpRestore {
 
 function unreadByTools({ name }: Engine): StillpointError {
   return new StillpointError('config-invalid', `no tool of ${name} reads a dump back into a server`, {
-    hint: 'it is restored as the file that a new server takes when it starts: name the folder for that',
+    hint: 'it is restored into the data directory of a new server, before that starts: name that folder',
   });
 }
 

@@ -7,7 +7,9 @@ import type { Finding } from '../ports';
  * Names resolve, and users are found, by the C library of the runner's own glibc; what an image with musl has for that is of
  * another kind, and nobody has tried them together.
  */
-export async function imageFindings(root: string): Promise<readonly Finding[]> {
+export async function imageFindings(root: string | undefined): Promise<readonly Finding[]> {
+  // The runner was not brought here: Node and the tools are those of the machine.
+  if (root === undefined) return [];
   const files = await readdir(join(root, 'lib')).catch((): string[] => []);
   const musl = files.find((file) => /^ld-musl-.*\.so\.\d+$/.test(file));
   if (musl === undefined) return [];

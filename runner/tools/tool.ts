@@ -163,6 +163,11 @@ export interface EngineDump {
   readonly createDatabase?: (target: Target, database: string, log: Log, signal: AbortSignal) => Promise<void>;
 }
 
+/** Whether a dump is read back into a server that runs, and not into the files of one that does not yet. */
+export function readsIntoServer({ restore, files }: Pick<EngineDump, 'restore' | 'files'>): boolean {
+  return restore !== undefined && files === undefined;
+}
+
 /** How much of an output's end is kept: more than any tool writes after its closing line. */
 export const TAIL_BYTES = 4096;
 

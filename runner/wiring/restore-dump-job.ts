@@ -9,6 +9,7 @@ import { lastWords } from '../last-words';
 import { formatRestoredIntoServer } from '../output/dumps';
 import { recordPath } from '../output/records';
 import { assertRestorable } from '../restore/restorable';
+import { readsIntoServer } from '../tools/tool';
 import { givenFlag, refuseStoreFlags } from './flags';
 import { connect, kubernetesRegistry, kubernetesUses } from './kubernetes';
 import { theNamespace } from './namespace';
@@ -66,10 +67,10 @@ export async function restoreDumpByJob(
 /** Before there is a Job, and with what there is to do instead. */
 async function assertReadByTool(record: BackupRecord): Promise<void> {
   const engine = await engineOf(record);
-  if (engine.dump?.restore !== undefined) return;
+  if (engine.dump !== undefined && readsIntoServer(engine.dump)) return;
   throw new StillpointError(
     'usage-invalid',
-    `no tool of ${engine.name} reads backup ${recordPath(record)} into a server: a new one takes it as a file`,
+    `no tool of ${engine.name} reads backup ${recordPath(record)} into a server: a new one finds it in its data directory`,
     {
       hint: 'name its claim in a construct (docs/dumps.md); or on its own machine: stillpoint restore --from … --directory …',
     },
