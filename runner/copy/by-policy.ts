@@ -9,11 +9,12 @@ import {
   type CopyRestoreConfig,
   IDENTITY_FILE,
   IDENTITY_MOUNT,
+  identityVolume,
   MOUNTS,
   storePlace,
   validate,
 } from '../../src/contract';
-import { identityVolume, type PolicyPod } from '../dump/by-policy';
+import type { PolicyPod } from '../dump/by-policy';
 import { storeOf } from '../dump/record';
 import { StillpointError } from '../errors';
 import { recordPath } from '../output/records';
@@ -92,7 +93,7 @@ export function copyRestorePodBy(
   const [container = {}] = pod.containers;
   const own = container.volumeMounts ?? [];
   const configVolume = own.find(({ mountPath }) => mountPath === MOUNTS.config)?.name;
-  const opened = identity === undefined ? [] : [identityVolume(identity)];
+  const opened = identity === undefined ? [] : [{ ...identityVolume(identity) }];
   const state = { name: 'state', mountPath: COPY_MOUNTS.state };
   const nameOf = (index: number): string => `volume-${index}`;
   const { runAsUser: user } = spec.copy;

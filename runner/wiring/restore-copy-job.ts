@@ -11,7 +11,7 @@ import { lastWords } from '../last-words';
 import { formatRestoredCopy } from '../output/dumps';
 import { recordPath } from '../output/records';
 import { assertRestorable } from '../restore/restorable';
-import { givenFlag } from './flags';
+import { givenFlag, refuseStoreFlags } from './flags';
 import { connect, kubernetesRegistry, kubernetesUses } from './kubernetes';
 import { theNamespace } from './namespace';
 import { tell } from './restore-dump-job';
@@ -31,6 +31,7 @@ export async function restoreCopyByJob(
   const source = stored.record.copy?.record;
   if (source === undefined) return undefined;
   refuseOtherFlags(options);
+  refuseStoreFlags(options);
   assertRestorable(stored.record);
   const path = recordPath(stored.record);
   if (!fits(RECORD, source)) {
