@@ -38,7 +38,7 @@ export function dumpingRecord(
     dump: {
       tool,
       ...(only === undefined ? {} : { only }),
-      ...(databases === undefined ? {} : { databases }),
+      ...(databases === undefined ? {} : { some: databases }),
       ...(position === undefined ? {} : { position }),
       ...(image === undefined ? {} : { image }),
     },

@@ -17,15 +17,11 @@ export function requestOf(
     }
     return { database: into ?? dumped.only, ...position };
   }
-  const { databases } = dumped;
-  if (only !== undefined && databases?.includes(only) === false) {
-    throw new StillpointError(
-      'config-invalid',
-      `the dump holds the databases ${databases.join(', ')}, and not ${only}`,
-      {
-        hint: 'name one of them in onlyDatabase, or another backup',
-      },
-    );
+  const { some } = dumped;
+  if (only !== undefined && some?.includes(only) === false) {
+    throw new StillpointError('config-invalid', `the dump holds the databases ${some.join(', ')}, and not ${only}`, {
+      hint: 'name one of them in onlyDatabase, or another backup',
+    });
   }
   if (only !== undefined) return { database: into ?? only, outOf: only, ...position };
   if (into === undefined) return position;

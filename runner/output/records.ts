@@ -205,7 +205,7 @@ export function heldText({ freezes, freezeWindowMs }: Pick<BackupRecord, 'freeze
   return freezes === 'nothing' || freezes === undefined ? 'nothing' : `${shortTime(freezeWindowMs)} (${freezes})`;
 }
 
-function dumpedText({ only, databases }: NonNullable<BackupRecord['dump']> = { tool: '' }): string {
-  if (databases !== undefined) return `${databases.join(', ')}; each of an instant of its own`;
+function dumpedText({ only, some }: NonNullable<BackupRecord['dump']> = { tool: '' }): string {
+  if (some !== undefined) return `${some.join(', ')}; each of an instant of its own`;
   return only ?? 'all databases';
 }

@@ -113,7 +113,7 @@ export const dumped = object(
     ),
     tool: string({ description: 'What the tool says of itself.' }),
     only: optional(string({ description: 'The one database that was dumped; all when left out.' })),
-    databases: optional(
+    some: optional(
       array(string(), {
         description:
           "The databases that were dumped one after the other, each of an instant of its own, with the server's logins.",

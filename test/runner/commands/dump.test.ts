@@ -287,7 +287,7 @@ describe('a dump', () => {
       return [];
     };
     const taken = await take({ dump, tools: { several: true, unseen } });
-    expect(taken.dump).toEqual({ tool: 'a tool of 17', databases: ['orders', 'users'], image: 'postgres:17' });
+    expect(taken.dump).toEqual({ tool: 'a tool of 17', some: ['orders', 'users'], image: 'postgres:17' });
     expect(asked).toEqual([['orders', 'users']]);
   });
 

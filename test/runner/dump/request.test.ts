@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { requestOf } from '../../../runner/dump/request';
 
 const ALL = { tool: 't' };
-const SOME = { tool: 't', databases: ['orders', 'users'] };
+const SOME = { tool: 't', some: ['orders', 'users'] };
 const ONE = { tool: 't', only: 'orders' };
 
 describe('what of a dump is restored', () => {
