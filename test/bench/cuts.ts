@@ -35,7 +35,7 @@ const WAYS: readonly Way[] = [
   { name: 'group', direct: false, how: 'together', method: 'CreateVolumeGroupSnapshot', targets: {} },
 ];
 
-export async function bench({ runs, parts }: BenchOptions): Promise<BenchRow[]> {
+export async function* bench({ runs, parts }: BenchOptions): AsyncGenerator<BenchRow, void> {
   // No runner's image and no registry are needed here: only the name by which namespaces are found again.
   thisRun.is({ image: 'none', registry: uniqueName('bench') });
   await using space = await makeNamespace('cuts');
@@ -43,7 +43,6 @@ export async function bench({ runs, parts }: BenchOptions): Promise<BenchRow[]> 
   await using group = await makeRetainClass('VolumeGroupSnapshotClass');
   const context = { client: await connect(), namespace: space.name, clock: systemClock, log: keptLog() };
   const classes = { className: kept.name, groupClassName: group.name };
-  const rows: BenchRow[] = [];
   const wanted = wantedOf(
     parts,
     WAYS.map(({ name }) => name),
@@ -54,10 +53,9 @@ export async function bench({ runs, parts }: BenchOptions): Promise<BenchRow[]> 
     for (const way of WAYS.filter(({ name }) => wanted.includes(name))) {
       const store = new KubernetesSnapshots({ ...context, ...classes, direct: way.direct });
       await store.check(volumes, way.how);
-      rows.push(...(await measured(store, way, volumes, runs)));
+      yield* await measured(store, way, volumes, runs);
     }
   }
-  return rows;
 }
 
 async function measured(

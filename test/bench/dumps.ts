@@ -34,7 +34,7 @@ interface Through {
   readonly peakMiB: number;
 }
 
-export async function bench({ parts, runs }: BenchOptions): Promise<BenchRow[]> {
+export async function* bench({ parts, runs }: BenchOptions): AsyncGenerator<BenchRow, void> {
   await using cleanup = new AsyncDisposableStack();
   const folder = mkdtempSync(join(tmpdir(), 'stillpoint-bench-'));
   cleanup.defer(() => rmSync(folder, { recursive: true }));
@@ -44,12 +44,10 @@ export async function bench({ parts, runs }: BenchOptions): Promise<BenchRow[]> 
   const sink = await Sink.start();
   cleanup.defer(() => sink.stop());
   const dumps = new Dumps(folder, server, sink);
-  const rows: BenchRow[] = [];
   const named = parts.filter((part) => Number(part) > 0);
   for (const size of named.length === 0 ? SIZES : named) {
-    rows.push(...(await dumps.rowsOf(size, runs, wantedOf(parts, WAYS))));
+    yield* await dumps.rowsOf(size, runs, wantedOf(parts, WAYS));
   }
-  return rows;
 }
 
 /** The store that keeps nothing, as a process of its own. */

@@ -35,13 +35,12 @@ interface Server {
   readonly server: BenchServer;
 }
 
-export async function bench(options: BenchOptions): Promise<BenchRow[]> {
+export async function* bench(options: BenchOptions): AsyncGenerator<BenchRow, void> {
   await using _run = await prepareRun();
   // Until all is measured: a snapshot whose class is gone is looked at by its controller again and again.
   await using classes = new AsyncDisposableStack();
   await using namespace = await makeNamespace('freezes');
   const servers = await startServers(namespace.name, wantedEngines(options));
-  const rows: BenchRow[] = [];
   for (const name of wantedOf(options.parts, Object.keys(STORAGES))) {
     const kept = classes.use(await makeRetainClass('VolumeSnapshotClass', STORAGES[name]));
     const storage: Storage = { name, className: kept.name };
@@ -51,17 +50,20 @@ export async function bench(options: BenchOptions): Promise<BenchRow[]> {
       const modes = modesOf(engine).filter(
         (mode) => mode.setup === setup && (name === FAST || mode.freezes !== 'nothing'),
       );
-      for (const mode of modes) ours.push(...(await oursOf({ engine, server, storage, mode, failures }, options.runs)));
+      for (const mode of modes) {
+        const found = await oursOf({ engine, server, storage, mode, failures }, options.runs);
+        ours.push(...found);
+        yield* found;
+      }
     }
-    rows.push(...ours, ...(await theirs(servers, storage, Math.min(options.runs, RUNS_OF_OTHERS), ours)));
-    rows.push({
+    yield* await theirs(servers, storage, Math.min(options.runs, RUNS_OF_OTHERS), ours);
+    yield {
       name: `freezes: ${name}: backups that failed and are in no value`,
       value: failures.length,
       unit: '',
       target: 0,
-    });
+    };
   }
-  return rows;
 }
 
 /** One for each setup of each engine, all at once. */

@@ -28,7 +28,7 @@ const TARGET_MS = 1000;
 /** By how much more ten times as many records may raise the peak, printed as one document. */
 const TARGET_GROWTH_MIB = 40;
 
-export async function bench({ runs }: BenchOptions): Promise<BenchRow[]> {
+export async function* bench({ runs }: BenchOptions): AsyncGenerator<BenchRow, void> {
   thisRun.is({ image: 'none', registry: uniqueName('bench') });
   await using registry = await makeNamespace('list');
   await using cleanup = new AsyncDisposableStack();
@@ -38,7 +38,6 @@ export async function bench({ runs }: BenchOptions): Promise<BenchRow[]> {
   const list = (...words: readonly string[]): Promise<Listed> =>
     listed(join(folder, 'stillpoint.mjs'), registry.name, words);
   const client = await connect();
-  const rows: BenchRow[] = [];
   const peaks: number[] = [];
   let made = 0;
   for (const count of COUNTS) {
@@ -53,16 +52,16 @@ export async function bench({ runs }: BenchOptions): Promise<BenchRow[]> {
     const json = await list('-A', '-o', 'json');
     peaks.push(json.peakMiB);
     const ofDatabase = await list('db-007', '-n', 'shop-07', '-o', 'wide');
-    rows.push(
+    yield* [
       timesRow(`list -A of ${count} records`, times, count === COUNTS[0] ? TARGET_MS : undefined),
       { name: `list -A -o json of ${count} records`, value: Math.round(json.ms), unit: 'ms' },
       { name: `list -A -o json of ${count} records, peak memory`, value: Math.round(json.peakMiB), unit: 'MiB' },
       { name: `list -o wide of one database among ${count} records`, value: Math.round(ofDatabase.ms), unit: 'ms' },
-    );
+    ];
   }
   const growth = Math.round((peaks[1] ?? Number.NaN) - (peaks[0] ?? Number.NaN));
   const name = `peak memory of ${COUNTS[1]} over that of ${COUNTS[0]}`;
-  return [...rows, { name, value: growth, unit: 'MiB', target: TARGET_GROWTH_MIB }];
+  yield { name, value: growth, unit: 'MiB', target: TARGET_GROWTH_MIB };
 }
 
 /** As real ones, but without the finalizer that would keep them when the namespace goes. */

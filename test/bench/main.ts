@@ -14,7 +14,8 @@ import type { BenchRow } from './rows';
 import { table } from './table';
 
 interface Bench {
-  readonly bench: (options: BenchOptions) => Promise<readonly BenchRow[]>;
+  /** Gives what is measured as soon as it is. */
+  readonly bench: (options: BenchOptions) => AsyncIterable<BenchRow>;
 }
 
 const LOCAL: Readonly<Record<string, () => Promise<Bench>>> = {
@@ -52,12 +53,12 @@ async function main({ benches: wanted, write, others, ...options }: BenchRequest
   for (const [name, load] of chosen) {
     process.stderr.write(`bench: ${name} …\n`);
     try {
-      rows.push(...(await (await load()).bench(options)));
+      for await (const row of (await load()).bench(options)) rows.push(row);
     } catch (error) {
-      // What the others have measured in an hour is not lost for it.
+      // What was measured in an hour, by this one too, is not lost for it.
       console.error(error);
       process.exitCode = 1;
-      rows.push({ name: `${name}: ended by a failure, its values are missing`, value: 1, unit: '', target: 0 });
+      rows.push({ name: `${name}: ended by a failure, what would follow is missing`, value: 1, unit: '', target: 0 });
     }
   }
   const result: BenchResult = {

@@ -16,7 +16,7 @@ import { applyManyPolicy, type SmallServer, startSmallServers } from './many-ser
 import type { BenchOptions } from './options';
 import { heldAtOnce } from './overlap';
 import type { BenchRow, Place } from './rows';
-import { table, timesRow } from './table';
+import { timesRow } from './table';
 
 const DATABASES = 200;
 
@@ -45,21 +45,16 @@ const LIMIT_SECONDS = 3_600;
 /** A list of 200 Jobs is a megabyte: what looks must not be what is measured. */
 const LOOK_MS = 3_000;
 
-export async function bench({ parts }: BenchOptions): Promise<BenchRow[]> {
+export async function* bench({ parts }: BenchOptions): AsyncGenerator<BenchRow, void> {
   const count = parts.map(Number).find((part) => part > 0) ?? DATABASES;
   const named = WAYS.filter(({ name }) => parts.includes(name));
   const ways = named.length > 0 ? named : WAYS.filter(({ slots }) => slots > 0);
   await using _run = await prepareRun();
   await using namespace = await makeNamespace('many');
   const servers = await startSmallServers(namespace.name, count);
-  const rows: BenchRow[] = [];
   for (const way of ways) {
-    const found = await allAtOnce(servers, way);
-    // At once: what is measured in half an hour is not lost for what fails after it.
-    process.stderr.write(table(found));
-    rows.push(...found);
+    yield* await allAtOnce(servers, way);
   }
-  return rows;
 }
 
 async function allAtOnce(

@@ -19,7 +19,7 @@ import { median } from './table';
 const RUNS = 10;
 const TARGETS = { firstStatementMs: 300, memoryMiB: 110 } as const;
 
-export async function bench(): Promise<BenchRow[]> {
+export async function* bench(): AsyncGenerator<BenchRow, void> {
   await using cleanup = new AsyncDisposableStack();
   const folder = mkdtempSync(join(tmpdir(), 'stillpoint-bench-'));
   cleanup.defer(() => rmSync(folder, { recursive: true }));
@@ -32,7 +32,7 @@ export async function bench(): Promise<BenchRow[]> {
   const backups = [];
   await runs.backup();
   for (let run = 0; run < RUNS; run++) backups.push(await runs.backup());
-  return [
+  yield* [
     { name: 'bundle', value: Math.round(sizeOf(join(folder, 'bundle')) / 1e5) / 10, unit: 'MB' },
     { name: 'node that does nothing, p50', ...ms(versions.map(({ bare }) => bare)) },
     { name: 'stillpoint --version, p50', ...ms(versions.map(({ ours }) => ours)) },

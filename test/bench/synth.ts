@@ -60,7 +60,7 @@ function median(values: readonly number[]): number {
   return [...values].sort((one, other) => one - other)[Math.floor(values.length / 2)] ?? Number.NaN;
 }
 
-export async function bench(): Promise<BenchRow[]> {
+export async function* bench(): AsyncGenerator<BenchRow, void> {
   const folder = mkdtempSync(join(tmpdir(), 'stillpoint-synth-'));
   const [ours, plain] = [join(folder, 'ours'), join(folder, 'plain')];
   try {
@@ -74,7 +74,7 @@ export async function bench(): Promise<BenchRow[]> {
       ours: synth(withConstructs, ours),
     }));
     const [oursMs, plainMs] = [median(rounds.map((round) => round.ours)), median(rounds.map((round) => round.plain))];
-    return [
+    yield* [
       { name: 'synth of 1,000 databases, constructs', value: Math.round(oursMs), unit: 'ms' },
       { name: 'synth of 1,000 databases, plain cdk8s-plus', value: Math.round(plainMs), unit: 'ms' },
       {
