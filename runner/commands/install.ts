@@ -1,5 +1,5 @@
 /** Copies the runner with its own Node and libraries into a folder: how it comes into an image that is not its own. */
-import { cp } from 'node:fs/promises';
+import { access, constants, cp } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { StillpointError } from '../errors';
 
@@ -15,6 +15,8 @@ export async function install(program: string, folder: string): Promise<void> {
         recursive: true,
         verbatimSymlinks: true,
         preserveTimestamps: true,
+        // Node keeps what it has compiled for one user alone. To another it is of no use, and is not missed.
+        ...(part === 'cache' ? { filter: isReadable } : {}),
       });
     }
   } catch (cause) {
@@ -23,4 +25,11 @@ export async function install(program: string, folder: string): Promise<void> {
       cause,
     });
   }
+}
+
+async function isReadable(path: string): Promise<boolean> {
+  return await access(path, constants.R_OK).then(
+    () => true,
+    () => false,
+  );
 }

@@ -103,7 +103,7 @@ test('the newest backup is copied: archive, manifest and record in the bucket, a
     copy: { of: { namespace, database: 'orders-db', id: source.id } },
     warnings: [],
   });
-  expect(copied.copy?.volumes?.map(({ name }) => name).sort()).toEqual(['data', 'wal']);
+  expect(copied.copy?.volumes?.map(({ name }) => name).sort()).toEqual(['data', 'log']);
   const files = ['files.tar.zst.age', 'manifest.jsonl.zst.age', 'owner.yaml', 'record.yaml'];
   expect(await scene.s3.keys()).toEqual(files.map((file) => `${folderOf(copied)}/${file}`));
   expect((await scene.s3.bytes(`${folderOf(copied)}/files.tar.zst.age`)).length).toBe(copied.objects?.[0]?.bytes);
@@ -146,7 +146,7 @@ function restore(id: string, props: Partial<SnapshotCopyRestoreProps> = {}, regi
 }
 
 async function restoredRows(id: string): Promise<readonly unknown[]> {
-  const claims = { data: `${id}-data`, wal: `${id}-wal` };
+  const claims = { data: `${id}-data`, wal: `${id}-log` };
   const copy = await startOnClaims({ name: id, namespace, image: server.image }, claims);
   const { rows } = await copy.query(
     'SELECT count(*)::int, sum(n)::bigint::text, md5(string_agg(word, NULL ORDER BY n)) FROM ledger',
@@ -174,7 +174,7 @@ test.each([
 );
 
 test('a claim that holds something is refused, and stays as it is', async () => {
-  const { name, uid } = await refused('again', ['by-owner-data', 'by-owner-wal']);
+  const { name, uid } = await refused('again', ['by-owner-data', 'by-owner-log']);
   const [pod] = await podsOf({ name, namespace, uid });
   const { exitCode, message } = pod?.status?.initContainerStatuses?.[0]?.state?.terminated ?? {};
   expect([exitCode, message]).toEqual([3, expect.stringContaining('restore-exists')]);

@@ -169,7 +169,12 @@ describe('Neo4j over Bolt', () => {
     ['another authority', () => ({ tls: { ca: other.certificate } }), 'tls-failed', /CERT|SELF_SIGNED|VERIFY/],
     ['no authority', () => ({ tls: { ca: undefined } }), 'tls-failed', /CERT|SELF_SIGNED|VERIFY/],
     ['a name that the certificate is not for', () => ({ tls: {}, name: 'elsewhere' }), 'tls-failed', /ALTNAME/],
-    ['a wrong password with TLS', () => ({ tls: {}, password: 'guessed' }), 'authentication-failed', /Unauthorized/],
+    [
+      'a wrong password with TLS',
+      () => ({ tls: {}, password: 'guessed' }),
+      'authentication-failed',
+      /Unauthorized|AuthenticationRateLimit/,
+    ],
   ])('over Bolt is refused by %s', async (_, caller, code, message) => {
     const asked = caller();
     const error = (await bolt(asked).catch((thrown: unknown) => thrown)) as StillpointError;

@@ -22,6 +22,7 @@ const IMAGES = [
   'valkey:8',
   'mongo-standin:8',
   'neo4j:5-community',
+  'nuodb-standin:1',
   'node:24',
   'versitygw:1',
   ...(process.env.CONTRACT === 'all' ? ['swift:2', 'fake-gcs-server:1', 'azurite:3'] : []),
