@@ -6,7 +6,7 @@ import { Size } from 'cdk8s';
 import { Neo4jDump, type Neo4jDumpProps, Neo4jDumpRestore, type Neo4jDumpRestoreProps, Neo4jStore } from 'stillpoint';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type Anything, apply, KINDS, list, read } from './harness/cluster';
-import { DumpScene, NEVER, type Policy, type RestoreEnd } from './harness/dump-scene';
+import { DumpScene, NEVER, type Policy, PREFIX, type RestoreEnd } from './harness/dump-scene';
 import { NEO4J_IMAGE, startNeo4j, startNeo4jOnClaim, type TestNeo4j } from './harness/neo4j';
 import type { TestS3 } from './harness/s3';
 import { stillpointOf } from './harness/stillpoint';
@@ -83,7 +83,7 @@ test('while its server runs: of a copy that goes with its pod, and back with exa
     position: { transaction: expect.stringMatching(/^\d+$/) },
     objects: [{ compression: 'none', location: expect.stringMatching(/\/dump\.dump$/) }],
   });
-  const stored = await s3.bytes(record.objects?.[0]?.key ?? '');
+  const stored = await s3.bytes(`${PREFIX}/${record.objects?.[0]?.key}`);
   expect(stored.subarray(0, 4).toString()).toBe('DZV1');
   const { record: users } = await scene.good(system);
 
