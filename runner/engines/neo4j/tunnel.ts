@@ -5,7 +5,6 @@
  */
 import { once } from 'node:events';
 import { type AddressInfo, createServer, isIP, type Server, type Socket } from 'node:net';
-import { pipeline } from 'node:stream';
 import { type ConnectionOptions, checkServerIdentity, connect } from 'node:tls';
 import type { Endpoint } from '../../endpoint';
 import type { Target } from '../../engine';
@@ -39,7 +38,7 @@ export class Tunnel {
     return { host: LOOPBACK, port: (this.#server.address() as AddressInfo).port };
   }
 
-  /** Why the way to the server could not be opened, or was cut, with the code of Node or OpenSSL. */
+  /** Why the way to the server could not be opened, with the code of Node or OpenSSL. Once it was, the driver hears itself of what comes. */
   get failure(): NodeJS.ErrnoException | undefined {
     return this.#failure;
   }
@@ -59,20 +58,20 @@ export class Tunnel {
     const late = (): NodeJS.ErrnoException => Object.assign(new Error('no answer to TLS'), { code: 'ETIMEDOUT' });
     far.setTimeout(this.limitMs, () => far.destroy(late()));
     // Not a word of the driver goes out before the server has shown who it is.
+    let open = false;
     far.once('secureConnect', () => {
+      open = true;
       far.setTimeout(0);
-      pipeline(near, far, (error) => this.#note(error));
-      pipeline(far, near, (error) => this.#note(error));
+      near.pipe(far);
+      far.pipe(near);
     });
     far.on('error', (error) => {
-      this.#note(error);
-      near.destroy();
+      if (!open) this.#failure ??= error;
     });
+    // A server that refuses somebody says why and closes at once: the driver is to hear that before it sees the end.
+    far.once('close', () => near.destroySoon());
     near.on('error', () => far.destroy());
-  }
-
-  #note(error: NodeJS.ErrnoException | null): void {
-    this.#failure ??= error ?? undefined;
+    near.once('close', () => far.destroy());
   }
 }
 

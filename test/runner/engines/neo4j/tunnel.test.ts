@@ -2,6 +2,7 @@
 import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import { type AddressInfo, connect, createServer as createTcpServer } from 'node:net';
+import { buffer } from 'node:stream/consumers';
 import { createServer, type Server, type TLSSocket } from 'node:tls';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { Target } from '../../../../runner/engine';
@@ -20,6 +21,8 @@ let ca: string;
 let other: string;
 let heard: Buffer[];
 let names: unknown[];
+/** What the server says before it closes; what it has heard when left out. */
+let last: Buffer | undefined;
 
 beforeAll(async () => {
   const [cert, key] = await Promise.all([file('server.crt'), file('server.key')]);
@@ -28,7 +31,7 @@ beforeAll(async () => {
     names.push(socket.servername);
     socket.on('data', (data) => {
       heard.push(data);
-      socket.end(data);
+      socket.end(last ?? data);
     });
   });
   server.on('tlsClientError', () => undefined);
@@ -36,7 +39,7 @@ beforeAll(async () => {
   port = (server.address() as AddressInfo).port;
 });
 beforeEach(() => {
-  [heard, names] = [[], []];
+  [heard, names, last] = [[], [], undefined];
 });
 afterAll(() => void server.close());
 
@@ -92,6 +95,17 @@ describe('a server with a certificate', () => {
       expect(names[0]).toBe(name);
     },
   );
+
+  it('hears the last word of a server that closes at once, and nothing of it is a failure of the way', async () => {
+    last = Buffer.alloc(4 * 1024 ** 2, 'no');
+    const tls = { mode: 'verify-full' as const, ca, cert: undefined, key: undefined };
+    const tunnel = await Tunnel.open(tls, { host: '127.0.0.1', port, name: 'database.test' }, 30_000);
+    const socket = connect(tunnel.near.port, tunnel.near.host);
+    socket.write('let me in');
+    expect((await buffer(socket)).equals(last)).toBe(true);
+    expect(tunnel.failure).toBeUndefined();
+    tunnel.close();
+  });
 
   it('hears what is said, and is heard; closed, the way is gone', async () => {
     const tls = { mode: 'verify-full' as const, ca, cert: undefined, key: undefined };
