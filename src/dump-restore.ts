@@ -4,11 +4,11 @@ import { Construct } from 'constructs';
 import { stringify } from 'yaml';
 import { grantAccess } from './access';
 import { checkDumpKinds, checkDumpStorage } from './check-kinds';
-import { checkConnection, checkLabel } from './checks';
+import { checkRestoreSource } from './check-restore';
+import { checkConnection } from './checks';
 import { connectionVolumes } from './connection';
 import { contentHash } from './content-hash';
 import {
-  BACKUP_ID_PATTERN,
   COMPONENTS,
   DEFAULT_REGISTRY_NAMESPACE,
   dumpRestoreAccess,
@@ -26,7 +26,6 @@ import {
   serverGoal,
 } from './dump-config';
 import type { DumpRestoreProps, DumpSourceProps, SelectiveRestoreProps } from './dump-props';
-import { invalid } from './invalid';
 import { runnerJob } from './job';
 import { labelsOf, namespaceOf, takeName } from './objects';
 import { runnerPod } from './runner-pod';
@@ -118,26 +117,7 @@ export abstract class DumpRestore extends Construct {
   protected abstract _pod(props: DumpSourceProps): RestorePod;
 
   private check(props: DumpSourceProps): void {
-    const { id } = this.node;
-    const { backup, database, databaseNamespace, registry } = props;
-    checkLabel(this, 'id', id);
-    checkLabel(this, 'database', database);
-    if (databaseNamespace !== undefined) checkLabel(this, 'databaseNamespace', databaseNamespace);
-    if (registry !== undefined) checkLabel(this, 'registry', registry.namespaceName);
-    if (id.length > RESTORE_NAME_MAX - '-restore'.length) {
-      throw invalid(
-        this,
-        `has an id of ${id.length} characters, and a Job's name is made of it`,
-        `give it at most ${RESTORE_NAME_MAX - '-restore'.length}`,
-      );
-    }
-    if (!new RegExp(BACKUP_ID_PATTERN).test(backup)) {
-      throw invalid(
-        this,
-        `restores the backup "${backup}", which is no id`,
-        `give an id, as "20261121020000" (stillpoint list ${database})`,
-      );
-    }
+    checkRestoreSource(this, props, { longest: RESTORE_NAME_MAX - '-restore'.length });
     checkDumpStorage(this, props);
   }
 }

@@ -2,13 +2,12 @@ import { Duration, type Size } from 'cdk8s';
 import { k8s, type PersistentVolumeAccessMode } from 'cdk8s-plus-28';
 import { Construct } from 'constructs';
 import { grantAccess } from './access';
+import { checkNewClaims, checkRestoreSource } from './check-restore';
 import { checkLabel } from './checks';
 import { contentHash } from './content-hash';
 import {
-  BACKUP_ID_PATTERN,
   COMPONENTS,
   DEFAULT_REGISTRY_NAMESPACE,
-  DNS_SUBDOMAIN_PATTERN,
   LABELS,
   prepareAccess,
   RESTORE_NAME_MAX,
@@ -17,7 +16,7 @@ import {
 } from './contract';
 import { invalid } from './invalid';
 import { runnerJob } from './job';
-import { labelsOf, namespaceOf, takeName } from './objects';
+import { labelsOf, namespaceOf } from './objects';
 import type { IRegistry } from './registry';
 import { sizeQuantity } from './resources';
 import { type MountedVolume, type RunnerPodProps, type RunnerSecurity, runnerPod } from './runner-pod';
@@ -149,7 +148,7 @@ export class RestoreClaim extends Construct {
     this.namespaceName = namespaceOf(this);
     this.check();
     this.claimNames = props.volumes.map((volume) => this.claimNameOf(volume));
-    this.checkClaims();
+    checkNewClaims(this, this.namespaceName, this.claimNames);
     for (const [index, volume] of props.volumes.entries()) this.addClaim(volume, index);
 
     const accountName = `${id}-prepare`;
@@ -169,25 +168,11 @@ export class RestoreClaim extends Construct {
   }
 
   private check(): void {
-    const { backup, database, volumes, registry } = this.props;
-    checkLabel(this, 'id', this.node.id);
-    checkLabel(this, 'database', database);
-    checkLabel(this, 'registry', registry?.namespaceName ?? DEFAULT_REGISTRY_NAMESPACE);
-    if (this.node.id.length > RESTORE_NAME_MAX) {
-      throw invalid(
-        this,
-        `has an id of ${this.node.id.length} characters, and a Job's name is made of it`,
-        `give it at most ${RESTORE_NAME_MAX}`,
-      );
-    }
-    if (!new RegExp(BACKUP_ID_PATTERN).test(backup)) {
-      const latest = backup === 'latest' ? ', which means another backup each day' : ', which is no id';
-      throw invalid(
-        this,
-        `restores the backup "${backup}"${latest}`,
-        `give an id, as "20261121020000" (stillpoint list ${database}), or restore on the command line: stillpoint restore latest --claim ${this.node.id}`,
-      );
-    }
+    const { backup, database, volumes } = this.props;
+    checkRestoreSource(this, this.props, {
+      longest: RESTORE_NAME_MAX,
+      otherwise: `, or restore on the command line: stillpoint restore latest --claim ${this.node.id}`,
+    });
     if (volumes.length === 0) {
       throw invalid(this, 'has no volumes', `name them as the backup does: stillpoint describe ${database}/${backup}`);
     }
@@ -208,22 +193,6 @@ export class RestoreClaim extends Construct {
       if (paths.indexOf(path) !== index) {
         throw invalid(this, `mounts two volumes at "${path}"`, 'say where the server has each of them mounted');
       }
-    }
-  }
-
-  private checkClaims(): void {
-    for (const [index, claim] of this.claimNames.entries()) {
-      if (!new RegExp(DNS_SUBDOMAIN_PATTERN).test(claim)) {
-        throw invalid(this, `would make a claim named "${claim}"`, 'take lower-case letters, digits, "-" and "."');
-      }
-      if (this.claimNames.indexOf(claim) !== index) {
-        throw invalid(
-          this,
-          `would make the claim "${claim}" twice`,
-          'name each volume once, with a claimName of its own',
-        );
-      }
-      takeName(this, 'PersistentVolumeClaim', `${this.namespaceName}/${claim}`);
     }
   }
 

@@ -4,11 +4,11 @@ import { Construct } from 'constructs';
 import { stringify } from 'yaml';
 import { grantAccess } from './access';
 import { checkDumpStorage } from './check-kinds';
+import { checkNewClaims, checkRestoreSource } from './check-restore';
 import { checkLabel } from './checks';
 import { contentHash } from './content-hash';
 import {
   API_VERSION,
-  BACKUP_ID_PATTERN,
   COMPONENTS,
   COPY_MOUNTS,
   COPY_RESTORE_CONFIG,
@@ -29,7 +29,7 @@ import { identityVolumes } from './dump-config';
 import { invalid } from './invalid';
 import { runnerJob } from './job';
 import { refuseProblems } from './job-config';
-import { labelsOf, namespaceOf, takeName } from './objects';
+import { labelsOf, namespaceOf } from './objects';
 import { sizeQuantity, TOOL_RESOURCES } from './resources';
 import { type MountedVolume, RUNNER_CONTAINER, type RunnerSecurity, runnerPod } from './runner-pod';
 
@@ -74,6 +74,7 @@ export class SnapshotCopyRestore extends Construct {
     this.namespaceName = namespaceOf(this);
     this.check();
     this.claimNames = props.volumes.map(({ claimName, name }) => claimName ?? `${id}-${name}`);
+    checkNewClaims(this, this.namespaceName, this.claimNames);
     for (const [index, volume] of props.volumes.entries()) this.addClaim(volume, index);
     const accountName = `${id}-restore`;
     const config = this.config(accountName);
@@ -101,27 +102,9 @@ export class SnapshotCopyRestore extends Construct {
   }
 
   private check(): void {
-    const { id } = this.node;
-    const { database, databaseNamespace, backup, volumes, registry } = this.props;
-    checkLabel(this, 'id', id);
-    checkLabel(this, 'database', database);
-    if (databaseNamespace !== undefined) checkLabel(this, 'databaseNamespace', databaseNamespace);
-    if (registry !== undefined) checkLabel(this, 'registry', registry.namespaceName);
+    const { database, backup, volumes } = this.props;
+    checkRestoreSource(this, this.props, { longest: RESTORE_NAME_MAX - '-restore'.length });
     checkDumpStorage(this, this.props);
-    if (id.length > RESTORE_NAME_MAX - '-restore'.length) {
-      throw invalid(
-        this,
-        `has an id of ${id.length} characters, and a Job's name is made of it`,
-        `give it at most ${RESTORE_NAME_MAX - '-restore'.length}`,
-      );
-    }
-    if (!new RegExp(BACKUP_ID_PATTERN).test(backup)) {
-      throw invalid(
-        this,
-        `restores the backup "${backup}", which is no id`,
-        `give an id, as "20261121040000" (stillpoint list ${database})`,
-      );
-    }
     if (volumes.length === 0) {
       throw invalid(this, 'has no volumes', `name them as the copy does: stillpoint describe ${database}/${backup}`);
     }
@@ -165,7 +148,6 @@ export class SnapshotCopyRestore extends Construct {
 
   private addClaim({ name, size, storageClassName, accessModes }: CopiedVolume, index: number): void {
     const claim = this.claimNames[index] ?? '';
-    takeName(this, 'PersistentVolumeClaim', `${this.namespaceName}/${claim}`);
     new k8s.KubePersistentVolumeClaim(this, index === 0 ? 'Resource' : `Claim-${name}`, {
       metadata: this.metadata(claim, { [LABELS.volume]: name }),
       spec: {

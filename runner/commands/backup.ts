@@ -23,31 +23,30 @@ import { keepResource } from './keep-resource';
 import { openRecord } from './open-record';
 import { askPruner, say } from './say';
 import { sweep } from './sweep';
+import { underLease } from './under-lease';
 import { isNotUndone, type NotUndone, undoHeld } from './undo-held';
 
 export type { BackupContext } from './backup-context';
 
 /** Takes a backup, or finishes the one that an earlier pod of the same Job began. Returns its record. */
 export async function backup(context: BackupContext): Promise<BackupRecord> {
-  const { config, run, locks, log } = context;
-  const lease = await locks.acquire(leaseName(config.spec.database), run.owner.jobUid);
-  const held: BackupContext = { ...context, signal: AbortSignal.any([context.signal, lease.lost]) };
-  try {
-    // Before anything else: whoever writes to the database may be waiting for it.
-    const left = await undoHeld(held, 'later-run');
-    const opened = await openRecord(held);
-    if (opened.record.phase === 'succeeded') {
-      log.info({ id: run.id }, 'this backup has succeeded already');
-      return opened.record;
-    }
-    await sweep(held, context.namespace, config.spec.database);
-    return await new Backup(held, opened).run(left.find(isNotUndone));
-  } finally {
-    await lease
-      .release()
-      .catch((error: unknown) => log.warn({ error: asStillpointError(error).message }, 'lease kept'));
-    await askPruner(context);
-  }
+  const { config, run, log } = context;
+  return await underLease(
+    context,
+    leaseName(config.spec.database),
+    async (held) => {
+      // Before anything else: whoever writes to the database may be waiting for it.
+      const left = await undoHeld(held, 'later-run');
+      const opened = await openRecord(held);
+      if (opened.record.phase === 'succeeded') {
+        log.info({ id: run.id }, 'this backup has succeeded already');
+        return opened.record;
+      }
+      await sweep(held, context.namespace, config.spec.database);
+      return await new Backup(held, opened).run(left.find(isNotUndone));
+    },
+    () => askPruner(context),
+  );
 }
 
 class Backup {

@@ -4,11 +4,8 @@ import { type CopyCheckContext, type CopyChecked, checkCopy, planCopy, readerFin
 import type { CopyAnswer, CopyOrder } from '../copy/order';
 import { copiedRecord, copyingRecord } from '../copy/record';
 import { type CopySource, findCopySource } from '../copy/source';
-import { keysOf } from '../dump/keys';
 import { takeFolder } from '../dump/owner';
-import { recordText } from '../dump/record';
 import { asStillpointError, StillpointError } from '../errors';
-import { refuseOnErrors } from '../findings';
 import { recordPath } from '../output/records';
 import type {
   Clock,
@@ -24,9 +21,10 @@ import type {
   Uses,
 } from '../ports';
 import type { RestorePlan } from '../restore/plan';
-import { failedInTheMiddle } from './backup-errors';
-import { failDump, openDump, sweepDumps } from './dump-earlier';
+import { openDump, sweepDumps } from './dump-earlier';
 import { askPruner, say } from './say';
+import { StoredRun, type StoredRunWorld } from './stored-run';
+import { underLease } from './under-lease';
 
 /** What a copy needs of the world. */
 export interface CopyContext extends CopyCheckContext {
@@ -48,36 +46,34 @@ export interface CopyContext extends CopyCheckContext {
 
 /** Copies the newest good backup. Returns the copy's record; undefined when there is nothing that was not copied. */
 export async function takeCopy(context: CopyContext): Promise<BackupRecord | undefined> {
-  const { config, namespace, registry, run, locks, log } = context;
+  const { config, namespace, registry, run, log } = context;
   const { database, of } = config.spec;
-  const lease = await locks.acquire(dumpLeaseName(database), run.owner.jobUid);
-  const held: CopyContext = { ...context, signal: AbortSignal.any([context.signal, lease.lost]) };
-  try {
-    // What an earlier run has left goes first: its worker may still be at work.
-    await context.site.clear(held.signal);
-    await sweepDumps(forRecords(held));
-    const source = await findCopySource({ registry, namespace, of, copies: database });
-    if (source.stored === undefined) {
-      const why =
-        source.newest === undefined ? 'there is no good backup yet' : `backup ${source.newest} was copied already`;
-      log.info({ of }, `nothing is copied: ${why}`);
-      return undefined;
-    }
-    await using use = await context.uses.begin(source.stored, `copy ${namespace}/${database}/${run.id}`);
-    const used = { ...held, signal: AbortSignal.any([held.signal, use.lost]) };
-    return await new Copy(used, { ...source, record: use.record }, await openDump(forRecords(used))).run();
-  } finally {
-    await lease
-      .release()
-      .catch((error: unknown) => log.warn({ error: asStillpointError(error).message }, 'lease kept'));
-    await askPruner(context);
-  }
+  return await underLease(
+    context,
+    dumpLeaseName(database),
+    async (held) => {
+      // What an earlier run has left goes first: its worker may still be at work.
+      await context.site.clear(held.signal);
+      await sweepDumps(forRecords(held));
+      const source = await findCopySource({ registry, namespace, of, copies: database });
+      if (source.stored === undefined) {
+        const why =
+          source.newest === undefined ? 'there is no good backup yet' : `backup ${source.newest} was copied already`;
+        log.info({ of }, `nothing is copied: ${why}`);
+        return undefined;
+      }
+      await using use = await context.uses.begin(source.stored, `copy ${namespace}/${database}/${run.id}`);
+      const used = { ...held, signal: AbortSignal.any([held.signal, use.lost]) };
+      return await new Copy(used, { ...source, record: use.record }, await openDump(forRecords(used))).run();
+    },
+    () => askPruner(context),
+  );
 }
 
 type Source = Pick<CopySource, 'last'> & { readonly record: BackupRecord };
 
 /** A copy's record lives as that of a dump does. */
-const forRecords = (context: CopyContext): Parameters<typeof openDump>[0] => ({
+const forRecords = (context: CopyContext): StoredRunWorld => ({
   ...context,
   engine: { name: context.config.spec.engine },
 });
@@ -85,21 +81,18 @@ const forRecords = (context: CopyContext): Parameters<typeof openDump>[0] => ({
 class Copy {
   readonly #context: CopyContext;
   readonly #source: Source;
-  /** What an earlier attempt of the same Job has left in the store. */
-  readonly #left: readonly string[];
-  #stored: StoredRecord;
+  readonly #stored: StoredRun;
 
   constructor(context: CopyContext, source: Source, stored: StoredRecord) {
     this.#context = context;
     this.#source = source;
-    this.#stored = stored;
-    this.#left = keysOf(stored.record);
+    this.#stored = new StoredRun(forRecords(context), stored, 'Copy');
   }
 
   async run(): Promise<BackupRecord> {
     const { run } = this.#context;
     const what = `Copy ${run.id} of backup ${recordPath(this.#source.record)}`;
-    try {
+    return await this.#stored.during(async () => {
       await say(this.#context, 'Normal', 'Starting', `${what} running`);
       const { plan, ...checked } = await this.#checkStep();
       await this.#announceStep(checked);
@@ -108,13 +101,7 @@ class Copy {
       await this.#confirmStep(checked, answer);
       await this.#finishStep(checked, answer);
       await say(this.#context, 'Normal', 'SuccessfulSnapshot', `${what} completed`);
-      return this.#stored.record;
-    } catch (thrown) {
-      const error = asStillpointError(thrown);
-      const begun = this.#stored.record.plannedObjects !== undefined;
-      await this.#failStep(error);
-      throw begun ? failedInTheMiddle(error) : error;
-    }
+    });
   }
 
   async #checkStep(): Promise<CopyChecked & { readonly plan: RestorePlan }> {
@@ -123,10 +110,7 @@ class Copy {
     log.info({ step: 'check', of: recordPath(record) }, 'step begins');
     const checked = await checkCopy(this.#context, this.#stored.record);
     const findings = [...checked.findings, ...readerFindings(record, config)];
-    for (const { severity, code, subject, message } of findings) {
-      if (severity !== 'ok') log.warn({ code, subject }, message);
-    }
-    refuseOnErrors(findings);
+    this.#stored.weigh(findings);
     const plan = planCopy(record, config);
     log.info({ step: 'check', store: checked.store.name }, 'step done');
     return { ...checked, findings, plan };
@@ -137,7 +121,7 @@ class Copy {
     const { config, clock } = this.#context;
     const warnings = findings.filter(({ severity }) => severity === 'warning').map(({ message }) => message);
     const planned = { storeName: store.name, keys: Object.values(keys), warnings, now: clock.now() };
-    await this.#update(copyingRecord(this.#stored.record, this.#source.record, config, planned));
+    await this.#stored.update(copyingRecord(this.#stored.record, this.#source.record, config, planned));
   }
 
   /** From here on nobody else writes, or removes, what lies under this backup's names. */
@@ -196,32 +180,9 @@ class Copy {
     }
   }
 
-  /** The copy before the record: what is listed as good has all that belongs to it. */
   async #finishStep({ store, keys }: CopyChecked, answer: CopyAnswer): Promise<void> {
-    const { config, clock, signal, log } = this.#context;
-    const record = copiedRecord(this.#stored.record, answer, config, clock.now());
+    const { config, clock, log } = this.#context;
     for (const line of answer.skipped) log.warn({}, line);
-    const replace = this.#left.includes(keys.record);
-    await store.put(keys.record, once(recordText(record)), { signal, replace, contentType: 'application/yaml' });
-    await this.#update(record);
-    log.info({ step: 'finish', id: record.id }, 'copy succeeded');
+    await this.#stored.finish(store, keys.record, copiedRecord(this.#stored.record, answer, config, clock.now()));
   }
-
-  async #failStep(error: StillpointError): Promise<void> {
-    const { log, run } = this.#context;
-    try {
-      this.#stored = await failDump(forRecords(this.#context), this.#stored, error);
-    } catch (thrown) {
-      log.error({ code: asStillpointError(thrown).code }, `the failure could not be recorded: ${String(thrown)}`);
-    }
-    await say(this.#context, 'Warning', 'FailedSnapshot', `Copy ${run.id} failed: ${error.message} (${error.code})`);
-  }
-
-  async #update(record: BackupRecord): Promise<void> {
-    this.#stored = await this.#context.registry.update(this.#stored, record);
-  }
-}
-
-async function* once(text: string): AsyncGenerator<Uint8Array, void> {
-  yield Buffer.from(text);
 }

@@ -2,16 +2,15 @@
 import { type BackupRecord, dumpLeaseName } from '../../src/contract';
 import { checkDump, type DumpCheckContext, type DumpChecked } from '../dump/checks';
 import { readyFiles } from '../dump/files';
-import { keysOf } from '../dump/keys';
 import { takeFolder } from '../dump/owner';
-import { dumpedRecord, dumpingRecord, recordedObject, recordText } from '../dump/record';
+import { dumpedRecord, dumpingRecord, recordedObject } from '../dump/record';
 import { asStillpointError, StillpointError } from '../errors';
-import { refuseOnErrors } from '../findings';
 import { dump } from '../pipe/dump';
 import type { Events, Locks, Pruner, Registry, Run, StoredRecord } from '../ports';
-import { failedInTheMiddle } from './backup-errors';
-import { failDump, openDump, sweepDumps } from './dump-earlier';
+import { openDump, sweepDumps } from './dump-earlier';
 import { askPruner, say } from './say';
+import { StoredRun } from './stored-run';
+import { underLease } from './under-lease';
 
 /** What a dump needs of the world. */
 export interface DumpContext extends DumpCheckContext {
@@ -26,64 +25,51 @@ export interface DumpContext extends DumpCheckContext {
 
 /** Takes a dump. Returns its record; one that an earlier pod of the same Job has taken already is left as it is. */
 export async function takeDump(context: DumpContext): Promise<BackupRecord> {
-  const { config, run, locks, log } = context;
-  const lease = await locks.acquire(dumpLeaseName(config.spec.database), run.owner.jobUid);
-  const held: DumpContext = { ...context, signal: AbortSignal.any([context.signal, lease.lost]) };
-  try {
-    const opened = await openDump(held);
-    if (opened.record.phase === 'succeeded') {
-      log.info({ id: run.id }, 'this backup has succeeded already');
-      return opened.record;
-    }
-    await sweepDumps(held);
-    return await new Dump(held, opened).run();
-  } finally {
-    await lease
-      .release()
-      .catch((error: unknown) => log.warn({ error: asStillpointError(error).message }, 'lease kept'));
-    await askPruner(context);
-  }
+  const { config, run, log } = context;
+  return await underLease(
+    context,
+    dumpLeaseName(config.spec.database),
+    async (held) => {
+      const opened = await openDump(held);
+      if (opened.record.phase === 'succeeded') {
+        log.info({ id: run.id }, 'this backup has succeeded already');
+        return opened.record;
+      }
+      await sweepDumps(held);
+      return await new Dump(held, opened).run();
+    },
+    () => askPruner(context),
+  );
 }
 
 class Dump {
   readonly #context: DumpContext;
-  /** What an earlier attempt of the same Job has left in the store. */
-  readonly #left: readonly string[];
-  #stored: StoredRecord;
+  readonly #stored: StoredRun;
 
   constructor(context: DumpContext, stored: StoredRecord) {
     this.#context = context;
-    this.#stored = stored;
-    this.#left = keysOf(stored.record);
+    this.#stored = new StoredRun(context, stored, 'Backup');
   }
 
   async run(): Promise<BackupRecord> {
     const { run } = this.#context;
-    try {
+    return await this.#stored.during(async () => {
       await say(this.#context, 'Normal', 'Starting', `Backup ${run.id} running`);
       const checked = await this.#checkStep();
       await this.#announceStep(checked);
       await this.#ownStep(checked);
       await this.#readyStep(checked);
-      await this.#finishStep(checked, await this.#dumpStep(checked));
+      const { store, keys } = checked;
+      await this.#stored.finish(store, keys.record, await this.#dumpStep(checked));
       await say(this.#context, 'Normal', 'SuccessfulSnapshot', `Successfully completed snapshot ${run.id}`);
-      return this.#stored.record;
-    } catch (thrown) {
-      const error = asStillpointError(thrown);
-      const begun = this.#stored.record.plannedObjects !== undefined;
-      await this.#failStep(error);
-      throw begun ? failedInTheMiddle(error) : error;
-    }
+    });
   }
 
   async #checkStep(): Promise<DumpChecked> {
     const { log } = this.#context;
     log.info({ step: 'check' }, 'step begins');
     const checked = await checkDump(this.#context, this.#stored.record);
-    for (const { severity, code, subject, message } of checked.findings) {
-      if (severity !== 'ok') log.warn({ code, subject }, message);
-    }
-    refuseOnErrors(checked.findings);
+    this.#stored.weigh(checked.findings);
     const { server, tool, storeName } = checked.facts;
     log.info({ step: 'check', server: server.version, tool, store: storeName }, 'step done');
     return checked;
@@ -93,7 +79,7 @@ class Dump {
   async #announceStep({ facts, keys }: DumpChecked): Promise<void> {
     const { config, clock } = this.#context;
     const planned = { keys: Object.values(keys), now: clock.now() };
-    await this.#update(dumpingRecord(this.#stored.record, config, facts, planned));
+    await this.#stored.update(dumpingRecord(this.#stored.record, config, facts, planned));
   }
 
   /** From here on nobody else writes, or removes, what lies under this backup's names. */
@@ -106,7 +92,7 @@ class Dump {
     if (what === undefined || tools.files === undefined) return;
     const check = this.#context.config.spec.dump.files?.check === true;
     const { position } = await readyFiles(tools.files, what, { facts: what.facts, check }, this.#context);
-    await this.#update({ ...this.#stored.record, position });
+    await this.#stored.update({ ...this.#stored.record, position });
   }
 
   /** Nothing lies under the final name unless the tool has ended well and the store has confirmed every byte. */
@@ -156,32 +142,4 @@ class Dump {
     const found = newest === undefined ? undefined : await registry.get(namespace, config.spec.database, newest);
     return found?.record.objects?.[0];
   }
-
-  /** The copy before the record: what is listed as good has all that belongs to it. */
-  async #finishStep({ store, keys }: DumpChecked, record: BackupRecord): Promise<void> {
-    const { signal, log } = this.#context;
-    // The folder is this Job's: what is there under this name is of an earlier attempt.
-    const replace = this.#left.includes(keys.record);
-    await store.put(keys.record, once(recordText(record)), { signal, replace, contentType: 'application/yaml' });
-    await this.#update(record);
-    log.info({ step: 'finish', id: record.id }, 'backup succeeded');
-  }
-
-  async #failStep(error: StillpointError): Promise<void> {
-    const { log, run } = this.#context;
-    try {
-      this.#stored = await failDump(this.#context, this.#stored, error);
-    } catch (thrown) {
-      log.error({ code: asStillpointError(thrown).code }, `the failure could not be recorded: ${String(thrown)}`);
-    }
-    await say(this.#context, 'Warning', 'FailedSnapshot', `Backup ${run.id} failed: ${error.message} (${error.code})`);
-  }
-
-  async #update(record: BackupRecord): Promise<void> {
-    this.#stored = await this.#context.registry.update(this.#stored, record);
-  }
-}
-
-async function* once(text: string): AsyncGenerator<Uint8Array, void> {
-  yield Buffer.from(text);
 }

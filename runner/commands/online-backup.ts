@@ -5,16 +5,15 @@ import { checkOnline, type OnlineChecked } from '../dump/online-checks';
 import { OnlineFiles, type Work } from '../dump/online-files';
 import { filesOf, onlineRecord, publishedRecord } from '../dump/online-record';
 import { takeFolder } from '../dump/owner';
-import { recordText } from '../dump/record';
 import { asStillpointError, StillpointError } from '../errors';
-import { refuseOnErrors } from '../findings';
 import { Child } from '../pipe/child';
 import type { StoredRecord } from '../ports';
 import type { OnlineEnd, OnlineWorld } from '../tools/online';
-import { failedInTheMiddle } from './backup-errors';
 import type { DumpContext } from './dump';
-import { failDump, openDump, sweepDumps } from './dump-earlier';
+import { openDump, sweepDumps } from './dump-earlier';
 import { askPruner, say } from './say';
+import { StoredRun } from './stored-run';
+import { underLease } from './under-lease';
 
 /** So many earlier backups are looked through for a database: one that was in none of them begins anew. */
 const LOOKED_AT = 30;
@@ -24,67 +23,58 @@ const LOOKED_AT = 30;
  * tool-failed says which are not: as often as a pod of the same Job asks.
  */
 export async function takeOnlineBackup(context: DumpContext): Promise<BackupRecord> {
-  const { config, run, locks, log } = context;
-  const lease = await locks.acquire(dumpLeaseName(config.spec.database), run.owner.jobUid);
-  const held: DumpContext = { ...context, signal: AbortSignal.any([context.signal, lease.lost]) };
-  try {
-    await forgetEarlierWork(held);
-    const opened = await openDump(held);
-    if (opened.record.phase === 'succeeded') {
-      log.info({ id: run.id }, 'this backup has succeeded already');
-      return wholeOrThrow(opened.record);
-    }
-    await sweepDumps(held);
-    return wholeOrThrow(await new Online(held, opened).run());
-  } finally {
-    await lease
-      .release()
-      .catch((error: unknown) => log.warn({ error: asStillpointError(error).message }, 'lease kept'));
-    await askPruner(context);
-  }
+  const { config, run, log } = context;
+  return await underLease(
+    context,
+    dumpLeaseName(config.spec.database),
+    async (held) => {
+      await forgetEarlierWork(held);
+      const opened = await openDump(held);
+      if (opened.record.phase === 'succeeded') {
+        log.info({ id: run.id }, 'this backup has succeeded already');
+        return wholeOrThrow(opened.record);
+      }
+      await sweepDumps(held);
+      return wholeOrThrow(await new Online(held, opened).run());
+    },
+    () => askPruner(context),
+  );
 }
 
 class Online {
   readonly #context: DumpContext;
-  #stored: StoredRecord;
+  readonly #stored: StoredRun;
 
   constructor(context: DumpContext, stored: StoredRecord) {
     this.#context = context;
-    this.#stored = stored;
+    this.#stored = new StoredRun(context, stored, 'Backup');
   }
 
   async run(): Promise<BackupRecord> {
-    const { run } = this.#context;
-    try {
+    const { run, signal } = this.#context;
+    return await this.#stored.during(async () => {
       await say(this.#context, 'Normal', 'Starting', `Backup ${run.id} running`);
       const checked = await this.#checkStep();
+      const { store, keys, files } = checked;
       const last = await this.#lastStep(checked);
-      await this.#announceStep(checked, [checked.keys.owner, checked.keys.record]);
-      await takeFolder(checked.store, checked.keys.owner, this.#stored.record, this.#context.signal);
-      const work = await checked.files.work(this.#stored.record);
+      await this.#announceStep(checked, [keys.owner, keys.record]);
+      await takeFolder(store, keys.owner, this.#stored.record, signal);
+      const work = await files.work(this.#stored.record);
       try {
-        await this.#finishStep(checked, await this.#publishStep(checked, await this.#backUpStep(checked, work, last)));
+        const record = await this.#publishStep(checked, await this.#backUpStep(checked, work, last));
+        await this.#stored.finish(store, keys.record, record);
       } finally {
         await this.#forgetStep(checked);
       }
       await this.#sayStep();
-      return this.#stored.record;
-    } catch (thrown) {
-      const error = asStillpointError(thrown);
-      const begun = this.#stored.record.plannedObjects !== undefined;
-      await this.#failStep(error);
-      throw begun ? failedInTheMiddle(error) : error;
-    }
+    });
   }
 
   async #checkStep(): Promise<OnlineChecked> {
     const { log } = this.#context;
     log.info({ step: 'check' }, 'step begins');
     const checked = await checkOnline(this.#context, this.#stored.record);
-    for (const { severity, code, subject, message } of [...checked.findings, ...checked.found.findings]) {
-      if (severity !== 'ok') log.warn({ code, subject }, message);
-    }
-    refuseOnErrors(checked.findings);
+    this.#stored.weigh([...checked.findings, ...checked.found.findings], checked.findings);
     const { server, tool, storeName } = checked.facts;
     log.info({ step: 'check', server: server.version, tool, store: storeName }, 'step done');
     return checked;
@@ -115,7 +105,7 @@ class Online {
   /** The names of what is going to be written are on record before any of it is: a later run knows what to remove. */
   async #announceStep({ facts }: OnlineChecked, keys: readonly string[]): Promise<void> {
     const { config, clock } = this.#context;
-    await this.#update(onlineRecord(this.#stored.record, config, facts, { keys, now: clock.now() }));
+    await this.#stored.update(onlineRecord(this.#stored.record, config, facts, { keys, now: clock.now() }));
   }
 
   /** One database after the other, each with its look and its check: nothing that fails reaches the backup's own folder. */
@@ -176,14 +166,6 @@ class Online {
     return publishedRecord(this.#stored.record, { ends, findings: found.findings, objects, keyOf, now: clock.now() });
   }
 
-  /** The copy before the record: what is listed as good has all that belongs to it. */
-  async #finishStep({ store, keys }: OnlineChecked, record: BackupRecord): Promise<void> {
-    const { signal, log } = this.#context;
-    await store.put(keys.record, once(recordText(record)), { signal, replace: true, contentType: 'application/yaml' });
-    await this.#update(record);
-    log.info({ step: 'finish', id: record.id }, 'backup succeeded');
-  }
-
   /** What is left there is found by the next run: the backup does not fail by it. */
   async #forgetStep({ files }: OnlineChecked): Promise<void> {
     await files.forget(this.#stored.record).catch((thrown: unknown) => {
@@ -198,20 +180,6 @@ class Online {
     if (missing === undefined) {
       await say(this.#context, 'Normal', 'SuccessfulSnapshot', `Successfully completed snapshot ${run.id}`);
     } else await say(this.#context, 'Warning', 'FailedSnapshot', missing);
-  }
-
-  async #failStep(error: StillpointError): Promise<void> {
-    const { log, run } = this.#context;
-    try {
-      this.#stored = await failDump(this.#context, this.#stored, error);
-    } catch (thrown) {
-      log.error({ code: asStillpointError(thrown).code }, `the failure could not be recorded: ${String(thrown)}`);
-    }
-    await say(this.#context, 'Warning', 'FailedSnapshot', `Backup ${run.id} failed: ${error.message} (${error.code})`);
-  }
-
-  async #update(record: BackupRecord): Promise<void> {
-    this.#stored = await this.#context.registry.update(this.#stored, record);
   }
 }
 
@@ -244,8 +212,4 @@ function wholeOrThrow(record: BackupRecord): BackupRecord {
   const missing = missingOf(record);
   if (missing === undefined) return record;
   throw new StillpointError('tool-failed', missing, { hint: 'those that it has can be restored from it' });
-}
-
-async function* once(content: string): AsyncGenerator<Uint8Array, void> {
-  yield Buffer.from(content);
 }

@@ -15,11 +15,12 @@ import { type Preflight, preflight } from '../preflight';
 import { freezingRecord, pendingRecord, undoneRecord } from '../record';
 import { type BackupContext, budgetMs } from './backup-context';
 import { planMissing } from './backup-errors';
+import { underLease } from './under-lease';
 import { heldRecords } from './undo-held';
 
 /** What the rehearsal showed. Never throws: what goes wrong is a finding. */
 export async function rehearse(context: BackupContext): Promise<readonly Finding[]> {
-  const { config, namespace, locks, run, log } = context;
+  const { config, namespace, run } = context;
   const { database } = config.spec;
   const subject = `freeze of ${namespace}/${database}`;
   if (context.sources.some(({ config: { offline } }) => offline !== undefined)) {
@@ -29,18 +30,12 @@ export async function rehearse(context: BackupContext): Promise<readonly Finding
     ];
   }
   try {
-    const lease = await locks.acquire(leaseName(database), run.owner.jobUid);
-    try {
-      const held: BackupContext = { ...context, signal: AbortSignal.any([context.signal, lease.lost]) };
+    return await underLease(context, leaseName(database), async (held) => {
       await nothingHeldStep(held);
       await using found = await preflight(held, run.id);
       refuseOnErrors(found.findings);
       return [await freezeStep(held, found, subject)];
-    } finally {
-      await lease
-        .release()
-        .catch((error: unknown) => log.warn({ error: asStillpointError(error).message }, 'lease kept'));
-    }
+    });
   } catch (thrown) {
     const { code, message, hint } = asStillpointError(thrown);
     return [{ severity: 'error', code, subject, message, hint }];

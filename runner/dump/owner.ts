@@ -6,6 +6,7 @@ import { parse, stringify } from 'yaml';
 import type { BackupRecord } from '../../src/contract';
 import { asStillpointError, StillpointError } from '../errors';
 import type { ObjectStore } from '../storage/object-store';
+import { putYaml } from '../storage/put-yaml';
 
 /** More is no owner. */
 const LONGEST_BYTES = 64 * 1024;
@@ -21,7 +22,7 @@ export async function takeFolder(
 ): Promise<void> {
   const text = stringify({ jobUid: owner.jobUid, ...(clusterUid === undefined ? {} : { clusterUid }) });
   try {
-    await store.put(key, once(text), { signal, contentType: 'application/yaml' });
+    await putYaml(store, key, text, { signal });
   } catch (thrown) {
     if (asStillpointError(thrown).code !== 'object-exists') throw thrown;
     if ((await ownerOf(store, key, signal)) === owner.jobUid) return;
@@ -43,8 +44,4 @@ export async function ownerOf(store: ObjectStore, key: string, signal: AbortSign
     if (asStillpointError(thrown).code === 'object-not-found') return undefined;
     throw thrown;
   }
-}
-
-async function* once(text: string): AsyncGenerator<Uint8Array, void> {
-  yield Buffer.from(text);
 }

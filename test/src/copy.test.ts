@@ -226,7 +226,12 @@ describe('a restore from a copy', () => {
   });
 
   it.each<[Partial<SnapshotCopyRestoreProps>, string]>([
-    [{ backup: 'latest' }, 'which is no id'],
+    [{ backup: 'latest' }, 'which means another backup each day'],
+    [{ backup: 'yesterday' }, 'which is no id'],
+    [
+      { volumes: [{ name: 'data', size: Size.gibibytes(1), mountPath: '/data', claimName: 'Data_1' }] },
+      'would make a claim named "Data_1"',
+    ],
     [{ volumes: [] }, 'has no volumes'],
     [{ volumes: [{ name: 'data', size: Size.gibibytes(1), mountPath: 'data' }] }, 'no absolute path'],
     [

@@ -234,7 +234,7 @@ describe('a restore from a dump', () => {
   });
 
   it.each<[string, object, RegExp]>([
-    ['latest', { backup: 'latest' }, /restores the backup "latest", which is no id/],
+    ['latest', { backup: 'latest' }, /restores the backup "latest", which means another backup each day/],
     ['no image', { serverImage: undefined }, /serverImage/],
   ])('of %s is refused', (_, props, message) => {
     expect(() => restore(props)).toThrow(message);
