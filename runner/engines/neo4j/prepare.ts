@@ -16,7 +16,7 @@ import { removeEmptyServerId, SERVER_ID } from './server-id';
 export const SETTINGS_FOLDER = '.stillpoint';
 
 /** Folders in it that the server writes to, or looks into. */
-const WRITTEN_TO = ['plugins', 'logs', 'run'];
+export const WRITTEN_TO = ['plugins', 'logs', 'run'];
 
 /** What every data directory has. */
 const STORE = 'databases';

@@ -3,11 +3,8 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { StillpointError } from '../../errors';
 import type { DirectoryNames, StoredFacts } from '../../tools/tool';
-import { SETTINGS_FOLDER } from './prepare';
+import { SETTINGS_FOLDER, WRITTEN_TO } from './prepare';
 import { removeEmptyServerId } from './server-id';
-
-/** Folders that a server writes to, or looks into. */
-const WRITTEN_TO = ['plugins', 'logs', 'run'];
 
 /** Writes the settings beside the databases, as the pod's user, whose the files are. */
 export async function prepareFiles(directory: string, modern: boolean): Promise<void> {
