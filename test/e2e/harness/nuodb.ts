@@ -95,7 +95,10 @@ export async function startStorageManagers(options: StorageManagers): Promise<Te
   };
 }
 
-/** A storage manager on claims that a restore has made: it refuses an archive with atoms that its journal does not know. */
+/**
+ * A storage manager on claims that a restore has made: it refuses an archive with atoms that its journal does not know. It
+ * writes no atom of its own, however long it takes until it is asked: what it says is what the restore gave it.
+ */
 export async function stateOfCopy(
   name: string,
   namespace: string,
@@ -106,7 +109,7 @@ export async function stateOfCopy(
     ...KINDS.pod,
     metadata: { name, namespace },
     spec: {
-      ...podSpec(journal !== undefined),
+      ...podSpec(journal !== undefined, ['-every', '1000h']),
       volumes: Object.entries({ 'archive-volume': archive, ...(journal && { 'journal-volume': journal }) }).map(
         ([volume, claimName]) => ({ name: volume, persistentVolumeClaim: { claimName } }),
       ),
@@ -121,13 +124,14 @@ export async function stateOfCopy(
 }
 
 /** One container for the engine and its hooks: the stand-in is both. It takes its timeouts as the real hooks do. */
-function podSpec(separateJournal: boolean): object {
+function podSpec(separateJournal: boolean, args: readonly string[] = []): object {
   return {
     terminationGracePeriodSeconds: 1,
     containers: [
       {
         name: 'engine',
         image: IMAGE,
+        args,
         env: [
           { name: 'STRICT_TIMEOUT', value: 'true' },
           ...(separateJournal ? [] : [{ name: 'NUODB_JOURNAL_DIR', value: `${ARCHIVE}/journal` }]),
