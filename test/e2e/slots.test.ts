@@ -9,11 +9,18 @@ import { makeNamespace, type TestNamespace } from './harness/namespace';
 import { applyPolicy, type TestPolicy } from './harness/policy';
 import { startPostgres, type TestPostgres } from './harness/postgres';
 import { thisRun } from './harness/this-run';
+import { makeRetainClass } from './kube/fixture';
 
 const AT_ONCE = 5;
 
+/** Each cut takes so long: the last one waits for those before it at least. */
+const CUT_MS = 3_000;
+
 /** Shorter than the last one waits: the server ends a session that is silent for longer than its budget, but not in the queue. */
-const BUDGET = Duration.seconds(3);
+const BUDGET = Duration.seconds(8);
+
+/** Longer than a session of the server is silent: the budget and its grace. */
+const WAITED_MS = 10_000;
 
 let namespace: TestNamespace;
 let server: TestPostgres;
@@ -27,10 +34,11 @@ afterAll(() => namespace[Symbol.asyncDispose]());
 /** Takes backups by as many policies at once; whole ones, in the order of their freezes. */
 async function atOnce(purpose: string): Promise<readonly BackupRecord[]> {
   const registry = Registry.fromNamespace(thisRun.registry, 1);
+  await using slow = await makeRetainClass('VolumeSnapshotClass', { cutDelayMs: `${CUT_MS}` });
   const policies: TestPolicy[] = [];
   for (let index = 0; index < AT_ONCE; index++) {
     const name = `${purpose}-${index}`;
-    policies.push(await applyPolicy(server, { name, database: name, registry, budget: BUDGET }));
+    policies.push(await applyPolicy(server, { name, database: name, className: slow.name, registry, budget: BUDGET }));
   }
   const jobs = await Promise.all(policies.map(async (policy) => ({ policy, job: await startBackup(policy) })));
   const records = await Promise.all(jobs.map(async ({ policy, job }) => succeeded(await backupEnd(policy, job))));
@@ -49,5 +57,5 @@ test('five that start at once take turns: no two are held at a time', async () =
   expect(
     at(last?.frozen) - at(last?.started),
     'the last one waits for longer than its budget and its grace',
-  ).toBeGreaterThan(5_000);
+  ).toBeGreaterThan(WAITED_MS);
 });

@@ -8,13 +8,16 @@ import type { Engine, EngineSession, Inspection, Plan, PlanRequest, Target } fro
 import { runFrozen } from '../../../runner/frozen';
 import { LocalPlatform } from '../../../runner/local/platform';
 import { LocalRestoreSite } from '../../../runner/local/restore-site';
-import type { CutRequest, SnapshotStore, Volume } from '../../../runner/ports';
+import type { Clock, CutRequest, SnapshotStore, Volume } from '../../../runner/ports';
 import { planFolders } from '../../../runner/restore/folders';
 import { DirectorySnapshotStore } from '../../../runner/snapshots/directory';
 import type { BackupRecord, VolumeSelection } from '../../../src/contract';
 import { API_VERSION, backupId } from '../../../src/contract';
 import { compareLedger, type LedgerWriter } from '../../ledger/writer';
+import { FakeClock } from '../../support/fake-clock';
 import { QuietLog } from '../../support/quiet-log';
+
+const BUDGET_MS = 30_000;
 
 /** A real server with data in folders, and what the suite has to do to it. */
 export interface EngineFixture {
@@ -108,14 +111,14 @@ export function engineContract(name: string, make: () => Promise<EngineFixture>)
       plan: Plan,
       store: SnapshotStore,
       id: string,
-      more: { readonly signal?: AbortSignal; readonly budgetMs?: number } = {},
+      more: { readonly signal?: AbortSignal; readonly clock?: Clock } = {},
     ): ReturnType<typeof runFrozen> =>
       runFrozen(plan, {
         store,
         volumes: await volumes(),
         jobUid: 'job-1',
-        budgetMs: more.budgetMs ?? 30_000,
-        clock: systemClock,
+        budgetMs: BUDGET_MS,
+        clock: more.clock ?? systemClock,
         log,
         signal: more.signal ?? never,
         request: { id, database: 'ledger', labels: {}, annotations: { 'stillpoint.dev/job-uid': 'job-1' } },
@@ -177,9 +180,13 @@ export function engineContract(name: string, make: () => Promise<EngineFixture>)
     it('lets go when the budget runs out', async () => {
       const plan = (await open()).plan(await request('20260101000002'));
       const paused = new PausedStore(directory());
-      await expect(freeze(plan, paused.store, '20260101000002', { budgetMs: 2_000 })).rejects.toMatchObject({
-        code: 'budget-exceeded',
-      });
+      // Time passes when the cut was asked for, however long it took until then.
+      const clock = new FakeClock();
+      const running = freeze(plan, paused.store, '20260101000002', { clock });
+      const failure = expect(running).rejects.toMatchObject({ code: 'budget-exceeded' });
+      await paused.asked;
+      clock.advance(BUDGET_MS);
+      await failure;
       expect(await fixture.held()).toEqual([]);
     });
 
