@@ -1,6 +1,6 @@
 /** What an engine has to offer for copies that last: servers of their own, and the custom resource of a control plane. */
 import type { BackupRecord } from '../src/contract';
-import type { PreparedFiles } from './engine';
+import type { PreparedFiles } from './prepared-files';
 
 /** What the resource of a copy is made for. */
 export interface CopyOfResource {

@@ -2,11 +2,13 @@
 import type { BackupRecord, EngineName, Held, JobConfig } from '../src/contract';
 import type { CopyOfResource, EngineCopy, ResourceOfCopy } from './engine-copy';
 import type { CutRequest, Finding, Log, Volume } from './ports';
+import type { PreparedFiles } from './prepared-files';
 import type { Target } from './target';
 import type { EngineOnline } from './tools/online';
 import type { EngineDump } from './tools/tool';
 
 export type { CopyRequest, CopyServer, EngineCopy, Script } from './engine-copy';
+export type { PreparedFiles } from './prepared-files';
 export { NO_TARGET, type Target, type TlsMaterial } from './target';
 
 /** A path of the server's own, and what lies there. */
@@ -209,16 +211,6 @@ export interface MountedVolume {
   readonly role: Volume['role'];
   /** Where the volume is mounted now: the same path that the server will have it at, or its links would lead astray. */
   readonly path: string;
-}
-
-export interface PreparedFiles {
-  /** The folder that the server starts on. */
-  readonly dataPath: string;
-  /** The numeric owner of the files: the server has to run as it. */
-  readonly uid: number;
-  readonly gid: number;
-  /** What was done, in words. */
-  readonly done: readonly string[];
 }
 
 export interface ServerCommand {

@@ -3,23 +3,12 @@ import { type BackupRecord, type CopyConfig, dumpLeaseName } from '../../src/con
 import { type CopyCheckContext, type CopyChecked, checkCopy, planCopy, readerFindings } from '../copy/checks';
 import type { CopyAnswer, CopyOrder } from '../copy/order';
 import { copiedRecord, copyingRecord } from '../copy/record';
+import type { CopySite } from '../copy/site';
 import { type CopySource, findCopySource } from '../copy/source';
 import { takeFolder } from '../dump/owner';
 import { asStillpointError, StillpointError } from '../errors';
 import { recordPath } from '../output/records';
-import type {
-  Clock,
-  CopySite,
-  Events,
-  Locks,
-  Log,
-  Platform,
-  Pruner,
-  Registry,
-  Run,
-  StoredRecord,
-  Uses,
-} from '../ports';
+import type { Clock, Events, Locks, Log, Platform, Pruner, Registry, Run, StoredRecord, Uses } from '../ports';
 import type { RestorePlan } from '../restore/plan';
 import { openDump, sweepDumps } from './dump-earlier';
 import { askPruner, say } from './say';

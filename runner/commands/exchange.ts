@@ -3,7 +3,7 @@ import { leaseName } from '../../src/contract';
 import { asStillpointError, StillpointError } from '../errors';
 import type { Clock, Lease, Locks } from '../ports';
 import { type Action, next } from '../restore/in-place/machine';
-import { incoming, type Operation, outgoing, type StoredOperation } from '../restore/in-place/operation';
+import { incoming, type Operation, outgoing, type StoredOperation, undoCommand } from '../restore/in-place/operation';
 import type { InPlaceSite } from '../restore/in-place/site';
 
 /** What the exchange needs of the world. */
@@ -150,9 +150,4 @@ function stopped(operation: Operation, error: StillpointError): StillpointError 
       ...(error.exitCode === 6 ? {} : { exitCode: 7 }),
     },
   );
-}
-
-/** The way back, for messages. */
-export function undoCommand({ id, namespace }: Operation): string {
-  return `stillpoint restore --in-place --undo ${id} -n ${namespace}`;
 }

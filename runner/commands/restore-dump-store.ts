@@ -16,7 +16,7 @@ import { refuseOnErrors } from '../findings';
 import { restore } from '../pipe/restore';
 import { syncFolder } from '../restore/files';
 import type { EngineDump, StoredDatabase, StoredFiles } from '../tools/tool';
-import type { RestoreDumpContext } from './restore-dump';
+import type { RestoreDumpContext } from './restore-dump-context';
 
 /** Where the tool writes: one for each database, so that what an earlier attempt has left is told from what belongs there. */
 export const stagingOf = (directory: string, database: string): string =>

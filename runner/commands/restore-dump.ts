@@ -1,36 +1,22 @@
 /** Restores one dump, into an empty server by the engine's own tool, or as a file; step by step. */
-import type { BackupRecord, DumpRestoreConfig, EngineName } from '../../src/contract';
+import type { BackupRecord, EngineName } from '../../src/contract';
 import { pauseFor, timeLimit } from '../abort';
 import { toolsOf } from '../dump/checks';
 import { imageFindings } from '../dump/image';
 import { passedOf } from '../dump/record';
 import { requestOf } from '../dump/request';
-import { type DumpSource, findRecord, openSource, type SourceContext } from '../dump/source';
+import { type DumpSource, findRecord, openSource } from '../dump/source';
 import { saidBy } from '../dump/tool-version';
 import type { Engine, Server, Target } from '../engine';
 import { asStillpointError, StillpointError } from '../errors';
 import { refuseOnErrors } from '../findings';
 import { recordPath } from '../output/records';
 import { opened, restore } from '../pipe/restore';
-import type { Clock, Events } from '../ports';
-import type { ObjectStore } from '../storage/object-store';
 import { type RestoreRequest, readsIntoServer } from '../tools/tool';
+import type { RestoreDumpContext } from './restore-dump-context';
 import { restoreDumpFile } from './restore-dump-file';
 import { restoreDumpStore } from './restore-dump-store';
 import { say } from './say';
-
-/** What a restore from a dump needs of the world. */
-export interface RestoreDumpContext extends SourceContext {
-  readonly config: DumpRestoreConfig;
-  readonly engineNamed: (name: EngineName) => Promise<Engine>;
-  readonly readTarget: (engine: EngineName) => Promise<Target>;
-  readonly openStore: () => Promise<ObjectStore>;
-  readonly events: Events;
-  /** Where the image has its files; undefined where the tools are those of the machine that the runner is made for. */
-  readonly root: string | undefined;
-  readonly environment: Readonly<Record<string, string | undefined>>;
-  readonly clock: Clock;
-}
 
 /** What was restored, and into what. */
 export interface RestoredDump {

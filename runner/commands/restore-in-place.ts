@@ -10,13 +10,14 @@ import { refuseOnErrors } from '../findings';
 import { describePlan } from '../output/in-place';
 import { recordPath } from '../output/records';
 import type { Finding, RecordFilter, Registry, Uses } from '../ports';
-import { isAway, type Operation, type StoredOperation } from '../restore/in-place/operation';
+import { isAway, type Operation, type StoredOperation, undoCommand } from '../restore/in-place/operation';
 import { type InPlaceWishes, inPlaceFindings, newOperation, planCopy } from '../restore/in-place/plan';
+import { type InPlaceResult, resultOf } from '../restore/in-place/result';
 import type { Target } from '../restore/in-place/site';
 import type { RestorePlan } from '../restore/plan';
 import { assertRestorable, assertSnapshots, assertStartable } from '../restore/restorable';
 import { type RestoreSite, SOCKET_DIRECTORY } from '../restore/site';
-import { type ExchangeContext, exchange, undoCommand } from './exchange';
+import { type ExchangeContext, exchange } from './exchange';
 
 /** What a restore in place needs of the world. */
 export interface InPlaceContext extends Omit<ExchangeContext, 'locks'> {
@@ -42,19 +43,6 @@ export interface InPlaceOptions extends InPlaceWishes {
   readonly dryRun: boolean;
   /** Undefined: where the database answers, and without it when that fails. */
   readonly backupFirst: boolean | undefined;
-}
-
-/** What came of it; `-o json` prints it as it is. */
-export interface InPlaceResult {
-  readonly operation: Operation;
-  readonly backup: string;
-  /** What the server on the copy said of itself before it took the place; undefined when an earlier run has looked. */
-  readonly inspection?: Inspection | undefined;
-  /** How long no pod held the claims, in seconds: from the scale-down until all pods were ready. */
-  readonly awaySeconds?: number | undefined;
-  readonly undo?: string | undefined;
-  /** Nothing was done: it was only to be said. */
-  readonly dryRun: boolean;
 }
 
 /** Restores one backup in place, or goes on with a restore in place that was begun. */
@@ -248,17 +236,4 @@ function untouched(operation: Operation, error: StillpointError): StillpointErro
       ].join('; '),
     },
   );
-}
-
-/** What is to be told of an operation that has come to its end. */
-export function resultOf(operation: Operation, record: BackupRecord): InPlaceResult {
-  const { downAt, upAt } = operation;
-  const away = downAt === undefined || upAt === undefined ? undefined : Date.parse(upAt) - Date.parse(downAt);
-  return {
-    operation,
-    backup: recordPath(record),
-    awaySeconds: away === undefined ? undefined : Math.round(away / 100) / 10,
-    undo: operation.direction === 'restore' && operation.phase === 'done' ? undoCommand(operation) : undefined,
-    dryRun: false,
-  };
 }

@@ -2,8 +2,9 @@
 import { StillpointError } from '../errors';
 import { undoing } from '../restore/in-place/operation';
 import { planCopy } from '../restore/in-place/plan';
+import { type InPlaceResult, resultOf } from '../restore/in-place/result';
 import { exchange } from './exchange';
-import { type InPlaceContext, type InPlaceResult, resultOf } from './restore-in-place';
+import type { InPlaceContext } from './restore-in-place';
 
 /** Which one to undo. */
 export interface UndoInPlaceOptions {

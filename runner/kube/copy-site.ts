@@ -5,8 +5,9 @@
 import { COMPONENTS, COPY_MOUNTS, type CopyConfig, LABELS, MANAGED_BY } from '../../src/contract';
 import { timeLimit } from '../abort';
 import { type CopyAnswer, type CopyOrder, orderText } from '../copy/order';
+import type { CopySite } from '../copy/site';
 import { StillpointError } from '../errors';
-import type { Clock, CopySite, Run } from '../ports';
+import type { Clock, Run } from '../ports';
 import { readOutcome } from '../restore/outcome';
 import type { PlannedVolume, RestorePlan } from '../restore/plan';
 import type { KubeClient } from './client';

@@ -1,9 +1,9 @@
 /** What a restore in place will do, and what it did, as people and scripts read it. Pure. */
 import { stringify } from 'yaml';
 import type { BackupRecord } from '../../src/contract';
-import type { InPlaceResult } from '../commands/restore-in-place';
 import type { Finding } from '../ports';
 import type { Operation } from '../restore/in-place/operation';
+import type { InPlaceResult } from '../restore/in-place/result';
 import type { Target } from '../restore/in-place/site';
 import type { RestorePlan } from '../restore/plan';
 import { type Output, recordPath } from './records';

@@ -1,7 +1,6 @@
 /**
  * What the commands ask of the world, as interfaces. The commands and the executor see only these; main wires them.
  */
-export type * from './copy-site';
 export type * from './guards';
 export type * from './locks';
 export type * from './outside';

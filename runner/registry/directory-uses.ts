@@ -4,8 +4,7 @@ import { readdir } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { StillpointError } from '../errors';
 import { holderOf, takeLockFile } from '../local/lock-file';
-import type { StoredRecord, Use, UseMark, Uses } from '../ports';
-import type { DirectoryRegistry } from './directory';
+import type { Registry, StoredRecord, Use, UseMark, Uses } from '../ports';
 
 const INFIX = '.use-';
 
@@ -29,9 +28,14 @@ export async function usesOf(path: string, names?: readonly string[]): Promise<r
   return found.flat();
 }
 
+/** The registry of a folder, as far as it is asked here. */
+export interface MarkedRegistry extends Pick<Registry, 'get'> {
+  use(before: StoredRecord, what: string): Promise<() => Promise<void>>;
+}
+
 /** Marks of use in the folder of a registry. */
 export class DirectoryUses implements Uses {
-  constructor(private readonly registry: DirectoryRegistry) {}
+  constructor(private readonly registry: MarkedRegistry) {}
 
   async begin(stored: StoredRecord, what: string): Promise<Use> {
     const { namespace, database, id } = stored.record;

@@ -43,3 +43,12 @@ export function keptUntilAnswered<T>({ unanswered }: SnapshotContext, request: P
   void answered.then(() => unanswered.delete(answered));
   return request;
 }
+
+/** Whose snapshots are to be removed. */
+export interface Owner {
+  readonly id: string;
+  readonly jobUid: string;
+  /** Only what this pod of the Job has made; all of the Job's when left out. */
+  readonly pod?: string | undefined;
+  readonly names: readonly string[];
+}

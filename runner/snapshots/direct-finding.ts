@@ -1,7 +1,6 @@
 /** The contents by which a record's cuts were asked for: what a Job's next pod, and whoever tidies up, goes by. */
 import { ANNOTATIONS, type BackupRecord, type Cut, LABELS, MANAGED_BY } from '../../src/contract';
-import type { SnapshotContext } from './context';
-import type { Owner } from './discarding';
+import type { Owner, SnapshotContext } from './context';
 import { SNAPSHOT_CONTENTS, type VolumeSnapshotContent } from './objects';
 import { contentState } from './status';
 

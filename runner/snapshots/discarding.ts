@@ -3,7 +3,7 @@ import { ANNOTATIONS, LABELS, MANAGED_BY } from '../../src/contract';
 import { isForbidden } from '../kube/errors';
 import { type ExactObject, untilGone, untilObject } from '../kube/exact-object';
 import type { KubeObject, Resource } from '../kube/resource';
-import type { SnapshotContext } from './context';
+import type { Owner, SnapshotContext } from './context';
 import { directLeft } from './direct-finding';
 import { apiOfGroups } from './group-api';
 import {
@@ -20,15 +20,6 @@ import {
 import { SnapshotObserver } from './observer';
 import { readContent } from './readiness';
 import { isSettled } from './status';
-
-/** Whose snapshots are to be removed. */
-export interface Owner {
-  readonly id: string;
-  readonly jobUid: string;
-  /** Only what this pod of the Job has made; all of the Job's when left out. */
-  readonly pod?: string | undefined;
-  readonly names: readonly string[];
-}
 
 /** A driver may be in the middle of a cut that takes long: how long that is waited for, and how long the removal then. */
 const PATIENCE_MS = 60_000;

@@ -2,10 +2,10 @@
  * One watch for all cuts of a backup. It is opened before anything is frozen, so that while a database is held nothing but the
  * cuts themselves is asked of the API; who listens late is told first what is there.
  */
-import type { Selection } from '../kube/client';
+import type { KubeClient, Selection } from '../kube/client';
 import type { KubeObject, Resource } from '../kube/resource';
 import { watchObjects } from '../kube/watch';
-import type { SnapshotContext } from './context';
+import type { Clock } from '../ports';
 
 /** Who wants to know. */
 export interface Listener<T> {
@@ -24,7 +24,7 @@ export class EarlyWatch<T extends KubeObject> implements Disposable {
   #failure: { readonly error: unknown } | undefined;
 
   constructor(
-    { client, clock }: Pick<SnapshotContext, 'client' | 'clock'>,
+    { client, clock }: { readonly client: KubeClient; readonly clock: Clock },
     kind: Resource<T>,
     readonly selection: Selection,
   ) {

@@ -1,7 +1,8 @@
 /** What is known of an engine whose own tool takes databases as files from a running server. */
-import type { Target } from '../engine';
+
 import type { StillpointError } from '../errors';
 import type { Finding, Log } from '../ports';
+import type { Target } from '../target';
 
 /** What a policy wants: names and patterns. */
 export interface WantedDatabases {

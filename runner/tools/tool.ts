@@ -1,7 +1,8 @@
 /** What is known of an engine's own tool before it runs, and how it is told that it ended well. Pure. */
-import type { Target } from '../engine';
+
 import type { Content } from '../pipe/stages';
 import type { Finding, Log } from '../ports';
+import type { Target } from '../target';
 
 /** One run of a tool. Whatever is secret stands in `env`, in `files` or in nothing: never in `args`, which all can read. */
 export interface ToolCommand {

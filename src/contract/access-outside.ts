@@ -1,10 +1,17 @@
 /** The rights to do something to a database from outside its session: hooks, and workloads that are stopped. */
-import type { AccessRequest } from './access';
 import { type AccessNeed, inNamespace } from './access-needs';
 import type { HookPlace, StoppedWorkload } from './hooks';
 
+/** What of a policy decides on them. */
+export interface OutsideRequest {
+  /** Where hooks run commands. */
+  readonly commandsIn?: readonly HookPlace[] | undefined;
+  /** What is stopped while its volumes are cut. */
+  readonly stopped?: readonly StoppedWorkload[] | undefined;
+}
+
 /** What is done to a database from outside its session. */
-export function outsideAccess({ commandsIn = [], stopped = [] }: AccessRequest): AccessNeed[] {
+export function outsideAccess({ commandsIn = [], stopped = [] }: OutsideRequest): AccessNeed[] {
   return [...commandAccess(commandsIn), ...stopAccess(stopped)];
 }
 

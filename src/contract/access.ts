@@ -13,9 +13,9 @@ import {
 import { copyAccess } from './access-of-copies';
 import { dumpAccess } from './access-of-dumps';
 import { resourceAccess } from './access-of-resources';
-import { outsideAccess } from './access-outside';
+import { type OutsideRequest, outsideAccess } from './access-outside';
 import { GROUP_SNAPSHOT_GROUP, SNAPSHOT_GROUP } from './api-groups';
-import { type HookPlace, placeOfHook, type StoppedWorkload } from './hooks';
+import { placeOfHook } from './hooks';
 import { type DatabaseResource, membersOf, type SnapshotConfig } from './job-config';
 import { DEFAULT_REGISTRY_NAMESPACE, guardLeaseName, leaseName, slotNames, statefulSetClaimName } from './names';
 import { isCopy, isDump, type PolicyConfig } from './policy-config';
@@ -26,7 +26,7 @@ import { isCopy, isDump, type PolicyConfig } from './policy-config';
  */
 
 /** What of a policy decides on the rights that its backups need. */
-export interface AccessRequest {
+export interface AccessRequest extends OutsideRequest {
   /** The claims that are named one by one. */
   readonly claims: readonly string[];
   /** Whether some are found by label. */
@@ -45,12 +45,8 @@ export interface AccessRequest {
   readonly prune?: boolean | undefined;
   /** The Lease on which runner and guard meet; left out where the policy has no guard. */
   readonly guardLease?: string | undefined;
-  /** Where hooks run commands. */
-  readonly commandsIn?: readonly HookPlace[] | undefined;
   /** The custom resources that are kept with the backups. */
   readonly resources?: readonly DatabaseResource[] | undefined;
-  /** What is stopped while its volumes are cut. */
-  readonly stopped?: readonly StoppedWorkload[] | undefined;
   readonly registryNamespace: string;
   /** Whether rights on classes, contents and volumes are given: they are cluster-wide. */
   readonly clusterScope: boolean;

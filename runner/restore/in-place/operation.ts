@@ -119,3 +119,8 @@ export interface StoredOperation {
   readonly record: BackupRecord;
   readonly version: string;
 }
+
+/** The way back, for messages. */
+export function undoCommand({ id, namespace }: Operation): string {
+  return `stillpoint restore --in-place --undo ${id} -n ${namespace}`;
+}

@@ -9,7 +9,8 @@ import { Encrypter, generateX25519Identity, identityToRecipient } from 'age-encr
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { stringify } from 'yaml';
 import { systemClock } from '../../../runner/clock';
-import { type RestoreDumpContext, type RestoredDump, restoreDump } from '../../../runner/commands/restore-dump';
+import { type RestoredDump, restoreDump } from '../../../runner/commands/restore-dump';
+import type { RestoreDumpContext } from '../../../runner/commands/restore-dump-context';
 import type { Engine } from '../../../runner/engine';
 import { StillpointError } from '../../../runner/errors';
 import { DirectoryRegistry } from '../../../runner/registry/directory';

@@ -1,6 +1,7 @@
 /** Where the files of snapshots are read: by a worker of its own, which has them mounted and nothing else. */
-import type { CopyAnswer, CopyOrder } from '../copy/order';
+
 import type { RestorePlan } from '../restore/plan';
+import type { CopyAnswer, CopyOrder } from './order';
 
 /** One policy's worker, and what is made for it. */
 export interface CopySite {
