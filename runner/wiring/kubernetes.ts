@@ -15,7 +15,7 @@ import { KubernetesPruner } from '../kube/pruner';
 import { KubernetesRemover } from '../kube/pruning';
 import { jobOfPod } from '../kube/run';
 import { KubernetesRunners } from '../kube/runners';
-import { KubernetesSlots } from '../kube/slots';
+import { KubernetesSlots, type KubernetesSlotsOptions } from '../kube/slots';
 import { KubernetesWorkloads } from '../kube/workloads';
 import { LogEvents } from '../local/events';
 import type { Lease, Locks, Outside, Policies, Registry, Remover, Run, Slots, Uses } from '../ports';
@@ -168,7 +168,16 @@ function slotsOf(
   const count = spec.snapshots.slots ?? 0;
   if (count === 0) return undefined;
   const limitMs = (spec.deadlineSeconds ?? JOB_DEFAULTS.readyTimeoutSeconds) * SLOT_SHARE * 1000;
-  return new KubernetesSlots(client, { ...who, count, limitMs, clock, log });
+  return slotsOfRegistry(client, { ...who, count, limitMs }, { clock, log });
+}
+
+/** Turns at the snapshot controller, by the Leases of a registry. */
+export function slotsOfRegistry(
+  client: KubeClient,
+  options: Omit<KubernetesSlotsOptions, 'clock' | 'log'>,
+  { clock, log }: Pick<World, 'clock' | 'log'>,
+): Slots {
+  return new KubernetesSlots(client, { ...options, clock, log });
 }
 
 /** The guard of a Job: another pod of it. */

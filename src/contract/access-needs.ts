@@ -1,5 +1,5 @@
 /** One right, how it is written down, and those that accounts of several kinds have. */
-import { PRUNER_NAME } from './names';
+import { PRUNER_NAME, slotNames } from './names';
 
 /** Where a right holds: in the database's namespace, in the registry's, or in the whole cluster. */
 export type AccessScope = 'database' | 'registry' | 'cluster';
@@ -80,3 +80,15 @@ export const ASK_PRUNER: AccessNeed = {
   optional: true,
   why: 'ask for a prune when a backup has ended: it starts the pruner, and can have nothing done that the pruner would not do by itself',
 };
+
+/** To take turns at the snapshot controller. Without it everything goes on, and others are in its way. */
+export function slotAccess(count: number, why: string): AccessNeed {
+  return {
+    scope: 'registry',
+    apiGroup: 'coordination.k8s.io',
+    resource: 'leases',
+    verbs: ['get', 'list', 'watch', 'update'],
+    names: slotNames(count),
+    why,
+  };
+}

@@ -1,5 +1,5 @@
 /** The rights of the accounts that take no backups. */
-import { type AccessNeed, inNamespace } from './access-needs';
+import { type AccessNeed, inNamespace, slotAccess } from './access-needs';
 import { GROUP_SNAPSHOT_GROUP, SNAPSHOT_GROUP } from './api-groups';
 import { PRUNER_NAME } from './names';
 
@@ -21,6 +21,7 @@ export function prunerAccess(): readonly AccessNeed[] {
       names: [PRUNER_NAME],
       why: 'rest when it has done what it was asked for',
     },
+    slotAccess(1, 'remove snapshots in turn with backups, so that no database is held while the controller removes'),
     {
       scope: 'cluster',
       apiGroup: SNAPSHOT_GROUP,

@@ -9,6 +9,7 @@ import {
   knowCluster,
   MAKE_LEASE,
   SAY_EVENTS,
+  slotAccess,
 } from './access-needs';
 import { copyAccess } from './access-of-copies';
 import { dumpAccess } from './access-of-dumps';
@@ -17,7 +18,7 @@ import { type OutsideRequest, outsideAccess } from './access-outside';
 import { GROUP_SNAPSHOT_GROUP, SNAPSHOT_GROUP } from './api-groups';
 import { placeOfHook } from './hooks';
 import { type DatabaseResource, membersOf, type SnapshotConfig } from './job-config';
-import { DEFAULT_REGISTRY_NAMESPACE, guardLeaseName, leaseName, slotNames, statefulSetClaimName } from './names';
+import { DEFAULT_REGISTRY_NAMESPACE, guardLeaseName, leaseName, statefulSetClaimName } from './names';
 import { isCopy, isDump, type PolicyConfig } from './policy-config';
 
 /**
@@ -91,22 +92,15 @@ export function backupAccess(request: AccessRequest): readonly AccessNeed[] {
     ...outsideAccess(request),
     ...resourceAccess(request.resources ?? []),
     KEEP_RECORDS,
-    ...(request.slots === 0 ? [] : [slotAccess(request.slots)]),
+    ...(request.slots === 0 ? [] : [turnAccess(request.slots)]),
     ...(request.prune === true ? [ASK_PRUNER] : []),
     ...wideAccess(request),
   ];
 }
 
-function slotAccess(count: number): AccessNeed {
-  return {
-    scope: 'registry',
-    apiGroup: 'coordination.k8s.io',
-    resource: 'leases',
-    verbs: ['get', 'list', 'watch', 'update'],
-    names: slotNames(count),
-    optional: true,
-    why: 'wait for a turn at the snapshot controller before the freeze, instead of under it',
-  };
+function turnAccess(slots: number): AccessNeed {
+  const why = 'wait for a turn at the snapshot controller before the freeze, instead of under it';
+  return { ...slotAccess(slots, why), optional: true };
 }
 
 function wideAccess(request: AccessRequest): AccessNeed[] {

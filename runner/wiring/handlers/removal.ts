@@ -6,6 +6,7 @@ import { type DeleteContext, deleteBackups } from '../../commands/delete';
 import { type PruneContext, planPrune, prune } from '../../commands/prune';
 import { pruneOnDemand } from '../../commands/prune-on-demand';
 import { StillpointError } from '../../errors';
+import type { KubeClient } from '../../kube/client';
 import { formatPlan, formatPruned } from '../../output/plan';
 import type { Remover } from '../../ports';
 import { namespaceOf } from '../namespace';
@@ -25,7 +26,7 @@ export function removalHandlers(world: World, terminal: Terminal): RemovalHandle
     },
 
     async prune(options) {
-      const removal = { ...(await removalOf(options, world)), clock, log };
+      const removal = { ...(await removalOf(options, world, { inTurns: true })), clock, log };
       // The registry as a whole, unless a namespace is named: what is to be done does not depend on who is where.
       const filter = { namespace: options.allNamespaces === true ? undefined : options.namespace };
       if (options.dryRun === true) return formatPlan(await planPrune(removal, filter), options.output);
@@ -52,6 +53,7 @@ async function onDemand(removal: PruneContext, options: GlobalOptions, world: Wo
 async function removalOf(
   options: GlobalOptions & StoresOption,
   world: World,
+  { inTurns = false } = {},
 ): Promise<
   Pick<
     DeleteContext & PruneContext,
@@ -98,10 +100,27 @@ async function removalOf(
     policies: kubernetesPolicies(client, options.registry, world),
     uses: kubernetesUses(client, options.registry, world),
     remover: removerOf(
-      kubernetesRemover(client, world),
+      inTurns
+        ? await removerInTurns(client, { namespace: options.registry, holder }, world)
+        : kubernetesRemover(client, world),
       await objects(() => new AskingRemover(kubernetesPruner(client, options.registry), registry, world.clock)),
     ),
     locksOf: (namespace) => kubernetesLocks(client, namespace, world),
     where: { namespace: namespaceOf(options, client) },
   };
 }
+
+/** Nobody waits for a prune: it may wait itself. A person who deletes does not. */
+async function removerInTurns(
+  client: KubeClient,
+  who: { readonly namespace: string; readonly holder: string },
+  world: World,
+): Promise<Remover> {
+  const { kubernetesRemover, slotsOfRegistry } = await import('../kubernetes');
+  const { RemoverInTurns } = await import('../../removal-turns');
+  const slots = slotsOfRegistry(client, { ...who, count: 1, limitMs: TURN_WAIT_MS }, world);
+  return new RemoverInTurns(kubernetesRemover(client, world), { ...world, slots });
+}
+
+/** Longer than this a prune does not wait for one turn. */
+const TURN_WAIT_MS = 600_000;
