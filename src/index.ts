@@ -37,6 +37,7 @@ export { FreezeHook, HookPod } from './hooks';
 export * from './import-account';
 export * from './in-place-access';
 export * from './pre-deployment';
+export type { RecordCopiesProps } from './record-copies';
 export * from './registry';
 export * from './restore';
 export type { RetentionProps } from './retention';

@@ -22,6 +22,7 @@ import { runnerJob } from './job';
 import { guardNamespace } from './namespace-guard';
 import { labelsOf, noNamespace, takeName, templateMetadata } from './objects';
 import { guardProtected } from './protection-guard';
+import { type RecordCopiesProps, recordCopiesConfig, recordCopiesVolumes } from './record-copies';
 import { guardRecords } from './record-guard';
 import { type MountedVolume, type RunnerPodProps, runnerPod } from './runner-pod';
 import { BackupSchedule } from './schedule';
@@ -93,6 +94,15 @@ export interface RegistryProps extends RunnerPodProps {
    * @default - none
    */
   readonly storages?: BackupStorage[];
+
+  /**
+   * Where copies of the records of snapshot backups are kept, as `stillpoint export` writes them: with the cluster lost,
+   * `stillpoint import --from` makes its backups known to another one on the same storage. The pruner writes those that are new, and removes
+   * those of backups that are gone, whenever it prunes. A dump has its record beside it anyway.
+   *
+   * @default - records are in this cluster alone
+   */
+  readonly recordCopies?: RecordCopiesProps;
 }
 
 /** The key of the ConfigMap that names the stores. */
@@ -154,7 +164,7 @@ export class Registry extends Construct implements IRegistry {
       const metadata = { name, namespace: this.namespaceName, labels, annotations };
       new k8s.KubeLease(this, `Slot${index}`, { metadata });
     }
-    grantAccess(this, prunerAccess(), {
+    grantAccess(this, prunerAccess(props.recordCopies && this.namespaceName), {
       accountName: PRUNER_NAME,
       accountNamespace: this.namespaceName,
       registryNamespace: this.namespaceName,
@@ -192,15 +202,20 @@ export class Registry extends Construct implements IRegistry {
   }
 
   /** Which stores there are, each at a place of its own in the pruner's pod. */
-  private addStores({ storages = [], annotations }: RegistryProps, labels: Record<string, string>): MountedVolume[] {
-    if (storages.length === 0) return [];
+  private addStores(
+    { storages = [], recordCopies, annotations }: RegistryProps,
+    labels: Record<string, string>,
+  ): MountedVolume[] {
+    if (storages.length === 0 && recordCopies === undefined) return [];
     const stores = storages.map((storage, index) => storage._toConfig(`-${index}`));
-    const document: StoresConfig = { apiVersion: API_VERSION, kind: STORES_KIND, spec: { stores } };
+    const copies = recordCopies && { recordCopies: recordCopiesConfig(recordCopies) };
+    const document: StoresConfig = { apiVersion: API_VERSION, kind: STORES_KIND, spec: { stores, ...copies } };
     const metadata = { name: PRUNER_NAME, namespace: this.namespaceName, labels, annotations: { ...annotations } };
     new k8s.KubeConfigMap(this, 'Stores', { metadata, data: { [STORES_FILE]: stringify(document, { lineWidth: 0 }) } });
     return [
       { volume: { name: 'config', configMap: { name: PRUNER_NAME } }, path: MOUNTS.config },
       ...storages.flatMap((storage, index) => storage._volumes(`-${index}`)),
+      ...(recordCopies === undefined ? [] : recordCopiesVolumes(recordCopies)),
     ];
   }
 

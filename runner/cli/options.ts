@@ -46,10 +46,10 @@ export function withSelector(command: Command, what = 'those with these labels')
 }
 
 /** A bucket alone, without the cluster. */
-export function fromStore(): Option {
+export function fromStore(what = 'the records that lie in this store, without a cluster'): Option {
   return new Option(
     '--from <store>',
-    'the records that lie beside the dumps in this store, without a cluster: s3://bucket/prefix?endpoint=…&region=…, gs://, azure://, swift://, file:///',
+    `${what}: s3://bucket/prefix?endpoint=…&region=…, gs://, azure://, swift://, file:///`,
   );
 }
 

@@ -3,7 +3,15 @@ import { Option } from 'commander';
 import { ENGINE_NAMES, type EngineName } from '../../src/contract';
 import { EXPORT_FORMATS, type ExportFormat } from '../travel/document';
 import type { Program } from './family';
-import { examples, type GlobalOptions, type OutputOption, timeout, withGlobals, withOutput } from './options';
+import {
+  examples,
+  fromStore,
+  type GlobalOptions,
+  type OutputOption,
+  timeout,
+  withGlobals,
+  withOutput,
+} from './options';
 
 export interface ExportCommandOptions extends GlobalOptions {
   readonly output: ExportFormat;
@@ -24,6 +32,8 @@ export interface ImportCommandOptions extends GlobalOptions, OutputOption {
   readonly mountPath?: string;
   readonly volume: string;
   readonly timeout: number;
+  readonly from?: string;
+  readonly all?: boolean;
 }
 
 export interface KeygenCommandOptions {
@@ -32,7 +42,7 @@ export interface KeygenCommandOptions {
 
 export interface TravelHandlers {
   export(backup: string, options: ExportCommandOptions): Promise<string>;
-  import(file: string | undefined, options: ImportCommandOptions): Promise<string>;
+  import(what: string | undefined, options: ImportCommandOptions): Promise<string>;
   keygen(options: KeygenCommandOptions): Promise<string>;
 }
 
@@ -55,9 +65,11 @@ export function addTravelCommands({ command, handle }: Program, handlers: Travel
 
   withOutput(
     withGlobals(
-      command('import [file]', 'Register a backup of another cluster, or a snapshot that only the storage knows'),
+      command('import [file]', 'Register backups of another cluster, or a snapshot that only the storage knows'),
     ),
   )
+    .addOption(fromStore('the backup of that name, instead of a file, by its record in this store'))
+    .option('--all', 'with --from: all that the store has, each into its own namespace')
     .option('--verify-key <file>', 'refuse it unless it was signed with this key: Ed25519, in PEM')
     .option('--database <name>', 'the name of the database here; as exported unless given')
     .option('--class <name>', "the VolumeSnapshotClass; the driver's default, or its only one, unless given")
@@ -77,10 +89,12 @@ export function addTravelCommands({ command, handle }: Program, handlers: Travel
       'after',
       `\nOf a dump the file is the record.yaml that lies beside it in its store.\n${examples([
         'stillpoint import orders.yaml -n shop --verify-key stillpoint.key.pub',
+        'stillpoint import shop/orders-db/latest --from s3://backups/prod --verify-key stillpoint.key.pub',
+        'stillpoint import --all --from s3://backups/prod',
         'stillpoint import -n shop --handle snap-0a1b2c --driver ebs.csi.aws.com --database orders-db --engine postgres --mount-path /var/lib/postgresql/data',
       ])}`,
     )
-    .action(handle((file: string | undefined, options: ImportCommandOptions) => handlers.import(file, options)));
+    .action(handle((what: string | undefined, options: ImportCommandOptions) => handlers.import(what, options)));
 
   command('keygen', 'Make a pair of keys for export and import: Ed25519, in PEM')
     .requiredOption('-f, --file <file>', 'where to write the private key; the public one goes beside it, as <file>.pub')

@@ -8,8 +8,13 @@ import { type PruneContext, planPrune, prune } from './prune';
  * it: so it looks again when it rests, and asks for the next one where there is something to do. What could not be removed
  * waits for the hour: it would be tried for ever.
  */
-export async function pruneOnDemand(context: PruneContext, pruner: Pruner): Promise<void> {
+export async function pruneOnDemand(
+  context: PruneContext,
+  pruner: Pruner,
+  afterwards: () => Promise<void> = async () => undefined,
+): Promise<void> {
   const { left } = await prune(context);
+  await afterwards();
   await pruner.rest();
   const going = (await planPrune(context)).filter(({ keep }) => !keep).map(({ candidate }) => pathOf(candidate));
   if (going.some((path) => !left.includes(path))) await pruner.ask();

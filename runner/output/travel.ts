@@ -4,6 +4,19 @@ import type { BackupRecord } from '../../src/contract';
 import type { ImportResult } from '../commands/import';
 import { type Output, recordPath } from './records';
 
+/** Several imports: one that was named alone as itself, else a list. */
+export function formatImports(
+  results: readonly ImportResult[],
+  output: Output,
+  { alone }: { readonly alone: boolean },
+): string {
+  const [only] = results;
+  if (alone && only !== undefined) return formatImport(only, output);
+  if (output === 'json') return `${JSON.stringify(results, null, 2)}\n`;
+  if (output === 'yaml') return stringify(results);
+  return results.map((result) => formatImport(result, output)).join('');
+}
+
 /** An import that has come to its end. */
 export function formatImport({ record, already, warnings }: ImportResult, output: Output): string {
   const path = recordPath(record);

@@ -1,4 +1,7 @@
-/** The records that lie beside the dumps of a store: a bucket alone, without the cluster, is enough to list and to check. */
+/**
+ * The records in a store, beside the dumps and as copies of those of snapshots: a bucket alone, without the cluster, is enough
+ * to list and to check.
+ */
 import { BACKUP_ID_PATTERN, type BackupId, type BackupRecord, DUMP_LAYOUTS } from '../../src/contract';
 import { copyBeside } from '../dump/copy';
 import { RECORD_FILE } from '../dump/keys';
@@ -6,6 +9,7 @@ import { asStillpointError, StillpointError } from '../errors';
 import { byName } from '../listing';
 import type { Log, RecordFilter, RecordSummary, Registry, StoredRecord } from '../ports';
 import type { ObjectStore } from '../storage/object-store';
+import { readStoredCopy, storedCopies } from '../travel/stored-copies';
 
 /** What the key of a record says. */
 type Named = Pick<BackupRecord, 'namespace' | 'database' | 'id'>;
@@ -27,9 +31,10 @@ export class StoreRegistry implements Registry {
       const record = await copyBeside(this.#store, { namespace, database, id }, this.#signal);
       return { record, version: record.times.finished ?? '', deletionRequested: false };
     } catch (thrown) {
-      if (asStillpointError(thrown).code === 'backup-not-found') return undefined;
-      throw thrown;
+      if (asStillpointError(thrown).code !== 'backup-not-found') throw thrown;
     }
+    const copy = await readStoredCopy(this.#store, { namespace, database, id }, this.#signal);
+    return copy && { record: copy.record, version: copy.exported.at, deletionRequested: false };
   }
 
   async list(filter: RecordFilter): Promise<readonly StoredRecord[]> {
@@ -63,6 +68,10 @@ export class StoreRegistry implements Registry {
           if (id === undefined || named.id === id) yield named;
         }
       }
+    }
+    for await (const named of storedCopies(this.#store, this.#signal, namespace === undefined ? '' : `${namespace}/`)) {
+      if (database !== undefined && named.database !== database) continue;
+      if (id === undefined || named.id === id) yield named;
     }
   }
 

@@ -4,13 +4,22 @@ import { text } from 'node:stream/consumers';
 import { timeLimit } from '../abort';
 import type { ExportCommandOptions, ImportCommandOptions, KeygenCommandOptions } from '../cli/travel';
 import { exportBackup } from '../commands/export';
-import { type CopySource, type ExportedSource, type HandleSource, importBackup } from '../commands/import';
+import {
+  type CopySource,
+  type ExportedSource,
+  type HandleSource,
+  type ImportContext,
+  type ImportResult,
+  importBackup,
+} from '../commands/import';
 import { StillpointError } from '../errors';
+import type { KubeClient } from '../kube/client';
 import { KubernetesImportSite } from '../kube/import-site';
 import { KubernetesSnapshotSource } from '../kube/snapshot-source';
 import { formatImport } from '../output/travel';
 import { formatExport, parseImportable } from '../travel/document';
 import { generateKeys } from '../travel/signature';
+import { importFromStore } from './import-from-store';
 import { connect, kubernetesRegistry, kubernetesUses } from './kubernetes';
 import { namespaceOf, theNamespace } from './namespace';
 import { engineNamed, type World } from './world';
@@ -40,36 +49,59 @@ export async function exportHandler(name: string, options: ExportCommandOptions,
   return `backup ${namespace}/${database}/${id} exported to ${file}, ${signature}\n`;
 }
 
-/** Registers a backup of somebody else's. */
+/** Registers backups of somebody else's: of a file, of a store, or by a bare handle. */
 export async function importHandler(
-  file: string | undefined,
+  what: string | undefined,
   options: ImportCommandOptions,
   world: World,
 ): Promise<string> {
   refuseFolders(options, 'import');
-  const { clock, log, version, signal } = world;
   const client = await connect(options, world);
+  const importOne = importWith(client, options, world);
+  const { from } = options;
+  if (from !== undefined) {
+    if (options.handle !== undefined) throw usage('--from and --handle are two ways to import', 'give one of them');
+    const { database, image, serverImage, class: className, verifyKey } = options;
+    const wishes = { database, image, serverImage, className, verifyKey: await keyOf(verifyKey) };
+    return await importFromStore(from, what, options, wishes, importOne, world);
+  }
+  if (options.all === true) throw usage('--all is for a store', 'name it: --from s3://bucket/prefix');
   const namespace = theNamespace(options, client);
-  const source = file === undefined ? bareHandle(options, namespace) : await written(file, options, namespace);
-  using limit = timeLimit(
-    clock,
-    options.timeout,
-    () => new StillpointError('import-failed', `the import was not done after ${options.timeout / 1000} s`),
-  );
+  const source = what === undefined ? bareHandle(options, namespace) : await written(what, options, namespace);
+  return formatImport(await importOne(source), options.output);
+}
+
+/** Imports one backup within the time that a person gives it. */
+function importWith(
+  client: KubeClient,
+  options: ImportCommandOptions,
+  world: World,
+): (source: ExportedSource | CopySource | HandleSource) => Promise<ImportResult> {
+  return async (source) => {
+    using limit = timeLimit(
+      world.clock,
+      options.timeout,
+      () => new StillpointError('import-failed', `the import was not done after ${options.timeout / 1000} s`),
+    );
+    return await importBackup(
+      importContext(client, options, { ...world, signal: AbortSignal.any([world.signal, limit.signal]) }),
+      source,
+    );
+  };
+}
+
+function importContext(client: KubeClient, { registry }: ImportCommandOptions, world: World): ImportContext {
+  const { clock, log, version, signal } = world;
   const warn = (line: string): void => log.warn({}, line);
-  const result = await importBackup(
-    {
-      registry: kubernetesRegistry(client, options.registry, world),
-      site: new KubernetesImportSite(client, { clock, warn }),
-      engineNamed,
-      clock,
-      runnerVersion: version,
-      say: (line) => log.info({}, line),
-      signal: AbortSignal.any([signal, limit.signal]),
-    },
-    source,
-  );
-  return formatImport(result, options.output);
+  return {
+    registry: kubernetesRegistry(client, registry, world),
+    site: new KubernetesImportSite(client, { clock, warn }),
+    engineNamed,
+    clock,
+    runnerVersion: version,
+    say: (line) => log.info({}, line),
+    signal,
+  };
 }
 
 /** Writes a pair of keys; neither file may be there. */

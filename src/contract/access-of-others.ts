@@ -3,9 +3,13 @@ import { type AccessNeed, inNamespace, slotAccess } from './access-needs';
 import { GROUP_SNAPSHOT_GROUP, SNAPSHOT_GROUP } from './api-groups';
 import { PRUNER_NAME } from './names';
 
-/** The rights of the pruner: the only account that may turn a content to `Delete` (safety rule 14). */
-export function prunerAccess(): readonly AccessNeed[] {
+/**
+ * The rights of the pruner: the only account that may turn a content to `Delete` (safety rule 14). `copiesOf`: the namespace of a
+ * registry that has copies of its records in a store.
+ */
+export function prunerAccess(copiesOf?: string): readonly AccessNeed[] {
   return [
+    ...(copiesOf === undefined ? [] : [ownNamespace(copiesOf)]),
     {
       scope: 'registry',
       apiGroup: '',
@@ -51,6 +55,12 @@ export function prunerAccess(): readonly AccessNeed[] {
       why: 'as for the members: a group is only deleted as a whole',
     },
   ];
+}
+
+function ownNamespace(name: string): AccessNeed {
+  const why =
+    'tell its registry from one that was lost and made anew: that knows nothing of the copies of the old records';
+  return { scope: 'cluster', apiGroup: '', resource: 'namespaces', verbs: ['get'], names: [name], why };
 }
 
 /** The rights of the Job that prepares restored claims: to read the one record that it works by. */

@@ -196,9 +196,25 @@ export const STORES = object(
   {
     apiVersion: oneOf(READABLE_API_VERSIONS),
     kind: oneOf([STORES_KIND]),
-    spec: object({ stores: array(STORE_CONFIG) }),
+    spec: object({
+      stores: array(STORE_CONFIG),
+      recordCopies: optional(
+        object(
+          {
+            storage: STORE_CONFIG,
+            signKeyFile: optional(
+              string({ description: 'The private key that copies are signed with: Ed25519, in PEM.' }),
+            ),
+          },
+          {
+            description:
+              'Where copies of the records of snapshot backups are kept, as `stillpoint export` writes them.',
+          },
+        ),
+      ),
+    }),
   },
-  { description: 'The stores that dumps are removed from, each with credentials that may do so.' },
+  { description: 'The stores that the pruner reaches: those that dumps are removed from, and that of the records.' },
 );
 
 export type DumpConfig = Infer<typeof DUMP_CONFIG>;

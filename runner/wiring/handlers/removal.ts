@@ -5,7 +5,7 @@ import type { RemovalHandlers, StoresOption } from '../../cli/removal';
 import { type DeleteContext, deleteBackups } from '../../commands/delete';
 import { type PruneContext, planPrune, prune } from '../../commands/prune';
 import { pruneOnDemand } from '../../commands/prune-on-demand';
-import { StillpointError } from '../../errors';
+import { asStillpointError, StillpointError } from '../../errors';
 import type { KubeClient } from '../../kube/client';
 import { formatPlan, formatPruned } from '../../output/plan';
 import type { Remover } from '../../ports';
@@ -32,6 +32,7 @@ export function removalHandlers(world: World, terminal: Terminal): RemovalHandle
       if (options.dryRun === true) return formatPlan(await planPrune(removal, filter), options.output);
       if (options.onDemand === true) return await onDemand(removal, options, world);
       const result = await prune(removal, filter);
+      await copyRecordsAfter(options, world);
       const { left } = result;
       if (left.length === 0) return formatPruned(result, options.output);
       throw new StillpointError('delete-incomplete', `of these backups something is still there: ${left.join(', ')}`, {
@@ -42,12 +43,25 @@ export function removalHandlers(world: World, terminal: Terminal): RemovalHandle
 }
 
 /** What the pruner's Deployment runs: it prunes, and waits for the end that its rest brings. */
-async function onDemand(removal: PruneContext, options: GlobalOptions, world: World): Promise<string> {
+async function onDemand(removal: PruneContext, options: GlobalOptions & StoresOption, world: World): Promise<string> {
   const { connect, kubernetesPruner } = await import('../kubernetes');
-  await pruneOnDemand(removal, kubernetesPruner(await connect(options, world), options.registry));
+  // Before it rests, since it may be gone then; what it could not copy waits for the hour.
+  const afterwards = async (): Promise<void> => {
+    await copyRecordsAfter(options, world).catch((thrown: unknown) => {
+      const { code, message } = asStillpointError(thrown);
+      world.log.error({ code }, `records were not copied: ${message}`);
+    });
+  };
+  await pruneOnDemand(removal, kubernetesPruner(await connect(options, world), options.registry), afterwards);
   const { signal } = world;
   if (!signal.aborted) await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }));
   return '';
+}
+
+async function copyRecordsAfter(options: GlobalOptions & StoresOption, world: World): Promise<void> {
+  if (options.stores === undefined || options.registryDirectory !== undefined) return;
+  const { copyRecordsHandler } = await import('../copy-records');
+  await copyRecordsHandler(options.stores, options, world);
 }
 
 async function removalOf(

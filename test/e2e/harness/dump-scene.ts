@@ -1,7 +1,7 @@
 /** What tests of dumps share: a namespace, a store that speaks S3, and a registry of their own whose pruner is told of it. */
 import { Chart, Duration, Testing } from 'cdk8s';
 import { Secret } from 'cdk8s-plus-28';
-import { type BackupPolicy, BackupSchedule, BackupStorage, Registry } from 'stillpoint';
+import { type BackupPolicy, BackupSchedule, BackupStorage, Registry, type RegistryProps } from 'stillpoint';
 import { expect, inject } from 'vitest';
 import type { BackupRecord } from '../../../src/contract';
 import { type Anything, apply, KINDS, read, remove } from './cluster';
@@ -53,7 +53,11 @@ export class DumpScene implements AsyncDisposable {
     readonly s3: TestS3,
   ) {}
 
-  static async start(name: string): Promise<DumpScene> {
+  /** `more`: what the registry is told besides. */
+  static async start(
+    name: string,
+    more: (chart: Chart, scene: DumpScene) => RegistryProps = () => ({}),
+  ): Promise<DumpScene> {
     const place = await makeNamespace(name);
     const registry = uniqueName(`e2e-${name}-registry`);
     const scene = new DumpScene(place, registry, await startS3(place.name));
@@ -65,6 +69,7 @@ export class DumpScene implements AsyncDisposable {
       keepNamespace: false,
       schedule: NEVER,
       storages: [scene.storage(own)],
+      ...more(own, scene),
     });
     await apply(own.toJson());
     for (const each of [place.name, registry]) await scene.s3.secret('store', each);

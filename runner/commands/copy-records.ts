@@ -1,0 +1,127 @@
+/**
+ * Keeps copies of the records of snapshot backups in a store, as exports that can be imported: what is on record and not there is
+ * written, what was there and is no longer on record goes (docs/decisions/0087).
+ */
+import { parse, stringify } from 'yaml';
+import type { BackupRecord } from '../../src/contract';
+import { asStillpointError, StillpointError } from '../errors';
+import { recordPath } from '../output/records';
+import type { Clock, Log, Registry } from '../ports';
+import type { ObjectStore } from '../storage/object-store';
+import { putYaml } from '../storage/put-yaml';
+import { exportedBackup, formatExport } from '../travel/document';
+import { signed } from '../travel/signature';
+import type { SnapshotSource } from '../travel/site';
+import { COPIES_OWNER, type CopyOf, copyKey, storedCopies, textOf } from '../travel/stored-copies';
+
+export interface CopyRecordsContext {
+  readonly registry: Pick<Registry, 'get' | 'pages'>;
+  /** The registry's namespace, and what tells it from another one of that name. */
+  readonly owner: { readonly registry: string; readonly uid: string };
+  readonly store: ObjectStore;
+  readonly source: SnapshotSource;
+  readonly signKey?: { readonly pem: string; readonly file: string } | undefined;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly runnerVersion: string;
+  readonly signal: AbortSignal;
+}
+
+/** What was done. */
+export interface CopiedRecords {
+  readonly written: readonly string[];
+  readonly removed: readonly string[];
+  /** What the next run tries again. */
+  readonly failed: readonly string[];
+}
+
+/**
+ * Brings the copies up to date. Throws store-refused where they are another registry's: of one that was made anew under the old
+ * name nothing is removed, since it knows of no backup that the lost one had.
+ */
+export async function copyRecords(context: CopyRecordsContext): Promise<CopiedRecords> {
+  await ownStep(context);
+  const { store, registry, signal, log } = context;
+  const there = new Map<string, CopyOf>();
+  for await (const copy of storedCopies(store, signal)) there.set(recordPath(copy), copy);
+  const run = new Run(context);
+  for await (const page of registry.pages({})) {
+    for (const { record } of page) {
+      const path = recordPath(record);
+      if (!there.delete(path) && isCopied(record)) await run.write(record);
+    }
+  }
+  for (const copy of there.values()) await run.removeIfGone(copy);
+  const result = run.result();
+  log.info(result, 'copies of records are up to date');
+  return result;
+}
+
+/** A dump has its record beside it. What has failed cannot be imported. */
+function isCopied({ phase, mode, cuts }: BackupRecord): boolean {
+  return phase === 'succeeded' && mode !== 'dump' && cuts.length > 0;
+}
+
+/** Whose the copies are: the first registry that keeps some there. */
+async function ownStep({ store, owner, signal }: CopyRecordsContext): Promise<void> {
+  const text = await textOf(store, COPIES_OWNER, signal);
+  if (text === undefined) return await putYaml(store, COPIES_OWNER, stringify(owner), { signal });
+  const found = (parse(text) ?? {}) as Partial<CopyRecordsContext['owner']>;
+  if (found.uid === owner.uid) return;
+  throw new StillpointError(
+    'store-refused',
+    `${COPIES_OWNER} in ${store.name} says that the copies there are of another registry: namespace ${found.registry ?? '?'}, UID ${found.uid ?? '?'}`,
+    {
+      hint: 'give each registry a prefix of its own in recordCopies; to go on with those of a lost one, import them, then name another prefix',
+    },
+  );
+}
+
+class Run {
+  readonly #context: CopyRecordsContext;
+  readonly #written: string[] = [];
+  readonly #removed: string[] = [];
+  readonly #failed: string[] = [];
+
+  constructor(context: CopyRecordsContext) {
+    this.#context = context;
+  }
+
+  async write(record: BackupRecord): Promise<void> {
+    await this.#tried(record, this.#written, async () => {
+      const { source, clock, owner, runnerVersion, signKey, store, signal } = this.#context;
+      const about = { at: clock.now(), registry: owner.registry, runnerVersion };
+      const document = exportedBackup(record, await source.handles(record), about);
+      const text = formatExport(signKey === undefined ? document : signed(document, signKey.pem, signKey.file));
+      await putYaml(store, copyKey(record), text, { signal, replace: true });
+    });
+  }
+
+  /** A list may be older than a copy: what it lacks is asked for once more. */
+  async removeIfGone(copy: CopyOf): Promise<void> {
+    const { registry, store, signal } = this.#context;
+    const { namespace, database, id } = copy;
+    await this.#tried(copy, this.#removed, async () => {
+      if ((await registry.get(namespace, database, id)) !== undefined) return false;
+      await store.delete([copyKey(copy)], { signal });
+      return true;
+    });
+  }
+
+  result(): CopiedRecords {
+    return { written: this.#written, removed: this.#removed, failed: this.#failed };
+  }
+
+  /** One that resists does not keep the others: a snapshot that is gone, a record that cannot be read. */
+  async #tried(of: CopyOf, done: string[], work: () => Promise<unknown>): Promise<void> {
+    const path = recordPath(of);
+    try {
+      if ((await work()) !== false) done.push(path);
+    } catch (thrown) {
+      this.#context.signal.throwIfAborted();
+      const { code, message } = asStillpointError(thrown);
+      this.#context.log.warn({ backup: path, code }, `the copy of its record is not up to date: ${message}`);
+      this.#failed.push(path);
+    }
+  }
+}
