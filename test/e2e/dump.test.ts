@@ -2,9 +2,10 @@
  * Dumps on the cluster, as users have them: a policy in the engine's own image, a store that speaks S3, and back into a
  * server that never saw the first. The registry is the file's own: its pruner is told of the store.
  */
+import { globSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { delimiter, dirname, join } from 'node:path';
 import { zstdDecompressSync } from 'node:zlib';
 import { Decrypter, generateX25519Identity, identityToRecipient } from 'age-encryption';
 import { Secret } from 'cdk8s-plus-28';
@@ -16,7 +17,7 @@ import {
   PostgresDumpRestore,
   type PostgresDumpRestoreProps,
 } from 'stillpoint';
-import { afterAll, beforeAll, describe, expect, inject, onTestFinished, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, inject, onTestFinished, test, vi } from 'vitest';
 import { parse } from 'yaml';
 import type { BackupRecord } from '../../src/contract';
 import { type OtherServers, otherEngines, startOthers } from './dump/other-engines';
@@ -31,6 +32,9 @@ import { stillpointAlone, stillpointOf } from './harness/stillpoint';
 import { eventually } from './harness/wait';
 
 const ROWS = 200_000;
+
+/** The clients of this machine, where Debian's packages put them. */
+const CLIENTS = globSync('/usr/lib/postgresql/*/bin/psql').map((tool) => dirname(tool))[0];
 
 let scene: DumpScene;
 let namespace: string;
@@ -269,9 +273,8 @@ describe('a dump by its policy', () => {
   test('is listed, described and checked by the bucket alone, without the cluster', async () => {
     const keys = await mkdtemp(join(tmpdir(), 'keys-'));
     onTestFinished(() => rm(keys, { recursive: true }));
-    for (const [key, value] of Object.entries(s3.login)) await writeFile(join(keys, key), value);
     const from = ['--kubeconfig', '/nowhere', '--from'];
-    const place = `s3://${s3.bucket}/${PREFIX}?endpoint=${s3.endpoint}&credentials=${keys}`;
+    const place = await scene.location(keys);
     const name = `${namespace}/orders-dump/${record.id}`;
     const listed = await stillpointAlone('list', 'orders-dump', '-n', namespace, '-o', 'name', ...from, place);
     expect([listed.exitCode, listed.stdout.split('\n')], listed.stderr).toEqual([0, expect.arrayContaining([name])]);
@@ -280,6 +283,42 @@ describe('a dump by its policy', () => {
     );
     const checked = await stillpointAlone('check', name, ...from, place);
     expect(checked.stdout, checked.stderr).toMatch(/^backup .* is what its record says: .* unpacked\n$/);
+  });
+
+  test('of some databases, encrypted, is all that the bucket has to give: the tools of a machine restore one of them from there', async ({
+    skip,
+  }) => {
+    const identity = await generateX25519Identity();
+    const recipients = [await identityToRecipient(identity)];
+    const { record: some } = await scene.good(
+      await policy('some-dump', { databases: ['orders', 'postgres'], recipients }),
+    );
+    expect(some.dump?.tool).toMatch(/^pg_dumpall \(PostgreSQL\) 17/);
+    if (CLIENTS === undefined) return skip('this machine has no psql');
+    const folder = await mkdtemp(join(tmpdir(), 'alone-'));
+    onTestFinished(() => rm(folder, { recursive: true }));
+    await writeFile(join(folder, 'password'), SUPERUSER_PASSWORD);
+    await writeFile(join(folder, 'identity'), identity);
+    vi.stubEnv('PATH', [CLIENTS, process.env.PATH].join(delimiter));
+    onTestFinished(() => void vi.unstubAllEnvs());
+    const restored = await stillpointAlone(
+      ...[
+        'restore',
+        `${namespace}/some-dump/latest`,
+        '--kubeconfig',
+        '/nowhere',
+        '--from',
+        await scene.location(folder),
+      ],
+      ...['--host', await addressOf('copy-db-0', namespace), '--user', 'postgres', '--tls', 'disable'],
+      ...['--password-file', join(folder, 'password'), '--identity-file', join(folder, 'identity')],
+      ...['--database', 'orders', '--into-database', 'alone'],
+    );
+    expect(restored, restored.stderr).toMatchObject({ exitCode: 0, stdout: expect.stringContaining('restored into') });
+    const copy = { ...server, name: 'copy-db', address: () => addressOf('copy-db-0', namespace) };
+    const alone = await during(copy, 'alone', (on) => on.query('SELECT count(*)::int AS rows FROM lines'));
+    expect(alone.rows).toEqual([{ rows: ROWS }]);
+    return undefined;
   });
 
   test('is imported into another registry by the record beside it, restored by that, and stays when that is deleted', async () => {

@@ -2,7 +2,7 @@
  * Copies of records in a store: the pruner keeps them, and a cluster that has lost its registry has its backups from there. Two
  * namespaces with a registry each stand for the two clusters, on one storage.
  */
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Chart, Testing } from 'cdk8s';
@@ -43,8 +43,7 @@ beforeAll(async () => {
   const stringData = { 'stillpoint.key': await readFile(at('key'), 'utf8') };
   const metadata = { name: 'copies-key', namespace: scene.registry };
   await apply([{ apiVersion: 'v1', kind: 'Secret', metadata, stringData } as Anything]);
-  for (const [name, value] of Object.entries(scene.s3.login)) await writeFile(at(name), value);
-  from = `s3://${scene.s3.bucket}/${PREFIX}?endpoint=${scene.s3.endpoint}&region=us-east-1&credentials=${folder}`;
+  from = await scene.location(folder);
 
   const server = await startPostgres({ namespace: scene.namespace, version: '17' });
   const client = await server.connect();

@@ -1,11 +1,16 @@
 /** Dumps of other engines than PostgreSQL on the cluster, each by a user who may read alone, and back. */
+import { createHash } from 'node:crypto';
+import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { Secret } from 'cdk8s-plus-28';
 import { MySqlDump, MySqlDumpRestore, RedisDump, RedisDumpRestore } from 'stillpoint';
-import { expect, test } from 'vitest';
+import { expect, onTestFinished, test } from 'vitest';
 import { type Anything, apply, KINDS } from '../harness/cluster';
 import { type DumpScene, NEVER, type RestoreEnd } from '../harness/dump-scene';
 import { ROOT_PASSWORD, startMySql, type TestMySql } from '../harness/mysql';
 import { startRedis, startRedisOnClaim, type TestRedis } from '../harness/redis';
+import { stillpointAlone } from '../harness/stillpoint';
 
 /** What docs/dumps.md tells users to grant, and no more. */
 const MARIADB_GRANTS = 'SELECT, SHOW VIEW, TRIGGER, EVENT, RELOAD, BINLOG MONITOR, SLAVE MONITOR';
@@ -104,7 +109,19 @@ export function otherEngines(get: () => { readonly scene: DumpScene; readonly se
         }),
     );
     const { record } = await scene.good(own);
-    expect(record.objects?.[0]?.location).toMatch(/\/dump\.rdb\.zst$/);
+    const [object] = record.objects ?? [];
+    expect(object?.location).toMatch(/\/dump\.rdb\.zst$/);
+    // The bucket alone is enough: the file that it was, on a machine that knows no cluster.
+    const folder = await mkdtemp(join(tmpdir(), 'alone-'));
+    onTestFinished(() => rm(folder, { recursive: true }));
+    await mkdir(join(folder, 'data'));
+    const alone = await stillpointAlone(
+      ...['restore', `${namespace}/sessions-dump/latest`, '--kubeconfig', '/nowhere'],
+      ...['--from', await scene.location(folder), '--directory', join(folder, 'data')],
+    );
+    expect(alone, alone.stderr).toMatchObject({ exitCode: 0 });
+    const file = await readFile(join(folder, 'data', 'dump.rdb'));
+    expect(createHash('sha256').update(file).digest('hex')).toBe(object?.plainSha256);
     const claimName = 'data-sessions-copy';
     await apply([
       {

@@ -1,4 +1,6 @@
 /** What tests of dumps share: a namespace, a store that speaks S3, and a registry of their own whose pruner is told of it. */
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { Chart, Duration, Testing } from 'cdk8s';
 import { Secret } from 'cdk8s-plus-28';
 import { type BackupPolicy, BackupSchedule, BackupStorage, Registry, type RegistryProps } from 'stillpoint';
@@ -88,6 +90,12 @@ export class DumpScene implements AsyncDisposable {
       credentials: Secret.fromSecretName(chart, `keys-${secret}`, secret),
       patience: Duration.seconds(20),
     });
+  }
+
+  /** The store as a person on a machine without the cluster names it; `folder` gets the login. */
+  async location(folder: string): Promise<string> {
+    for (const [key, value] of Object.entries(this.s3.login)) await writeFile(join(folder, key), value);
+    return `s3://${this.s3.bucket}/${PREFIX}?endpoint=${this.s3.endpoint}&credentials=${folder}`;
   }
 
   async secret(name: string, stringData: Readonly<Record<string, string>>): Promise<void> {
