@@ -14,7 +14,7 @@ const TABLES: Readonly<Record<string, { readonly title: string; readonly text: s
   },
   'other ways': {
     title: 'Beside other ways',
-    text: 'Each in its plainest form, with its lock held on one session: the seed of many tutorials (`sleep 10`), and scripts that look at the snapshot every second. PostgreSQL is in backup mode meanwhile, which holds no write; MySQL and MariaDB under `FLUSH TABLES WITH READ LOCK`, Redis and Valkey under `CLIENT PAUSE … WRITE`, MongoDB under `fsyncLock`. *× ours*: the middle of theirs over the middle of ours, in the default mode, on the same server and storage, in the same run.',
+    text: 'Each in its plainest form, with its lock held on one session: that of many tutorials (`sleep 10`), and scripts that look at the snapshot every second. PostgreSQL is in backup mode meanwhile, which holds no write; MySQL and MariaDB under `FLUSH TABLES WITH READ LOCK`, Redis and Valkey under `CLIENT PAUSE … WRITE`, MongoDB under `fsyncLock`. *× ours*: the middle of theirs over the middle of ours, in the default mode, on the same server and storage, in the same run.',
   },
   many: {
     title: 'Many databases in the same minute',
