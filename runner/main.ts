@@ -24,7 +24,14 @@ const said = new LastLines(process.stderr);
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code !== 'EPIPE') throw error;
 });
+// With nothing left to wait for, node would end in the middle, and say 0: a Job would be complete that is not.
+process.exitCode = 1;
+const cutShort = (): void => {
+  process.stderr.write('error: the program ended before its work did (internal)\n');
+};
+process.once('exit', cutShort);
 process.exitCode = await main();
+process.off('exit', cutShort);
 // Idle connections to the API server may still be open; what was printed has to be out first.
 process.stdout.write('', () => process.exit());
 

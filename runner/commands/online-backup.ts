@@ -115,10 +115,12 @@ class Online {
     last: ReadonlyMap<string, BackupRecord>,
   ): Promise<readonly OnlineEnd[]> {
     const { log, signal } = this.#context;
-    const { from, type } = wanted;
+    const { from, type, longestChain = Number.POSITIVE_INFINITY } = wanted;
     log.info({ step: 'backup', databases: found.selected.map(({ name }) => name) }, 'step begins');
-    const earlier = found.selected.map(({ name }) => ({ name, keys: filesOf(last.get(name), name) }));
-    if (type !== 'full') for (const { keys } of earlier) await files.linkInto(work.backups, keys);
+    const earlier = found.selected.map(({ name }) => filesOf(last.get(name), name));
+    // With nothing to go on with the tool takes all of a database: only where it may decide that itself is a chain long enough.
+    const goesOn = (keys: readonly string[]): boolean => type === 'differential' || keys.length < longestChain;
+    if (type !== 'full') for (const keys of earlier.filter(goesOn)) await files.linkInto(work.backups, keys);
     const world: OnlineWorld = {
       run: async ({ program, args }) => await this.#tool(program, args),
       freeBytes: () => files.freeBytes(),

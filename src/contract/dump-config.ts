@@ -83,6 +83,9 @@ const online = object(
     databases: optional(databaseNames),
     aliases: optional(databaseNames),
     type: oneOf(ONLINE_TYPES, 'differential fails where there is no chain to go on with; auto begins one.'),
+    longestChain: optional(
+      integer({ minimum: 1, description: 'Of so many files a chain is long enough: auto begins the next one.' }),
+    ),
   },
   {
     description:

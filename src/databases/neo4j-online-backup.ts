@@ -51,6 +51,14 @@ export interface Neo4jOnlineBackupProps extends DumpToolProps, PolicyProps {
    */
   readonly type?: Neo4jBackupType;
 
+  /**
+   * Of how many files the chain of a database consists at most where the type is `AUTO`: then the next backup takes all of it. A restore
+   * reads the whole chain, and one file that is spoilt spoils what comes after it.
+   *
+   * @default 14
+   */
+  readonly longestChain?: number;
+
   /** The volume that the tool writes to: `BackupStorage.volume(…)`, of a file system that has hard links. */
   readonly storage: BackupStorage;
 }
@@ -91,12 +99,14 @@ export class Neo4jOnlineBackup extends BackupPolicy {
     for (const prop of ['databases', 'aliases'] as const) {
       if (props[prop] !== undefined) checkNames(this, prop, props[prop], DATABASE_NAME_PATTERN);
     }
+    checkLongestChain(this, props);
     const { aliases, databases = aliases === undefined ? ['*'] : undefined } = props;
     const online = {
       from: props.backupServers,
       ...(databases === undefined ? {} : { databases }),
       ...(aliases === undefined ? {} : { aliases }),
       type: props.type ?? Neo4jBackupType.FULL,
+      ...(props.type === Neo4jBackupType.AUTO ? { longestChain: props.longestChain ?? LONGEST_CHAIN } : {}),
     };
     // The tool compresses its files itself.
     const asTheyAre = { ...props, compression: DumpCompression.NONE };
@@ -113,6 +123,22 @@ export class Neo4jOnlineBackup extends BackupPolicy {
   protected override _serverImage({ serverImage }: Neo4jOnlineBackupProps): string {
     return serverImage;
   }
+}
+
+/** Two weeks of one backup a day. */
+const LONGEST_CHAIN = 14;
+
+function checkLongestChain(construct: Construct, { type, longestChain }: Neo4jOnlineBackupProps): void {
+  if (longestChain === undefined) return;
+  if (type !== Neo4jBackupType.AUTO) {
+    throw invalid(
+      construct,
+      `has a longestChain, and the type ${type ?? Neo4jBackupType.FULL}`,
+      'set the type to Neo4jBackupType.AUTO, or leave it out',
+    );
+  }
+  if (Number.isInteger(longestChain) && longestChain >= 1) return;
+  throw invalid(construct, `has the longestChain ${longestChain}`, 'set it to a whole number from 1 on');
 }
 
 /** Names go to the tool as arguments, and to the server in patterns: what could be read as something else is refused here. */

@@ -12,6 +12,7 @@ import { thisRun } from '../e2e/harness/this-run';
 import { connect, cutRequest, keptLog, makeRetainClass, makeVolumes } from '../e2e/kube/fixture';
 import { SETTLED_MS } from './freeze-samples';
 import { type BenchOptions, wantedOf } from './options';
+import { controllerRested } from './rested';
 import type { BenchRow, Place } from './rows';
 import { timesRow } from './table';
 
@@ -47,6 +48,7 @@ export async function* bench({ runs, parts }: BenchOptions): AsyncGenerator<Benc
     parts,
     WAYS.map(({ name }) => name),
   );
+  await controllerRested();
   for (const count of VOLUMES) {
     const names = Array.from({ length: count }, (_, index) => `of-${count}-${index}`);
     const volumes = await makeVolumes(space.name, names, { set: `of-${count}` });

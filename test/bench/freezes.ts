@@ -13,6 +13,7 @@ import { type BenchEngine, type BenchServer, type EngineMode, hasOtherWays, mode
 import { type FreezeSample, oursOnce, SETTLED_MS, type Storage, theirsOnce } from './freeze-samples';
 import { type BenchOptions, wantedOf } from './options';
 import { OTHER_WAYS, type OtherWay } from './other-ways';
+import { controllerRested } from './rested';
 import type { BenchRow, Place } from './rows';
 import { median, timesRow } from './table';
 import { type Failures, tried } from './tried';
@@ -41,6 +42,7 @@ export async function* bench(options: BenchOptions): AsyncGenerator<BenchRow, vo
   await using classes = new AsyncDisposableStack();
   await using namespace = await makeNamespace('freezes');
   const servers = await startServers(namespace.name, wantedEngines(options));
+  await controllerRested();
   for (const name of wantedOf(options.parts, Object.keys(STORAGES))) {
     const kept = classes.use(await makeRetainClass('VolumeSnapshotClass', STORAGES[name]));
     const storage: Storage = { name, className: kept.name };

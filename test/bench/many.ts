@@ -15,6 +15,7 @@ import { eventually } from '../e2e/harness/wait';
 import { applyManyPolicy, type SmallServer, startSmallServers } from './many-servers';
 import type { BenchOptions } from './options';
 import { heldAtOnce } from './overlap';
+import { controllerRested } from './rested';
 import type { BenchRow, Place } from './rows';
 import { timesRow } from './table';
 
@@ -52,6 +53,7 @@ export async function* bench({ parts }: BenchOptions): AsyncGenerator<BenchRow, 
   await using _run = await prepareRun();
   await using namespace = await makeNamespace('many');
   const servers = await startSmallServers(namespace.name, count);
+  await controllerRested();
   for (const way of ways) {
     yield* await allAtOnce(servers, way);
   }

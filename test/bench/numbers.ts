@@ -31,7 +31,7 @@ export interface BenchResult extends Noise {
 
 /** The whole page, of one run or of several that could not be one: what is alone on the cluster has a run of its own. */
 export function numbersPage(results: readonly BenchResult[]): string {
-  const rows = results.flatMap((result) => result.rows);
+  const rows = lastOfEach(results.flatMap((result) => result.rows));
   const placed = Object.entries(TABLES).flatMap(([name, { title, text }]) => {
     const of = rows.filter(({ place }) => place?.table === name);
     return of.length === 0 ? [] : [`## ${title}`, text, pivot(of)];
@@ -39,7 +39,7 @@ export function numbersPage(results: readonly BenchResult[]): string {
   const others = rows.filter(({ place }) => place === undefined || TABLES[place.table] === undefined);
   return `${[
     '# Numbers',
-    'Measured by `npm run bench -- --write docs/numbers.md`, and not edited. Times are milliseconds unless a unit stands beside them: the middle of all runs, and in brackets the least and the most.',
+    'Measured by `npm run bench -- --write docs/numbers.md`, and not edited. Times are milliseconds unless a unit stands beside them: the middle of all runs, and in brackets the least and the most. What was measured again has its last values.',
     ...results.map(machineText),
     ...placed,
     ...(others.length === 0 ? [] : ['## All else', flat(others)]),
@@ -53,6 +53,13 @@ function machineText({ benches, runs, ...noise }: BenchResult): string {
     `The cluster, its databases and their clients share the machine. It was busy for ${percent(noise.busy)} of the time, the bench included, and ${percent(noise.stolen)} were taken by ` +
     `other machines of its host; load ${noise.loadBefore.toFixed(1)} at the beginning, ${noise.loadAfter.toFixed(1)} at the end. Compare ratios, not machines.`
   );
+}
+
+/** Of what was measured more than once, the last values, where the first stood. */
+function lastOfEach(rows: readonly BenchRow[]): readonly BenchRow[] {
+  const last = new Map<string, BenchRow>();
+  for (const row of rows) last.set(row.place === undefined ? row.name : Object.values(row.place).join(': '), row);
+  return [...last.values()];
 }
 
 /** Rows of one table, by their lines and columns, each in the order in which it first came. */

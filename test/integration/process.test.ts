@@ -172,6 +172,19 @@ describe('exit codes', () => {
   });
 });
 
+test('1 when it ends in the middle: nobody takes that for success', async () => {
+  await two();
+  const stuck = `import fs from 'node:fs/promises';
+    import { syncBuiltinESMExports } from 'node:module';
+    fs.readdir = () => new Promise(() => {});
+    syncBuiltinESMExports();`;
+  expect(await piped(['list'], ['--import', `data:text/javascript,${encodeURIComponent(stuck)}`])).toMatchObject({
+    exitCode: 1,
+    stdout: '',
+    stderr: expect.stringContaining('error: the program ended before its work did (internal)'),
+  });
+});
+
 test('what comes of it is printed as it is asked for: names, one document for one, a list for several', async () => {
   await two();
   await registry.create(record({ id: '20260103020000' }));

@@ -94,6 +94,8 @@ describe('the bench', () => {
     expect(page).toContain('| bundle | 5.2 MB |  |');
     expect(page).toContain('busy for 25 % of the time');
     expect(page).toMatch(/cuts: 2026-01-01.*5 runs[\s\S]*many: 2026-01-01/);
+    const again = { ...other, rows: [{ name: 'many: 200', value: 6, unit: 's' }] };
+    expect(numbersPage([other, again]).match(/\| many: 200 .*/g)).toEqual(['| many: 200 | 6 s |  |']);
     expect(page).toContain('| many: 200 | 7 s |  |');
   });
 });

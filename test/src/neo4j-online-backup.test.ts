@@ -43,9 +43,22 @@ describe('a Neo4jOnlineBackup', () => {
       compression: 'none',
       layout: 'stillpoint',
       image: 'neo4j:2025-enterprise',
-      online: { from: ['graph-0.graph:6362', 'graph-1.graph:6362'], aliases: ['customer*'], type: 'auto' },
+      online: {
+        from: ['graph-0.graph:6362', 'graph-1.graph:6362'],
+        aliases: ['customer*'],
+        type: 'auto',
+        longestChain: 14,
+      },
     });
     expect(spec.storage).toMatchObject({ kind: 'directory', directory: { volume: 'graph-backups' } });
+  });
+
+  it('takes the length of a chain where it may begin the next one, and only there', () => {
+    const online = (props: Parameters<typeof config>[0]) => config(props).spec.dump.online;
+    expect(online({ type: Neo4jBackupType.AUTO, longestChain: 3 })).toMatchObject({ longestChain: 3 });
+    expect(online({ type: Neo4jBackupType.DIFFERENTIAL })).not.toHaveProperty('longestChain');
+    expect(() => config({ longestChain: 3 })).toThrow(/has a longestChain, and the type full/);
+    expect(() => config({ type: Neo4jBackupType.AUTO, longestChain: 0.5 })).toThrow(/has the longestChain 0.5/);
   });
 
   it('takes full backups of all databases where nothing is said', () => {

@@ -35,6 +35,8 @@ export class S3StandIn implements AsyncDisposable {
       // A client that goes away in the middle of its body is what some tests are about.
       this.#serve(request, response).catch((error: Error) => response.destroy(error));
     });
+    // A connection that is closed for being idle may have a request on its way: not a loss that a test has asked for.
+    this.#server.keepAliveTimeout = 0;
   }
 
   static async start(): Promise<S3StandIn> {

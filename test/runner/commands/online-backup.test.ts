@@ -211,6 +211,16 @@ describe('a differential backup', () => {
     ]);
   });
 
+  it('begins a chain anew when that of a database is long enough', async () => {
+    const online = { type: 'auto', longestChain: 2 } as const;
+    const lengths: (number | undefined)[] = [];
+    for (const [index, id] of [FIRST, SECOND, THIRD].entries()) {
+      await at('customer1', 10 * (index + 1));
+      lengths.push((await take({ id, online })).objects?.length);
+    }
+    expect(lengths).toEqual([1, 2, 1]);
+  });
+
   it('fails where there is nothing to go on with, and leaves nothing', async () => {
     const error = await failure({ online: { type: 'differential' } });
     expect(error.message).toContain("No chain of 'customer1' to continue");
