@@ -11,7 +11,8 @@ import { ARCHIVE, JOURNAL } from './volumes';
 export async function openSession(target: Target, log: Log, signal: AbortSignal): Promise<NuoDbSession> {
   const { host, port } = target.connection;
   const hooks = new BackupHooks(host, port);
-  const current = await hooks.current(AbortSignal.any([signal, lookLimit(target, 'asking the backup hooks')]));
+  using limit = lookLimit(target, 'asking the backup hooks');
+  const current = await hooks.current(AbortSignal.any([signal, limit.signal]));
   log.info({ hooks: hooks.where }, 'the backup hooks answer');
   return new NuoDbSession(hooks, serverOf(host, target.labels), current);
 }
