@@ -1,4 +1,6 @@
 /** Where the connections of an engine go to, and how long a check of the server may take. */
+import { type TimeLimit, timeLimit } from './abort';
+import { systemClock } from './clock';
 import type { Target } from './engine';
 import { StillpointError } from './errors';
 
@@ -21,14 +23,12 @@ export function configuredEndpoint({ connection }: Pick<Target, 'connection'>): 
   return { host: connection.host, port: connection.port, name: connection.host };
 }
 
-/** Aborts with server-unreachable when a look at a server takes too long. */
-export function lookLimit(target: Pick<Target, 'connection'>, what: string): AbortSignal {
+/** Aborts with server-unreachable when a look at a server takes too long, unless disposed of: the look is over then. */
+export function lookLimit(target: Pick<Target, 'connection'>, what: string): TimeLimit {
   const { host, port } = configuredEndpoint(target);
-  const late = new AbortController();
   const reason = (): StillpointError =>
     new StillpointError('server-unreachable', `${what} at ${host}:${port} took more than ${LOOK_LIMIT_SECONDS} s`, {
       hint: 'see how busy the server is, and the node that this runs on',
     });
-  setTimeout(() => late.abort(reason()), LOOK_LIMIT_SECONDS * 1000).unref();
-  return late.signal;
+  return timeLimit(systemClock, LOOK_LIMIT_SECONDS * 1000, reason);
 }

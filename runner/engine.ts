@@ -202,8 +202,21 @@ export interface EngineRestore {
    * False: what is not known would be guessed.
    */
   readonly withoutRecord: boolean;
+  /**
+   * The volumes of a database of this engine where it has several, the data first: with a snapshot of each they are imported without a
+   * record, and {@link prepare} judges whether they belong together. Left out: such a database has one.
+   */
+  readonly bareVolumes?: readonly BareVolume[];
   /** Servers that last, for clones. Left out: a clone is claims alone. */
   readonly copy?: EngineCopy;
+}
+
+/** A volume that every database of an engine has, whoever runs it. */
+export interface BareVolume {
+  readonly name: string;
+  readonly role: Volume['role'];
+  /** Where its server has it mounted. */
+  readonly mountPath: string;
 }
 
 export interface MountedVolume {

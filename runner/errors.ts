@@ -41,6 +41,7 @@ export const ERRORS = {
   'server-not-traced': refused('The server that answers could not be traced to a pod.'),
   'session-not-direct': refused('Something between the runner and the server may give the session to somebody else.'),
   'volume-mismatch': refused("The server's own paths do not lie on the volumes of the policy."),
+  'database-elsewhere': refused('What is to be backed up lies at another server than the one that the policy names.'),
   'volume-not-covered': refused("A claim that the server's pod mounts is in no policy."),
   'operator-conflict': refused('An operator runs the database, and would fight over what the backup holds.'),
   'probe-impatient': refused(

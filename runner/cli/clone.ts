@@ -19,6 +19,7 @@ export interface CloneCommandOptions extends GlobalOptions, OutputOption {
   readonly storageClass?: string;
   readonly size?: readonly string[];
   readonly image?: string;
+  readonly resource?: string;
   readonly undo?: string;
   readonly list?: boolean;
   readonly timeout: number;
@@ -43,6 +44,12 @@ export function addCloneCommands({ command, handle }: Program, handlers: CloneHa
     .option('--storage-class <class>', 'the storage class of the claims; as recorded unless given')
     .option('--size <quantity...>', 'the size of the claims, or volume=size for each; as recorded unless given')
     .option('--image <image>', "the runner's image for the Job that prepares the files; as recorded unless given")
+    .addOption(
+      nameOption(
+        '--resource <name>',
+        'make the custom resource that the record keeps (as Database of NuoDB) anew under this name, with a password of its own; --undo removes both',
+      ),
+    )
     .addOption(nameOption('--undo <name>', 'remove the clone of this name, and nothing else; no backup is named'))
     .option('--list', 'list the clones that there are')
     .addOption(timeout('30m'))
@@ -52,6 +59,7 @@ export function addCloneCommands({ command, handle }: Program, handlers: CloneHa
 goes is said by --to-namespace.\n${examples([
         'stillpoint clone orders-db/latest -n shop --to orders-copy --workload',
         'stillpoint clone orders-db/now -n shop --to staging --to-namespace staging --workload --scripts masking --replace',
+        'stillpoint clone messaging/demo/latest --to demo-copy --resource acme-messaging-copy',
         'stillpoint clone --list -A',
         'stillpoint clone --undo orders-copy -n shop',
       ])}`,

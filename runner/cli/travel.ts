@@ -25,12 +25,16 @@ export interface ImportCommandOptions extends GlobalOptions, OutputOption {
   readonly class?: string;
   readonly image?: string;
   readonly serverImage?: string;
-  readonly handle?: string;
+  readonly handle?: readonly string[];
   readonly driver?: string;
   readonly engine?: EngineName;
-  readonly size?: string;
+  readonly size?: readonly string[];
   readonly mountPath?: string;
   readonly volume: string;
+  readonly id?: string;
+  readonly resourceFile?: string;
+  readonly path?: string;
+  readonly passwordFile?: string;
   readonly timeout: number;
   readonly from?: string;
   readonly all?: boolean;
@@ -78,12 +82,34 @@ export function addTravelCommands({ command, handle }: Program, handlers: Travel
       '--server-image <image>',
       "the server's image that restores start; taken from a file only with --verify-key",
     )
-    .option('--handle <handle>', 'import a single snapshot by the name that the storage has for it')
+    .option(
+      '--handle <handle...>',
+      'import a snapshot by the name that the storage has for it; of NuoDB the pair: archive=<handle> journal=<handle>',
+    )
     .option('--driver <driver>', 'the CSI driver of that handle')
     .addOption(new Option('--engine <engine>', 'the database that is on that snapshot').choices(ENGINE_NAMES))
     .option('--mount-path <path>', 'where its server had the volume mounted')
-    .option('--size <quantity>', 'how large a claim it needs; as the storage says unless given')
+    .option(
+      '--size <quantity...>',
+      'how large a claim it needs, or volume=size for each; as the storage says unless given',
+    )
     .option('--volume <name>', 'what the volume is called', 'data')
+    .option(
+      '--id <id>',
+      'by handles: what the backup is called, yyyyMMddHHmmss; the last part of --path, else the time',
+    )
+    .option(
+      '--resource-file <file>',
+      'by handles: the custom resource that the database was made from (as Database of NuoDB), as kubectl get -o yaml writes it',
+    )
+    .option(
+      '--path <path>',
+      'by handles: what its control plane calls the backup, /backups/<organization>/<project>/<database>/<name>',
+    )
+    .option(
+      '--password-file <file>',
+      "by handles: a file with nothing but the administrator's password, which is kept in a Secret beside the record",
+    )
     .addOption(timeout('2m'))
     .addHelpText(
       'after',
@@ -92,6 +118,7 @@ export function addTravelCommands({ command, handle }: Program, handlers: Travel
         'stillpoint import shop/orders-db/latest --from s3://backups/prod --verify-key stillpoint.key.pub',
         'stillpoint import --all --from s3://backups/prod',
         'stillpoint import -n shop --handle snap-0a1b2c --driver ebs.csi.aws.com --database orders-db --engine postgres --mount-path /var/lib/postgresql/data',
+        'stillpoint import -n nuodb --engine nuodb --database demo --driver ebs.csi.aws.com --handle archive=snap-0a journal=snap-0b --resource-file demo.yaml --path /backups/acme/messaging/demo/20241004095616',
       ])}`,
     )
     .action(handle((what: string | undefined, options: ImportCommandOptions) => handlers.import(what, options)));

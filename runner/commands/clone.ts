@@ -8,6 +8,7 @@ import { findRecord } from '../find-record';
 import { recordPath } from '../output/records';
 import type { RecordFilter, Registry, Uses } from '../ports';
 import { memberPlans } from '../restore/members';
+import { type PlannedResource, planResource, type ResourceSite } from '../restore/resource';
 import { assertRestorable, assertSnapshots, assertStartable } from '../restore/restorable';
 import { type RestoreSite, SOCKET_DIRECTORY } from '../restore/site';
 
@@ -17,6 +18,8 @@ export interface CloneContext {
   readonly uses: Pick<Uses, 'begin'>;
   readonly site: RestoreSite;
   readonly clones: CloneSite;
+  /** Where the custom resource of a copy is made. */
+  readonly resources: ResourceSite;
   /** The engine of a record. */
   readonly engineOf: (record: BackupRecord) => Promise<Engine>;
   /** Tells a person what happens, one line at a time. */
@@ -28,6 +31,8 @@ export interface CloneContext {
 export interface CloneOptions extends CloneWishes {
   readonly backup: string;
   readonly filter: RecordFilter;
+  /** Make the custom resource that the record keeps anew, under this name. */
+  readonly resource?: string | undefined;
 }
 
 /** What came of it; `-o json` prints it as it is. */
@@ -39,16 +44,18 @@ export interface CloneResult {
   /** Of each of its servers. */
   readonly prepared?: readonly PreparedFiles[] | undefined;
   readonly server?: CloneAccess | undefined;
+  /** The custom resource of the copy, and its Secret: `clone --undo` removes them with the claims. */
+  readonly resources?: readonly string[] | undefined;
   /** The clones that it has replaced. */
   readonly replaced: readonly string[];
 }
 
 /** Clones one backup. Nothing that exists is overwritten (safety rule 12); the same call again goes on where it ended. */
 export async function clone(world: CloneContext, options: CloneOptions): Promise<CloneResult> {
-  const { registry, uses, site, clones, say } = world;
+  const { registry, uses, site, clones, resources, say } = world;
 
   // 1. The record: of a backup that has succeeded.
-  const { backup, filter, ...wishes } = options;
+  const { backup, filter, resource, ...wishes } = options;
   const stored = await findRecord(registry, backup, filter);
   const { record } = stored;
   assertRestorable(record);
@@ -57,6 +64,7 @@ export async function clone(world: CloneContext, options: CloneOptions): Promise
   // 2. The plan, and what of the engine it takes.
   const plan = planClone(record, wishes);
   const copy = await copyStep(world, plan);
+  const planned = await resourceStep(world, plan, resource);
   say(`clone ${plan.name}: backup ${recordPath(record)} of ${record.times.started}`);
 
   // From here on neither a prune nor a deletion takes it away.
@@ -77,6 +85,7 @@ export async function clone(world: CloneContext, options: CloneOptions): Promise
   for (const part of parts) {
     for (const { message } of await site.check(part, signal)) say(`warning: ${message}`);
   }
+  if (planned !== undefined) await resources.check(plan.restore, planned, signal);
 
   try {
     // 4. What tells of the clone is there before anything of it is.
@@ -97,16 +106,40 @@ export async function clone(world: CloneContext, options: CloneOptions): Promise
     const opened = plan.workload && copy !== undefined && files !== undefined;
     const server = opened ? await openStep(context, plan, files, copy) : undefined;
 
-    // 8. It is a clone from here on; what only served the making goes.
+    // 8. What a control plane makes a database of: by the time that it does, the claims are good.
+    const made = planned && (await resources.make(plan.restore, planned, signal));
+    for (const each of made ?? []) say(`made: ${each}`);
+
+    // 9. It is a clone from here on; what only served the making goes.
     await clones.advance(plan, 'ready', signal);
     await site.finish(plan.restore);
 
-    // 9. The clone that it replaces goes last.
+    // 10. The clone that it replaces goes last.
     const replaced = await replaceStep(context, plan);
-    return { ...resultOf(plan, replaced), prepared, server };
+    return { ...resultOf(plan, replaced), prepared, server, ...(made === undefined ? {} : { resources: made }) };
   } catch (thrown) {
     throw withRemains(clones, plan, asStillpointError(thrown));
   }
+}
+
+/** What of the record is made anew for a control plane; undefined where nobody has asked for it. */
+async function resourceStep(
+  { engineOf }: CloneContext,
+  { restore, series, workload }: ClonePlan,
+  name: string | undefined,
+): Promise<PlannedResource | undefined> {
+  if (name === undefined) return undefined;
+  if (series !== undefined || workload) {
+    const other = series === undefined ? '--workload' : '--replace';
+    throw new StillpointError('usage-invalid', `--resource ${name} does not go with ${other}`, {
+      hint:
+        series === undefined
+          ? 'the control plane starts the servers of what it makes of the resource: leave --workload out'
+          : 'the resource of one name would be that of two clones: remove the one before with clone --undo',
+    });
+  }
+  const { resource } = restore.record.resource === undefined ? {} : (await engineOf(restore.record)).restore;
+  return planResource(restore, name, resource);
 }
 
 /** What a server and scripts take of the engine; undefined for claims alone. */

@@ -1,22 +1,29 @@
 /** Registers a backup that somebody else has taken: of an exported record, of the one beside a dump, or by a bare handle. */
-import { type BackupRecord, backupId, type EngineName, type ExportedBackup } from '../../src/contract';
+import {
+  type BackupRecord,
+  backupId,
+  type EngineName,
+  type ExportedBackup,
+  type RecordedResource,
+} from '../../src/contract';
 import type { Engine } from '../engine';
 import { asStillpointError, StillpointError } from '../errors';
 import { recordPath } from '../output/records';
-import type { Clock, Registry } from '../ports';
+import type { Clock, Registry, StoredRecord } from '../ports';
 import { assertRestorable, assertSnapshots } from '../restore/restorable';
+import { type BareHandles, planBareHandles } from '../travel/bare';
 import {
   differenceFrom,
   type ImportFacts,
   type ImportPlan,
   type ImportWishes,
   importedWith,
-  planBareHandle,
   planCopy,
   planImport,
 } from '../travel/plan';
 import { verified } from '../travel/signature';
-import type { ImportSite } from '../travel/site';
+import type { ImportClass, ImportSite } from '../travel/site';
+import { PASSWORD_KEY } from './keep-resource';
 
 /** What an import needs of the world. */
 export interface ImportContext {
@@ -43,15 +50,14 @@ export interface CopySource extends Pick<ImportWishes, 'namespace' | 'database'>
   readonly className?: undefined;
 }
 
-/** What a person knows of a snapshot that no record is of. */
-export interface HandleSource extends ImportWishes {
-  readonly handle: string;
-  readonly driver: string;
-  readonly database: string;
-  readonly engine: EngineName;
-  readonly volume: string;
-  readonly mountPath: string;
-  readonly size?: string | undefined;
+/** What a person knows of snapshots that no record is of. */
+export interface HandleSource extends Omit<BareHandles, 'id' | 'resource'> {
+  /** What the backup is to be called; when it is imported unless given. */
+  readonly id?: string | undefined;
+  /** What a control plane had made the database from. */
+  readonly resource?: Omit<RecordedResource, 'plural'> | undefined;
+  /** That of the administrator, as the files have it: it is kept beside the record. */
+  readonly password?: string | undefined;
   readonly className?: string | undefined;
 }
 
@@ -72,11 +78,10 @@ export async function importBackup(
 
   // 1. The plan: checked by schema and signature, under names of our own.
   const { plan, warnings } = await planStep(context, source);
-  const path = recordPath(plan.record);
 
   // 2. What is there already is either this very backup, or in the way.
   const there = await sameStep(registry, plan);
-  if (there !== undefined) return { record: there, already: true, warnings };
+  if (there !== undefined) return { record: await passwordStep(registry, there, source), already: true, warnings };
   for (const warning of warnings) say(`warning: ${warning}`);
 
   // Of a dump there is nothing to make: what it is, lies in its store.
@@ -87,8 +92,19 @@ export async function importBackup(
   }
 
   // 3. Every check comes before anything is made.
+  if ('password' in source && source.password !== undefined) assertKeepsSecrets(registry);
   const snapshotClass = await site.check(plan, source.className, signal);
 
+  const stored = await madeStep(context, plan, snapshotClass);
+  const own = stored.record.warnings?.slice(plan.record.warnings?.length ?? 0) ?? [];
+
+  // 6. What may not stand in the record. Without it the backup is there all the same, and the same command again goes on here.
+  return { record: await passwordStep(registry, stored, source), already: false, warnings: [...warnings, ...own] };
+}
+
+/** Makes the objects, and the record last: where that fails nothing is left. */
+async function madeStep(context: ImportContext, plan: ImportPlan, snapshotClass: ImportClass): Promise<StoredRecord> {
+  const { registry, site, say, signal } = context;
   try {
     // 4. Contents and snapshots, bound to each other, known to the storage.
     for (const { volume, snapshot, handle } of plan.snapshots) {
@@ -98,14 +114,12 @@ export async function importBackup(
     for (const warning of imported.warnings) say(`warning: ${warning}`);
 
     // 5. The record.
-    const record = importedWith(plan, imported.cuts, imported.warnings);
-    await registry.create(record);
-    return { record, already: false, warnings: [...warnings, ...imported.warnings] };
+    return await registry.create(importedWith(plan, imported.cuts, imported.warnings));
   } catch (thrown) {
     const error = asStillpointError(thrown);
     const other = error.code === 'id-taken' ? await sameStep(registry, plan) : undefined;
-    if (other !== undefined) return { record: other, already: true, warnings };
-    throw await undone(context, plan, error, path);
+    if (other !== undefined) return other;
+    throw await undone(context, plan, error, recordPath(plan.record));
   }
 }
 
@@ -116,8 +130,9 @@ async function planStep(
   const facts = { at: clock.now(), by: await site.whoami(), runnerVersion };
   if ('document' in source) return ofDocument(source, facts);
   if ('copy' in source) return ofCopy(source, facts);
-  const { namespace, database, handle, driver, engine } = source;
-  if (!(await engineNamed(engine)).restore.withoutRecord) {
+  const { namespace, database, driver, engine, snapshots } = source;
+  const { restore } = await engineNamed(engine);
+  if (!restore.withoutRecord) {
     throw new StillpointError(
       'import-invalid',
       `a snapshot of ${engine} cannot be imported by its handle alone: restoring it takes what only a record says`,
@@ -126,10 +141,57 @@ async function planStep(
   }
   const known = (await registry.list({ namespace, database })).find(
     ({ record: { imported, cuts } }) =>
-      imported !== undefined && cuts.some((cut) => cut.handle === handle && cut.driver === driver),
+      imported !== undefined &&
+      snapshots.every(({ handle }) => cuts.some((cut) => cut.handle === handle && cut.driver === driver)),
   );
-  const id = known?.record.id ?? (await site.begun({ namespace, database, handle })) ?? backupId(facts.at);
-  return { plan: planBareHandle({ ...source, id }, facts), warnings: [] };
+  const [first] = snapshots;
+  const begun = first && (await site.begun({ namespace, database, handle: first.handle }));
+  const id = source.id ?? known?.record.id ?? begun ?? backupId(facts.at);
+  const plan = planBareHandles({ ...source, id, resource: undefined }, facts);
+  if (source.resource === undefined) return { plan, warnings: [] };
+  const record = { ...plan.record, resource: resourceOf(source.resource, plan.record, restore.resource) };
+  return { plan: { ...plan, record }, warnings: [] };
+}
+
+/** Of the kind that databases of this engine are made from: no record is to make a person create any other. */
+function resourceOf(
+  given: Omit<RecordedResource, 'plural'>,
+  record: BackupRecord,
+  anew: Engine['restore']['resource'],
+): RecordedResource {
+  const own = anew?.(record, { secretName: undefined, sizes: {} });
+  if (own?.kind === given.kind && own.apiVersion === given.apiVersion) return { ...given, plural: own.plural };
+  const of = own === undefined ? 'none' : `a ${own.kind} (${own.apiVersion})`;
+  throw new StillpointError(
+    'import-invalid',
+    `the resource is a ${given.kind} (${given.apiVersion}), and a ${record.engine} is made from ${of}`,
+    { hint: own === undefined ? 'leave --resource-file out' : `kubectl get ${own.plural} <name> -o yaml writes it` },
+  );
+}
+
+/** Keeps the administrator's password in a Secret beside the record, and names it there. What was kept before stays. */
+async function passwordStep(
+  registry: Registry,
+  stored: StoredRecord,
+  source: ExportedSource | CopySource | HandleSource,
+): Promise<BackupRecord> {
+  const { resource } = stored.record;
+  if (!('password' in source) || source.password === undefined || resource === undefined) return stored.record;
+  if (resource.secret !== undefined) return stored.record;
+  const secret = await assertKeepsSecrets(registry)(stored, { [PASSWORD_KEY]: source.password }).catch(
+    (thrown: unknown) => {
+      const { code, message, hint } = asStillpointError(thrown);
+      const left = `backup ${recordPath(stored.record)} is imported, without the password: the same command again keeps it`;
+      throw new StillpointError(code, message, { hint: [hint, left].filter(Boolean).join('; '), cause: thrown });
+    },
+  );
+  return (await registry.update(stored, { ...stored.record, resource: { ...resource, secret } })).record;
+}
+
+function assertKeepsSecrets(registry: Registry): NonNullable<Registry['keepSecret']> {
+  const keep = registry.keepSecret?.bind(registry);
+  if (keep !== undefined) return keep;
+  throw new StillpointError('usage-invalid', 'this registry keeps no passwords', { hint: 'leave --password-file out' });
 }
 
 function ofDocument(
@@ -168,12 +230,12 @@ function ofCopy(
 }
 
 /** The record that is there already, when it is of the same snapshots. Throws import-exists when it is not. */
-async function sameStep(registry: Registry, plan: ImportPlan): Promise<BackupRecord | undefined> {
+async function sameStep(registry: Registry, plan: ImportPlan): Promise<StoredRecord | undefined> {
   const { namespace, database, id } = plan.record;
   const there = await registry.get(namespace, database, id);
   if (there === undefined) return undefined;
   const difference = differenceFrom(there.record, plan);
-  if (difference === undefined) return there.record;
+  if (difference === undefined) return there;
   throw new StillpointError(
     'import-exists',
     `there is a backup ${recordPath(plan.record)} already, and ${difference}`,

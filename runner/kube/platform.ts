@@ -8,13 +8,13 @@ import {
 } from '../../src/contract';
 import { StillpointError } from '../errors';
 import type { Finding, FoundServer, Platform, ServerPlace, Volume } from '../ports';
+import { withoutPasswords } from '../resource-spec';
 import { type AccessHints, checkAccess } from './access-check';
 import type { KubeClient } from './client';
 import { isForbidden } from './errors';
 import { isReady } from './in-place/workload';
 import { DEPLOYMENTS, NAMESPACES, PODS, type Pod, REPLICA_SETS, STATEFUL_SETS, type Workload } from './objects';
 import { customKind, type KubeObject, type OwnerReference, type Resource } from './resource';
-import { withoutPasswords } from './resource-spec';
 import { resolveVolumes } from './volumes';
 import {
   claimsOf,

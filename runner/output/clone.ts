@@ -8,7 +8,7 @@ import { table } from './table';
 
 /** A clone that has come to its end. */
 export function formatClone(result: CloneResult, output: Output): string {
-  const { clone, namespace, claims, server, backup, replaced } = result;
+  const { clone, namespace, claims, server, backup, replaced, resources = [] } = result;
   if (output === 'json') return `${JSON.stringify(result, null, 2)}\n`;
   if (output === 'yaml') return stringify(result);
   if (output === 'name') return `${clone}\n`;
@@ -24,6 +24,7 @@ export function formatClone(result: CloneResult, output: Output): string {
   return [
     `clone ${namespace}/${clone} of backup ${what} is ready\n\n${made}`,
     ...(server === undefined ? [] : [reach(namespace, clone, server)]),
+    ...resources.map((each) => `${each}\n`),
     ...replaced.map((name) => `clone ${namespace}/${name} removed: this one replaces it\n`),
     `stillpoint clone --undo ${clone} --to-namespace ${namespace}   # removes it\n`,
   ].join('');

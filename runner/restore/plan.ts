@@ -95,7 +95,7 @@ export function cutOf(record: BackupRecord, volume: RecordedVolume): Cut {
   return cut;
 }
 
-interface PerVolume {
+export interface PerVolume {
   readonly all: string | undefined;
   readonly of: ReadonlyMap<string, string>;
 }
@@ -167,8 +167,8 @@ function claimSize(volume: RecordedVolume, cut: Cut, sizes: PerVolume): string {
   return asked;
 }
 
-/** Reads `value` (for all volumes) and `volume=value` (for one). */
-function perVolume(option: string, entries: readonly string[], volumes: readonly string[]): PerVolume {
+/** Reads `value` (for all volumes) and `volume=value` (for one). Throws usage-invalid. */
+export function perVolume(option: string, entries: readonly string[], volumes: readonly string[]): PerVolume {
   let all: string | undefined;
   const of = new Map<string, string>();
   for (const entry of entries) {

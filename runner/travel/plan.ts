@@ -8,7 +8,6 @@ import {
   type BackupRecord,
   type Cut,
   DNS_LABEL_PATTERN,
-  type EngineName,
   type ExportedBackup,
   type Imported,
   importContentName,
@@ -16,7 +15,6 @@ import {
   snapshotName,
 } from '../../src/contract';
 import { StillpointError } from '../errors';
-import { parseQuantity } from '../restore/quantity';
 
 /** One snapshot to import. */
 export interface PlannedImport {
@@ -55,18 +53,6 @@ export interface ImportFacts {
   readonly runnerVersion: string;
   /** The key that the signature was checked with; undefined: it was not. */
   readonly verifiedBy?: string | undefined;
-}
-
-/** A snapshot of which nothing is known but what a person says. */
-export interface BareHandle extends ImportWishes {
-  readonly id: string;
-  readonly handle: string;
-  readonly driver: string;
-  readonly database: string;
-  readonly engine: EngineName;
-  readonly volume: string;
-  readonly mountPath: string;
-  readonly size?: string | undefined;
 }
 
 /**
@@ -144,28 +130,6 @@ function withImages(
   return { ...record, workload: run(workload ?? {}), ...defined({ runnerImage: images.runner, members: each }) };
 }
 
-/** Plans the import of a bare handle: of one volume, and without any proof. */
-export function planBareHandle(bare: BareHandle, facts: ImportFacts): ImportPlan {
-  const { engine, volume, mountPath, driver, handle, size, image, serverImage } = bare;
-  if (size !== undefined && (parseQuantity(size) ?? 0n) === 0n) throw unfit(`"${size}" is no size`);
-  if (!mountPath.startsWith('/')) throw unfit(`"${mountPath}" is no absolute path to mount a volume at`);
-  const started = facts.at.toISOString();
-  const content: TakenOver = {
-    engine,
-    policy: 'import',
-    trigger: 'manual',
-    mode: 'snapshot',
-    times: { started },
-    budgetSeconds: 1,
-    volumes: [{ name: volume, role: 'data', claim: volume, mountPath, driver, ...defined({ capacity: size }) }],
-    warnings: ['imported by its handle: nothing is known of how it was cut, and nothing proves that it is consistent'],
-    ...defined({ runnerImage: image }),
-    ...(serverImage === undefined ? {} : { workload: { image: serverImage } }),
-  };
-  const record = importedRecord(content, bare, facts, {});
-  return planned(record, [{ volume, driver, handle, known: undefined, ...defined({ restoreSize: size }) }]);
-}
-
 /** How a record that is there differs from what is to be imported; undefined when it is the same. */
 export function differenceFrom(there: BackupRecord, plan: ImportPlan): string | undefined {
   if (there.imported === undefined) return 'it was not imported, but taken here';
@@ -189,7 +153,8 @@ export function importedWith(plan: ImportPlan, cuts: readonly Cut[], warnings: r
   return { ...record, cuts, warnings: [...(record.warnings ?? []), ...warnings] };
 }
 
-type TakenOver = Omit<
+/** What an import has of a backup besides names that are our own. */
+export type TakenOver = Omit<
   BackupRecord,
   'apiVersion' | 'kind' | 'id' | 'namespace' | 'database' | 'owner' | 'phase' | 'cuts' | 'imported' | 'runnerVersion'
 >;
@@ -216,7 +181,8 @@ function takenOver(theirs: BackupRecord): TakenOver {
   };
 }
 
-function importedRecord(
+/** The record of an import under a name of our own. Throws import-invalid where that is no name. */
+export function importedRecord(
   content: TakenOver,
   { namespace, database, id }: Pick<BackupRecord, 'namespace' | 'database' | 'id'>,
   { at, by, verifiedBy, runnerVersion }: ImportFacts,
@@ -249,7 +215,8 @@ interface Known {
   readonly known: Cut | undefined;
 }
 
-function planned(record: BackupRecord, known: readonly Known[]): ImportPlan {
+/** The plan of what the storage has: a snapshot for each volume. Throws import-invalid. */
+export function planned(record: BackupRecord, known: readonly Known[]): ImportPlan {
   const { namespace, database, id, times } = record;
   const snapshots = known.map(({ volume, driver, handle, restoreSize, volumeMode, known: theirs }): PlannedImport => {
     if (!new RegExp(DNS_LABEL_PATTERN).test(volume)) throw unfit(`"${volume}" is no name for a volume`);
@@ -278,13 +245,15 @@ function ownerOf(parts: readonly string[]): string {
   );
 }
 
-function defined<T extends object>(object: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
+/** What has a value: an undefined one is no field of a record. */
+export function defined<T extends object>(object: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
   return Object.fromEntries(Object.entries(object).filter(([, value]) => value !== undefined)) as {
     [K in keyof T]?: Exclude<T[K], undefined>;
   };
 }
 
-function unfit(why: string): StillpointError {
+/** import-invalid, before anything was made. */
+export function unfit(why: string): StillpointError {
   return new StillpointError('import-invalid', `what is to be imported does not fit: ${why}`, {
     hint: 'nothing was made',
   });

@@ -6,6 +6,7 @@ import { clone } from '../commands/clone';
 import { StillpointError } from '../errors';
 import type { KubeClient } from '../kube/client';
 import { KubernetesCloneSite } from '../kube/clone-site';
+import { KubernetesResourceSite } from '../kube/resource-site';
 import { KubernetesRestoreSite } from '../kube/restore-site';
 import { jobOfPod } from '../kube/run';
 import { formatClone, formatClones } from '../output/clone';
@@ -45,7 +46,7 @@ async function makeClone(
   world: World,
 ): Promise<string> {
   const { clock, log, signal } = world;
-  const { to, toNamespace, workload, scripts, storageClass, size, image, replace, timeout } = options;
+  const { to, toNamespace, workload, scripts, storageClass, size, image, replace, timeout, resource } = options;
   using limit = timeLimit(
     clock,
     timeout,
@@ -61,6 +62,7 @@ async function makeClone(
       uses: kubernetesUses(client, options.registry, world),
       site: new KubernetesRestoreSite({ client, clock, inspectSeconds, warn }),
       clones,
+      resources: new KubernetesResourceSite(client, options.registry),
       engineOf,
       say: (line) => log.info({}, line),
       signal: bounded.signal,
@@ -69,6 +71,7 @@ async function makeClone(
       backup,
       filter: { namespace: namespaceOf(options, client) },
       ...{ to, workload: workload === true, scripts, storageClass, image, namespace: toNamespace, sizes: size ?? [] },
+      resource,
       generation: replace === true ? await generation(client, world) : undefined,
     },
   );

@@ -19,6 +19,7 @@ import { KubernetesSnapshotSource } from '../kube/snapshot-source';
 import { formatImport } from '../output/travel';
 import { formatExport, parseImportable } from '../travel/document';
 import { generateKeys } from '../travel/signature';
+import { bareHandles, refuseOfHandles } from './bare-handles';
 import { importFromStore } from './import-from-store';
 import { connect, kubernetesRegistry, kubernetesUses } from './kubernetes';
 import { namespaceOf, theNamespace } from './namespace';
@@ -63,11 +64,12 @@ export async function importHandler(
     if (options.handle !== undefined) throw usage('--from and --handle are two ways to import', 'give one of them');
     const { database, image, serverImage, class: className, verifyKey } = options;
     const wishes = { database, image, serverImage, className, verifyKey: await keyOf(verifyKey) };
+    refuseOfHandles(options);
     return await importFromStore(from, what, options, wishes, importOne, world);
   }
   if (options.all === true) throw usage('--all is for a store', 'name it: --from s3://bucket/prefix');
   const namespace = theNamespace(options, client);
-  const source = what === undefined ? bareHandle(options, namespace) : await written(what, options, namespace);
+  const source = what === undefined ? await bareHandles(options, namespace) : await written(what, options, namespace);
   return formatImport(await importOne(source), options.output);
 }
 
@@ -121,6 +123,7 @@ async function written(
   if (handle !== undefined || driver !== undefined) {
     throw usage('a file and --handle are two ways to import', 'give one of them');
   }
+  refuseOfHandles(options);
   const found = parseImportable(file === '-' ? await text(process.stdin) : await readText(file), file);
   if ('document' in found) {
     return { ...found, namespace, database, image, serverImage, className, verifyKey: await keyOf(verifyKey) };
@@ -129,27 +132,6 @@ async function written(
   throw new StillpointError('signature-invalid', `${file} is the record of a dump, which nobody signs`, {
     hint: 'leave --verify-key out, and look whose store it is from',
   });
-}
-
-function bareHandle(options: ImportCommandOptions, namespace: string): HandleSource {
-  const { handle, driver, database, engine, mountPath, volume, size, image, serverImage, class: className } = options;
-  if (handle === undefined) throw usage('import needs a file, or --handle', 'see stillpoint import --help');
-  const missing = Object.entries({
-    '--driver': driver,
-    '--database': database,
-    '--engine': engine,
-    '--mount-path': mountPath,
-  })
-    .filter(([, value]) => value === undefined)
-    .map(([name]) => name);
-  if (driver === undefined || database === undefined || engine === undefined || mountPath === undefined) {
-    throw usage(
-      `import by a handle needs ${missing.join(', ')} too`,
-      'the storage does not tell what is on a snapshot',
-    );
-  }
-  if (options.verifyKey !== undefined) throw usage('a bare handle carries no signature', 'leave --verify-key out');
-  return { handle, driver, database, engine, mountPath, volume, size, namespace, image, serverImage, className };
 }
 
 async function keyOf(file: string | undefined): Promise<{ readonly pem: string; readonly file: string } | undefined> {

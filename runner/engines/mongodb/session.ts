@@ -176,7 +176,8 @@ export class MongoSession implements EngineSession {
 
   /** Whether the process of this session answers at an address: names of hosts are the same in every namespace. */
   async isAt(address: string): Promise<boolean> {
-    const signal = lookLimit(this.target, "finding the server's pod");
+    using limit = lookLimit(this.target, "finding the server's pod");
+    const { signal } = limit;
     const there = await Connection.open(this.target, this.#endpointAt(address), signal);
     try {
       const { process, member } = await readServer(there, signal);

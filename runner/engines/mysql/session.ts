@@ -85,7 +85,8 @@ export class MySqlSession implements EngineSession {
    */
   async isAt(address: string): Promise<boolean> {
     const { connection, server, target } = this;
-    const signal = lookLimit(target, "finding the server's pod");
+    using limit = lookLimit(target, "finding the server's pod");
+    const { signal } = limit;
     const name = `stillpoint ${randomUUID()}`;
     await connection.rows('taking a lock of its own name', 'SELECT GET_LOCK(?, 0)', [name], signal);
     try {

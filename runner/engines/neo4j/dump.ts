@@ -7,7 +7,7 @@ import { StillpointError } from '../../errors';
 import type { EngineDump, StoredDatabase, ToolCommand } from '../../tools/tool';
 import { dumpOf } from './dump-head';
 import { type AdminVersion, isAtLeast } from './enterprise/admin-version';
-import { SETTINGS_FOLDER } from './prepare';
+import { SETTINGS_FOLDER } from './settings';
 import { factsIn, foldersOf, occupied, prepareFiles } from './stored-files';
 
 const PROGRAM = 'neo4j-admin';

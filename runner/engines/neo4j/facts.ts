@@ -2,6 +2,7 @@
 import type { Server, ServerPath } from '../../engine';
 import { StillpointError } from '../../errors';
 import type { Connection, Row } from './connection';
+import { isOfModern, nameIn } from './settings';
 
 /** What is known of a server when the session is open. */
 export interface ServerFacts extends Server {
@@ -41,7 +42,8 @@ export async function readServer(connection: Connection, signal: AbortSignal): P
   const databases = (await connection.ask('listing the databases', 'SHOW DATABASES YIELD *', signal)).rows.map(
     databaseIn,
   );
-  const settings = await connection.ask('reading the settings', settingsStatement(), signal);
+  const version = versionOf(components.rows[0] ?? {});
+  const settings = await connection.ask('reading the settings', settingsStatement(version), signal);
   return serverOf(components.rows[0] ?? {}, runtime.rows[0] ?? {}, databases, settings.rows);
 }
 
@@ -63,9 +65,24 @@ export function uptimeOf({ uptime }: Row): number | undefined {
   return typeof uptime === 'number' && uptime >= 0 ? uptime : undefined;
 }
 
-function settingsStatement(): string {
-  const names = SETTINGS.map((name) => `'${name}'`).join(', ');
-  return `SHOW SETTINGS YIELD name, value WHERE name IN [${names}]`;
+/** 4.4 has no SHOW SETTINGS, and 5 has another name for most of them. Pure. */
+export function settingsStatement(serverVersion: string): string {
+  const modern = isOfModern({ serverVersion });
+  const names = SETTINGS.map((name) => `'${nameIn(name, modern)}'`).join(', ');
+  return modern
+    ? `SHOW SETTINGS YIELD name, value WHERE name IN [${names}]`
+    : `CALL dbms.listConfig() YIELD name, value WHERE name IN [${names}] RETURN name, value`;
+}
+
+/** By the names of 5, whatever the server calls them. */
+function settingsIn(rows: readonly Row[], serverVersion: string): Readonly<Record<string, string>> {
+  const modern = isOfModern({ serverVersion });
+  const names = new Map<string, string>(SETTINGS.map((name) => [nameIn(name, modern), name]));
+  return Object.fromEntries(rows.map(({ name, value }) => [names.get(textOf(name)) ?? textOf(name), textOf(value)]));
+}
+
+function versionOf(components: Row): string {
+  return textOf((components.versions as readonly unknown[] | undefined)?.[0]);
 }
 
 /** Pure. */
@@ -75,7 +92,7 @@ export function serverOf(
   databases: readonly DatabaseFacts[],
   settings: readonly Row[],
 ): ServerFacts {
-  const version = textOf((components.versions as readonly unknown[] | undefined)?.[0]);
+  const version = versionOf(components);
   if (version === '') throw new StillpointError('server-version-unsupported', 'the server does not say its version');
   // As `1@graph-0`: the number of the process, and its host.
   const [process = '', hostname = ''] = textOf(runtime.name).split('@');
@@ -91,7 +108,7 @@ export function serverOf(
       ...(home === undefined ? {} : { database: home.name, databaseId: home.id }),
       edition: textOf(components.edition),
     },
-    settings: Object.fromEntries(settings.map(({ name, value }) => [textOf(name), textOf(value)])),
+    settings: settingsIn(settings, version),
   };
 }
 

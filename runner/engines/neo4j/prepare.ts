@@ -11,12 +11,7 @@ import type { Log } from '../../ports';
 import { type Owner, writeDurably } from '../../restore/files';
 import { movedPaths } from '../../restore/moved-paths';
 import { removeEmptyServerId, SERVER_ID } from './server-id';
-
-/** The folder of the settings, beside the databases. A server of the user's own does not look there. */
-export const SETTINGS_FOLDER = '.stillpoint';
-
-/** Folders in it that the server writes to, or looks into. */
-export const WRITTEN_TO = ['plugins', 'logs', 'run'];
+import { HEAP, isOfModern, javaSize, ownSettings, PAGE_CACHE, SETTINGS_FOLDER, WRITTEN_TO } from './settings';
 
 /** What every data directory has. */
 const STORE = 'databases';
@@ -61,7 +56,7 @@ async function writeSettings(
   }
   const log = volumes.find(({ role }) => role === 'log');
   const logs = log === undefined ? join(path, 'transactions') : logsPath(log, record);
-  await writeDurably(join(folder, 'neo4j.conf'), settingsText(path, logs, record), owner);
+  await writeDurably(join(folder, 'neo4j.conf'), settingsOf(path, logs, record), owner);
 }
 
 function logsPath(log: MountedVolume, record: BackupRecord): string {
@@ -69,35 +64,11 @@ function logsPath(log: MountedVolume, record: BackupRecord): string {
   return moved ?? log.path;
 }
 
-/** Memory as the original had it: more may not be there. Pure. */
-export function settingsText(data: string, logs: string, { settings = {} }: Pick<BackupRecord, 'settings'>): string {
-  const kept = ['server.memory.heap.max_size', 'server.memory.pagecache.size'].flatMap((name) => {
-    const size = javaSize(settings[name]);
-    return size === undefined ? [] : [`${name}=${size}`];
-  });
-  return [
-    `server.directories.data=${data}`,
-    `server.directories.transaction.logs.root=${logs}`,
-    // Safety rule 13: what a plug-in does at its start it does not do here, and nobody is reached or reaches it.
-    `server.directories.plugins=${data}/${SETTINGS_FOLDER}/plugins`,
-    `server.directories.logs=${data}/${SETTINGS_FOLDER}/logs`,
-    `server.directories.run=${data}/${SETTINGS_FOLDER}/run`,
-    'dbms.security.auth_enabled=false',
-    'server.default_listen_address=127.0.0.1',
-    'server.bolt.listen_address=127.0.0.1:7687',
-    'server.http.enabled=false',
-    'server.https.enabled=false',
-    'dbms.usage_report.enabled=false',
-    ...kept,
-    '',
-  ].join('\n');
-}
-
-/** The server says `256.00MiB` of what it was told as `256m`; Java knows the latter alone. Pure. */
-export function javaSize(text: string | undefined): string | undefined {
-  const [, amount, unit] = /^(\d+(?:\.\d+)?)([KMG])iB$/.exec(text ?? '') ?? [];
-  const kibibytes = { K: 1, M: 1024, G: 1024 ** 2 }[unit ?? ''];
-  return amount === undefined || kibibytes === undefined ? undefined : `${Math.round(Number(amount) * kibibytes)}k`;
+/** Memory as the original had it: more may not be there. */
+function settingsOf(data: string, logs: string, record: BackupRecord): string {
+  const { settings = {} } = record;
+  const memory = { [HEAP]: javaSize(settings[HEAP]), [PAGE_CACHE]: javaSize(settings[PAGE_CACHE]) };
+  return ownSettings({ data, logs, modern: isOfModern(record), memory, listens: true });
 }
 
 function failed(message: string): StillpointError {

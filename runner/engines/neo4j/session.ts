@@ -55,7 +55,8 @@ export class Neo4jSession implements EngineSession {
 
   /** Whether the process of this session answers at an address: names of hosts are the same in every namespace. */
   async isAt(address: string): Promise<boolean> {
-    const signal = lookLimit(this.target, "finding the server's pod");
+    using limit = lookLimit(this.target, "finding the server's pod");
+    const { signal } = limit;
     const { port, host } = this.target.connection;
     const there = await Connection.open(this.target, { host: address, port, name: host }, signal);
     try {

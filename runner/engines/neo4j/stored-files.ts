@@ -3,15 +3,20 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { StillpointError } from '../../errors';
 import type { DirectoryNames, StoredFacts } from '../../tools/tool';
-import { SETTINGS_FOLDER, WRITTEN_TO } from './prepare';
 import { removeEmptyServerId } from './server-id';
+import { ownSettings, PAGE_CACHE, SETTINGS_FOLDER, WRITTEN_TO } from './settings';
+
+/** Tools go through the files once. */
+const TOOL_MEMORY = { [PAGE_CACHE]: '64m' };
 
 /** Writes the settings beside the databases, as the pod's user, whose the files are. */
 export async function prepareFiles(directory: string, modern: boolean): Promise<void> {
   const folder = join(directory, SETTINGS_FOLDER);
+  const logs = join(directory, 'transactions');
+  const text = ownSettings({ data: directory, logs, modern, memory: TOOL_MEMORY, listens: false });
   try {
     for (const each of WRITTEN_TO) await mkdir(join(folder, each), { recursive: true });
-    await writeFile(join(folder, 'neo4j.conf'), storedSettings(directory, modern), { mode: 0o600 });
+    await writeFile(join(folder, 'neo4j.conf'), text, { mode: 0o600 });
     await removeEmptyServerId(directory);
   } catch (cause) {
     throw new StillpointError('directory-unusable', `${folder} cannot be written: ${(cause as Error).message}`, {
@@ -19,30 +24,6 @@ export async function prepareFiles(directory: string, modern: boolean): Promise<
       cause,
     });
   }
-}
-
-/**
- * Settings of tools, and of a server that nobody reaches and that reaches nobody (safety rule 13): no plug-in, no login, no
- * listener. With 5 all were given new names, and one that a version does not know stops it unless it is told otherwise. Pure.
- */
-export function storedSettings(directory: string, modern: boolean): string {
-  const folder = join(directory, SETTINGS_FOLDER);
-  const [server, connector] = modern ? ['server', 'server'] : ['dbms', 'dbms.connector'];
-  return [
-    `${server}.directories.data=${directory}`,
-    `${server}.directories.transaction.logs.root=${join(directory, 'transactions')}`,
-    `${server}.directories.plugins=${join(folder, 'plugins')}`,
-    `${server}.directories.logs=${join(folder, 'logs')}`,
-    `${server}.directories.run=${join(folder, 'run')}`,
-    'dbms.security.auth_enabled=false',
-    `${server}.default_listen_address=127.0.0.1`,
-    `${connector}.bolt.enabled=false`,
-    `${connector}.http.enabled=false`,
-    `${connector}.https.enabled=false`,
-    `${server}.memory.pagecache.size=64m`,
-    ...(modern ? ['dbms.usage_report.enabled=false', 'server.config.strict_validation.enabled=false'] : []),
-    '',
-  ].join('\n');
 }
 
 /** What `database info` and `store-info` say, as JSON: all values in quotes, in every version. Pure. */

@@ -8,8 +8,8 @@ import type { Finding } from '../../ports';
 import { compare } from './compare';
 import { Connection } from './connection';
 import { type DatabaseFacts, readServer } from './facts';
-import { SETTINGS_FOLDER } from './prepare';
 import { positionOf } from './session';
+import { SETTINGS_FOLDER } from './settings';
 
 const HOST = '127.0.0.1';
 const PORT = 7687;

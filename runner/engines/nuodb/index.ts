@@ -4,6 +4,7 @@ import { guard } from './guard';
 import { resource } from './resource';
 import { inspect, prepare, serverCommand } from './restore';
 import { openSession } from './session';
+import { VOLUMES } from './volumes';
 
 /** The engine: what is known of NuoDB outside this folder. */
 export const engine: Engine = {
@@ -12,5 +13,12 @@ export const engine: Engine = {
   defaultPort: 8000,
   open: openSession,
   guard,
-  restore: { withoutRecord: false, prepare, server: serverCommand, inspect, resource },
+  restore: {
+    withoutRecord: true,
+    bareVolumes: VOLUMES,
+    prepare,
+    server: serverCommand,
+    inspect,
+    resource,
+  },
 };

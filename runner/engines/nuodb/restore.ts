@@ -21,9 +21,11 @@ export async function prepare(
   const archive = volumes.find(({ role }) => role === 'data');
   if (archive === undefined) throw failed('none of the mounted volumes has the role data');
   const done: string[] = [];
+  let expected = cutAs(record);
   for (const { name, path } of volumes) {
-    const found = await idIn(path);
-    if (found !== record.id) throw mismatch(name, found, record);
+    const found = await idIn(path, name);
+    if (found === undefined || found !== (expected ?? found)) throw mismatch(name, found, record, expected);
+    expected = found;
     done.push(`volume ${name} was cut in backup ${found}`);
   }
   const { uid, gid } = await stat(archive.path);
@@ -31,13 +33,28 @@ export async function prepare(
   return { dataPath: archive.path, uid, gid, done };
 }
 
+/** What the files have to say; undefined of a backup that came in by bare handles: of that only they know. */
+function cutAs({ id, imported, position }: BackupRecord): string | undefined {
+  return position?.backupId ?? (imported === undefined ? id : undefined);
+}
+
 /** The file lies in the folder that the hooks are told of: the volume itself, or one folder of it. */
-async function idIn(path: string): Promise<string | undefined> {
-  const folders = (await readdir(path, { withFileTypes: true })).filter((each) => each.isDirectory());
-  for (const folder of ['', ...folders.map(({ name }) => name)]) {
-    const text = await readFile(join(path, folder, ID_FILE), 'utf8').catch((thrown: NodeJS.ErrnoException) => {
+async function idIn(path: string, volume: string): Promise<string | undefined> {
+  const unreadable = (what: string) => (cause: NodeJS.ErrnoException) => {
+    const message = `${what} of volume ${volume} cannot be read (${cause.code ?? cause.message})`;
+    throw new StillpointError('restore-failed', message, {
+      hint: 'whether archive and journal are of one backup is not known without it: restore again, and if it stays so take another backup',
+      cause,
+    });
+  };
+  const entries = await readdir(path, { withFileTypes: true }).catch(unreadable(`the folder ${path}`));
+  // That of a file system is for root alone, and nobody's data.
+  const folders = entries.filter((each) => each.isDirectory() && each.name !== 'lost+found').map(({ name }) => name);
+  for (const folder of ['', ...folders]) {
+    const file = join(path, folder, ID_FILE);
+    const text = await readFile(file, 'utf8').catch((thrown: NodeJS.ErrnoException) => {
       if (thrown.code === 'ENOENT') return undefined;
-      throw thrown;
+      return unreadable(`the file ${file}`)(thrown);
     });
     if (text !== undefined) return text.trim();
   }
@@ -62,9 +79,16 @@ function noServer(): StillpointError {
   );
 }
 
-function mismatch(volume: string, found: string | undefined, { id }: BackupRecord): StillpointError {
+function mismatch(
+  volume: string,
+  found: string | undefined,
+  { id, position }: BackupRecord,
+  expected: string | undefined,
+): StillpointError {
   const is = found === undefined ? `has no ${ID_FILE}` : `is of backup ${found}`;
-  return failed(`volume ${volume} ${is}, and the record is of ${id}: archive and journal have to be of one backup`);
+  const ofOther = position?.backupId === undefined && expected !== undefined && expected !== id;
+  const other = ofOther ? `the one before it is of ${expected}` : `the record is of ${id}`;
+  return failed(`volume ${volume} ${is}, and ${other}: archive and journal have to be of one backup`);
 }
 
 function failed(message: string): StillpointError {

@@ -6,15 +6,13 @@ import type { Finding, Log } from '../../ports';
 import { checkRequest } from './checks';
 import { BackupHooks } from './hooks';
 import { planBackup } from './plan';
-
-/** Where the Helm chart mounts the two volumes. [doc: templates/statefulset.yaml] */
-const ARCHIVE = '/var/opt/nuodb/archive';
-const JOURNAL = '/var/opt/nuodb/journal';
+import { ARCHIVE, JOURNAL } from './volumes';
 
 export async function openSession(target: Target, log: Log, signal: AbortSignal): Promise<NuoDbSession> {
   const { host, port } = target.connection;
   const hooks = new BackupHooks(host, port);
-  const current = await hooks.current(AbortSignal.any([signal, lookLimit(target, 'asking the backup hooks')]));
+  using limit = lookLimit(target, 'asking the backup hooks');
+  const current = await hooks.current(AbortSignal.any([signal, limit.signal]));
   log.info({ hooks: hooks.where }, 'the backup hooks answer');
   return new NuoDbSession(hooks, serverOf(host, target.labels), current);
 }
@@ -46,8 +44,10 @@ export class NuoDbSession implements EngineSession {
 
   /** A journal that shares the archive's volume lies within the archive. */
   async paths(mountPaths: readonly string[]): Promise<readonly ServerPath[]> {
-    const archive: ServerPath = { role: 'data', what: 'archive', path: ARCHIVE };
-    return mountPaths.includes(JOURNAL) ? [archive, { role: 'log', what: 'journal', path: JOURNAL }] : [archive];
+    const [archive, journal] = [ARCHIVE, JOURNAL].map(({ name, role, mountPath }): ServerPath => {
+      return { role, what: name, path: mountPath };
+    });
+    return [archive, mountPaths.includes(JOURNAL.mountPath) ? journal : undefined].filter((path) => path !== undefined);
   }
 
   async check(request: PlanRequest): Promise<readonly Finding[]> {

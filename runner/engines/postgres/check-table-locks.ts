@@ -9,7 +9,8 @@ import type { NotLockable } from './table-locks';
 
 /** Looks at every database of the session's server, as the user who will lock. */
 export async function checkTableLocks(session: PostgresSession): Promise<readonly Finding[]> {
-  const signal = lookLimit(session.target, 'trying the locks');
+  using limit = lookLimit(session.target, 'trying the locks');
+  const { signal } = limit;
   const { user, dialect } = session.server;
   try {
     const locks = await openTableLocks(session, signal);

@@ -29,7 +29,8 @@ export async function checkSession(session: RedisSession, request: PlanRequest):
   if (!server.dialect.supported) return [unsupported(server)];
   const wrong = requestProblems(request);
   if (wrong.length > 0) return wrong;
-  const state = await readState(session, lookLimit(target, 'looking at the server'));
+  using limit = lookLimit(target, 'looking at the server');
+  const state = await readState(session, limit.signal);
   return checkServer({ server, cluster: view, state, request, user: target.username });
 }
 

@@ -1,14 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { chooseClass } from '../../../runner/kube/import/snapshot-class';
 import type { SnapshotClass } from '../../../runner/snapshots/objects';
-import {
-  differenceFrom,
-  type ImportPlan,
-  importedWith,
-  planBareHandle,
-  planCopy,
-  planImport,
-} from '../../../runner/travel/plan';
+import { differenceFrom, type ImportPlan, importedWith, planCopy, planImport } from '../../../runner/travel/plan';
 import { type BackupRecord, type Cut, type ExportedBackup, RECORD, validate } from '../../../src/contract';
 import { record } from '../../support/record';
 
@@ -117,27 +110,6 @@ describe('the plan of an import', () => {
     ],
   ])('refuses %s', (_, make, message) => {
     expect(make).toThrow(message);
-  });
-
-  it('of a bare handle says that nothing proves it', () => {
-    const bare = planBareHandle(
-      {
-        id: '20260201000000',
-        namespace: 'there',
-        handle: 'snap-1',
-        driver: 'disk.test',
-        database: 'orders-db',
-        engine: 'postgres',
-        volume: 'data',
-        mountPath: '/data',
-        size: '1Gi',
-      },
-      facts,
-    );
-    expect(validate(RECORD, bare.record)).toEqual([]);
-    expect(bare.record.warnings?.[0]).toMatch(/nothing proves that it is consistent/);
-    expect(bare.record.proof).toBeUndefined();
-    expect(bare.record.volumes[0]).toMatchObject({ mountPath: '/data', capacity: '1Gi' });
   });
 });
 

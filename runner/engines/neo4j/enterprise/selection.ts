@@ -124,7 +124,7 @@ function missing(subject: string, message: string): Finding {
 function elsewhere({ name }: KnownAlias, pattern: string): Finding {
   return {
     severity: /[*?]/.test(pattern) ? 'warning' : 'error',
-    code: 'volume-not-covered',
+    code: 'database-elsewhere',
     subject: `alias ${name}`,
     message: 'it points to a database of another DBMS',
     hint: 'that one has a policy of its own',

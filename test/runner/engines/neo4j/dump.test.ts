@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { NO_TARGET } from '../../../../runner/engine';
 import { dump, isModern, nameOf, withoutProgress } from '../../../../runner/engines/neo4j/dump';
 import { dumpOf } from '../../../../runner/engines/neo4j/dump-head';
-import { factsIn, foldersOf, occupied, storedSettings } from '../../../../runner/engines/neo4j/stored-files';
+import { factsIn, foldersOf, occupied } from '../../../../runner/engines/neo4j/stored-files';
 import type { StoredDatabase, StoredFiles, ToolCommand } from '../../../../runner/tools/tool';
 
 const files = dump.files as StoredFiles;
@@ -106,21 +106,6 @@ describe('what the tool says of files', () => {
       expect(() => factsIn(answer)).toThrow('which is not understood');
     },
   );
-});
-
-describe('the settings', () => {
-  it.each([
-    [true, 'server.', 'server.bolt.enabled=false', 'server.directories.data=/data'],
-    [false, 'dbms.', 'dbms.connector.bolt.enabled=false', 'dbms.directories.data=/data'],
-  ])('of 5 and later: %s, have their own names and nobody who listens', (modern, prefix, ...lines) => {
-    const all = storedSettings('/data', modern).trimEnd().split('\n');
-    expect(all).toEqual(expect.arrayContaining(lines));
-    for (const folder of ['plugins', 'logs', 'run']) {
-      expect(all).toContain(`${prefix}directories.${folder}=/data/.stillpoint/${folder}`);
-    }
-    expect(all.filter((line) => line.endsWith('.enabled=true'))).toEqual([]);
-    expect(all.some((line) => line.startsWith('server.'))).toBe(modern);
-  });
 });
 
 describe('a data directory', () => {

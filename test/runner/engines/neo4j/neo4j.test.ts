@@ -5,7 +5,6 @@ import { checkSession } from '../../../../runner/engines/neo4j/checks';
 import { compare } from '../../../../runner/engines/neo4j/compare';
 import { translate } from '../../../../runner/engines/neo4j/errors';
 import { databaseIn, pathsOf, serverOf, uptimeOf } from '../../../../runner/engines/neo4j/facts';
-import { settingsText } from '../../../../runner/engines/neo4j/prepare';
 import { settled } from '../../../../runner/engines/neo4j/settled';
 import type { Volume } from '../../../../runner/ports';
 import { QuietLog } from '../../../support/quiet-log';
@@ -130,19 +129,6 @@ describe('a copy', () => {
   ])('of database $databaseId that ends with $transaction is $found', ({ databaseId, transaction, found }) => {
     const position = transaction === undefined ? {} : { transaction };
     expect(compare({ identity: { databaseId } }, position, of).map(({ code }) => code)).toEqual(found);
-  });
-
-  it('rule 13: is started with none of the original settings but memory, for itself alone', () => {
-    const text = settingsText('/data', '/data/transactions', {
-      settings: {
-        'server.memory.heap.max_size': '256.00MiB',
-        'server.memory.pagecache.size': '1g\nserver.jvm.additional=-Dx',
-      },
-    });
-    expect(text.split('\n')).toContain('server.memory.heap.max_size=262144k');
-    expect(text).not.toMatch(/jvm/);
-    expect(text).toMatch(/bolt.listen_address=127\.0\.0\.1:7687\n.*http\.enabled=false/);
-    expect(text).toMatch(/directories\.plugins=\/data\/\.stillpoint\/plugins/);
   });
 });
 

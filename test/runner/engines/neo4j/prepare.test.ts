@@ -32,3 +32,15 @@ it('one that is whole stays as it is, and nothing is said where there is none', 
   expect((await prepared()).done).toHaveLength(1);
   expect(await readFile(join(folder, 'server_id'), 'utf8')).toBe('of a server');
 });
+
+it.each([
+  ['4.4.44', 'dbms.directories.data=', 'dbms.memory.heap.max_size=262144k'],
+  ['5.26.30', 'server.directories.data=', 'server.memory.heap.max_size=262144k'],
+])('a server of %s gets settings by its own names', async (serverVersion, data, heap) => {
+  const settings = { 'server.memory.heap.max_size': '256.00MiB' };
+  const of = record({ serverVersion, settings });
+  await prepare([{ name: 'data', role: 'data', path: folder }], of, new QuietLog());
+  const lines = (await readFile(join(folder, '.stillpoint', 'neo4j.conf'), 'utf8')).split('\n');
+  expect(lines).toContain(`${data}${folder}`);
+  expect(lines).toContain(heap);
+});

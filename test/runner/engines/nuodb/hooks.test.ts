@@ -46,14 +46,14 @@ const request: PlanRequest = {
   options: {},
 };
 
-it('is an engine whose freeze outlives its caller, whose servers are neither stopped nor started by us, nor restored without a record', () => {
+it('is an engine whose freeze outlives its caller, whose servers are neither stopped nor started by us, and restored without a record', () => {
   expect(engine.capabilities).toEqual({
     freezeOutlivesSession: true,
     mayBeOffline: false,
     hasServer: true,
     startsAlone: false,
   });
-  expect([engine.guard, engine.restore.withoutRecord]).toEqual([guard, false]);
+  expect([engine.guard, engine.restore.withoutRecord]).toEqual([guard, true]);
 });
 
 describe('a session at the backup hooks (a stand-in)', () => {

@@ -174,7 +174,49 @@ describe('restored volumes of NuoDB', () => {
   it('are refused where the file cannot be read: whose they are is not known', async () => {
     const mounted = await volumes({ archive: of.id, journal: undefined });
     await mkdir(join(mounted[1]?.path ?? '', 'backup.txt'));
-    await expect(prepare(mounted, of, new QuietLog())).rejects.toMatchObject({ code: 'EISDIR' });
+    await expect(prepare(mounted, of, new QuietLog())).rejects.toMatchObject({
+      code: 'restore-failed',
+      message: expect.stringMatching(/^the file .*backup.txt of volume journal cannot be read \(EISDIR\)$/),
+      hint: expect.stringContaining('restore again'),
+    });
+  });
+
+  it('are refused where a volume cannot be looked into', async () => {
+    const [first] = await volumes({ archive: of.id, journal: of.id });
+    const gone = { ...journal, path: join(first?.path ?? '', 'gone') };
+    await expect(
+      prepare(
+        [gone, first].filter((each) => each !== undefined),
+        of,
+        new QuietLog(),
+      ),
+    ).rejects.toMatchObject({
+      code: 'restore-failed',
+      message: expect.stringContaining('of volume journal cannot be read (ENOENT)'),
+    });
+  });
+
+  it('are not looked for in the folder that a file system keeps for itself', async () => {
+    const mounted = await volumes({ archive: of.id, journal: of.id }, 'lost+found');
+    await expect(prepare(mounted, of, new QuietLog())).rejects.toThrow(/volume archive has no backup.txt/);
+  });
+
+  it('that came in by bare handles are of whatever backup, as long as it is one', async () => {
+    const imported = { at: '2026-02-01T00:00:00.000Z', from: {}, ownsData: false };
+    const bare = { ...record({ engine: 'nuodb', imported }), position: undefined };
+    const { done } = await prepare(await volumes({ archive: 'x-1', journal: 'x-1' }), bare, new QuietLog());
+    expect(done).toEqual(['volume archive was cut in backup x-1', 'volume journal was cut in backup x-1']);
+    await expect(prepare(await volumes({ archive: 'x-1', journal: 'x-2' }), bare, new QuietLog())).rejects.toThrow(
+      /volume journal is of backup x-2, and the one before it is of x-1/,
+    );
+    await expect(prepare(await volumes({ archive: 'x-1', journal: undefined }), bare, new QuietLog())).rejects.toThrow(
+      /volume journal has no backup.txt/,
+    );
+    // One that was exported says what it was cut as, under whatever id it goes here.
+    const exported = { ...bare, position: { backupId: 'x-1' } };
+    await expect(prepare(await volumes({ archive: 'x-2', journal: 'x-2' }), exported, new QuietLog())).rejects.toThrow(
+      /volume archive is of backup x-2/,
+    );
   });
 
   it('start no server by themselves, and tell nothing of one', async () => {

@@ -52,6 +52,11 @@ describe('what is backed up', () => {
     expect(findings.map(({ severity, subject }) => `${severity} ${subject}`)).toEqual(problems);
   });
 
+  it('tells an alias that leads elsewhere from one that leads nowhere', () => {
+    const { findings } = select({ databases: [], aliases: ['customer-far', 'gone'] }, known);
+    expect(findings.map(({ code }) => code)).toEqual(['database-elsewhere', 'database-not-found']);
+  });
+
   it('says by which aliases a database was found, and takes it once', () => {
     const { selected } = select({ databases: ['customer2-100'], aliases: ['*2', 'second'] }, known);
     expect(selected).toEqual([{ name: 'customer2-100', aliases: ['customer2', 'second'] }]);

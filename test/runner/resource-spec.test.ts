@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { withoutPasswords } from '../../../runner/kube/resource-spec';
+import { withoutPasswords } from '../../runner/resource-spec';
 
 it.each([
   [{ dbaPassword: 'x', dbName: 'demo' }, { dbName: 'demo' }],
