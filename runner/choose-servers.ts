@@ -11,6 +11,7 @@ export interface ChosenServer {
   readonly name: string;
   readonly address: string;
   readonly labels: Readonly<Record<string, string>>;
+  readonly environment: Readonly<Record<string, string>>;
   /** Its group, where there are such. */
   readonly group: string | undefined;
 }
@@ -37,7 +38,10 @@ function lowestReady(
   group: string | undefined,
 ): ChosenServer {
   const [first] = found.filter(isUsable).toSorted(byOrdinal);
-  if (first !== undefined) return { name: first.name, address: first.address, labels: first.labels, group };
+  if (first !== undefined) {
+    const { name, address, labels, environment = {} } = first;
+    return { name, address, labels, environment, group };
+  }
   const wanted = labelsText({ ...matchLabels, ...(group === undefined ? {} : { [groupLabel ?? '']: group }) });
   const names = found.map(({ name }) => name).sort();
   throw new StillpointError(

@@ -258,6 +258,8 @@ export interface Engine {
   readonly defaultPort: number;
   /** Opens the one session. Throws server-unreachable, authentication-failed, tls-failed, session-not-direct. */
   open(target: Target, log: Log, signal: AbortSignal): Promise<EngineSession>;
+  /** Variables in the manifest of its pod that say what its server does; none of them holds a secret. */
+  readonly podEnvironment?: readonly string[];
   /** There exactly when a freeze may outlive its session. */
   readonly guard?: EngineGuard;
   readonly restore: EngineRestore;

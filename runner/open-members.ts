@@ -94,14 +94,14 @@ async function openSource(
 /** What leads to the servers: to the one that the policy names, or to those that are found by the labels of their pods. */
 async function targetsOf(
   platform: Platform,
-  { config, readTarget }: MemberSource,
+  { config, engine, readTarget }: MemberSource,
 ): Promise<readonly { readonly target: Target; readonly group?: string | undefined }[]> {
   const target = await readTarget();
   const { servers } = config;
   if (servers === undefined) return [{ target }];
-  const found = await platform.findServers(servers.matchLabels);
-  return chooseServers(found, servers).map(({ address, labels, group }) => ({
-    target: { ...target, connection: { ...target.connection, host: address }, labels },
+  const found = await platform.findServers(servers.matchLabels, engine.podEnvironment);
+  return chooseServers(found, servers).map(({ address, labels, environment, group }) => ({
+    target: { ...target, connection: { ...target.connection, host: address }, labels, environment },
     group,
   }));
 }

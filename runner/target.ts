@@ -13,6 +13,8 @@ export interface Target {
   readonly options?: Readonly<Record<string, string>> | undefined;
   /** The labels of its pod, where it was found by such. */
   readonly labels?: Readonly<Record<string, string>> | undefined;
+  /** What the containers of its pod are told by the variables that the engine asks for, where it was found by labels. */
+  readonly environment?: Readonly<Record<string, string>> | undefined;
 }
 
 /** Of what has no server. */

@@ -70,7 +70,10 @@ export class KubernetesPlatform implements Platform {
     return { labels: found.metadata.labels ?? {}, spec: withoutPasswords(found.spec) };
   }
 
-  async findServers(matchLabels: Readonly<Record<string, string>>): Promise<readonly FoundServer[]> {
+  async findServers(
+    matchLabels: Readonly<Record<string, string>>,
+    variables: readonly string[] = [],
+  ): Promise<readonly FoundServer[]> {
     const { namespace } = this.#options;
     const { items } = await this.#client.list(PODS, { namespace, labels: matchLabels });
     return items.map((pod) => ({
@@ -78,6 +81,7 @@ export class KubernetesPlatform implements Platform {
       address: pod.status?.podIP,
       ready: isReady(pod),
       labels: pod.metadata.labels ?? {},
+      environment: environmentOf(pod, variables),
     }));
   }
 
@@ -176,4 +180,14 @@ export class KubernetesPlatform implements Platform {
       throw thrown;
     }
   }
+}
+
+/** What the manifest of a pod says itself of some variables; one that a Secret or a ConfigMap gives says nothing. */
+function environmentOf({ spec }: Pod, variables: readonly string[]): Readonly<Record<string, string>> {
+  const said = spec.containers.flatMap(
+    ({ env = [] }) => env as readonly { readonly name: string; readonly value?: string }[],
+  );
+  return Object.fromEntries(
+    said.flatMap(({ name, value }) => (variables.includes(name) && value !== undefined ? [[name, value]] : [])),
+  );
 }

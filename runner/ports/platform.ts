@@ -70,6 +70,8 @@ export interface FoundServer {
   /** Whether it says that it serves, and is not about to end. */
   readonly ready: boolean;
   readonly labels: Readonly<Record<string, string>>;
+  /** What its containers are told by the variables that were asked for. */
+  readonly environment?: Readonly<Record<string, string>>;
 }
 
 /** Where databases and their volumes are: Kubernetes, or this machine. */
@@ -79,7 +81,10 @@ export interface Platform {
   /** The custom resource that a database is made from. Throws resource-not-found. */
   readResource(resource: DatabaseResource): Promise<Pick<RecordedResource, 'labels' | 'spec'>>;
   /** The pods that carry all of these labels, ready or not. */
-  findServers(matchLabels: Readonly<Record<string, string>>): Promise<readonly FoundServer[]>;
+  findServers(
+    matchLabels: Readonly<Record<string, string>>,
+    variables?: readonly string[],
+  ): Promise<readonly FoundServer[]>;
   /**
    * Finds what runs at a server's own address (undefined: a Unix socket) or, where it knows none, under the name of its
    * host; undefined when nothing there is known.

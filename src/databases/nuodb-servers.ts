@@ -44,9 +44,9 @@ export interface NuoDbServersProps {
   readonly hooksPort?: number;
 
   /**
-   * How the hooks are set to hold the archive. They do not say, and the record does.
+   * How the hooks are set to hold the archive. Where the manifest of their pod says another mode, the backup is refused.
    *
-   * @default NuoDbFreezeMode.HOTSNAP
+   * @default - as the manifest says, else NuoDbFreezeMode.HOTSNAP
    */
   readonly freezeMode?: NuoDbFreezeMode;
 

@@ -33,9 +33,9 @@ let from: string;
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'stillpoint-copies-'));
   expect(await stillpointAlone('keygen', '--file', at('key'))).toMatchObject({ exitCode: 0 });
-  scene = await DumpScene.start('record-copies', (chart, { storage }) => ({
+  scene = await DumpScene.start('record-copies', (chart, own) => ({
     recordCopies: {
-      storage: storage.call(scene, chart),
+      storage: own.storage(chart),
       signingKey: Secret.fromSecretName(chart, 'copies-key', 'copies-key'),
     },
   }));

@@ -2,33 +2,31 @@
 import type { PlanRequest } from '../../engine';
 import { dataAndLogProblems, optionProblems, requestProblem } from '../../plan-request';
 import type { Finding } from '../../ports';
-
-/** How the backup hooks make the archive stand still. They do not say which: the policy does. */
-export const FREEZE_MODES = ['hotsnap', 'fsfreeze', 'suspend'] as const;
-export type FreezeMode = (typeof FREEZE_MODES)[number];
+import { FREEZE_MODES, type FreezeMode, freezeModeOf, standsStill } from './freeze-mode';
 
 /** What NuoDB understands of `engineOptions`. */
 export const OPTIONS = { freezeMode: FREEZE_MODES } as const;
 
-/** Pausing the archiving is what the engine itself has for this, and what the hooks do unless told otherwise. */
-export function freezeModeOf({ options }: Pick<PlanRequest, 'options'>): FreezeMode {
-  return FREEZE_MODES.find((mode) => mode === options.freezeMode) ?? 'hotsnap';
-}
-
 export function checkRequest(
   request: PlanRequest,
-  hooks: { readonly current: string | undefined; readonly where: string },
+  hooks: {
+    readonly current: string | undefined;
+    readonly where: string;
+    /** As the manifest of their pod has it. */
+    readonly mode?: FreezeMode | undefined;
+  },
 ): readonly Finding[] {
-  const problems = requestProblems(request);
+  const problems = requestProblems(request, hooks.mode);
   if (problems.length > 0) return problems;
   return [hooks.current === undefined ? answers(hooks.where) : inBackup(hooks.where, hooks.current)];
 }
 
-export function requestProblems(request: PlanRequest): readonly Finding[] {
+export function requestProblems(request: PlanRequest, ofPod: FreezeMode | undefined): readonly Finding[] {
   return [
     ...optionProblems(request, OPTIONS, 'NuoDB'),
     ...dataAndLogProblems(request, LOG),
-    ...layoutProblems(request),
+    ...modeProblems(request, ofPod),
+    ...layoutProblems(request, ofPod),
   ];
 }
 
@@ -39,8 +37,20 @@ const LOG = {
   leads: 'it lies on',
 };
 
-function* layoutProblems(request: PlanRequest): Generator<Finding> {
-  const { layout, groupClass, atomicStore, standstill } = request;
+/** The record is to say what was done, and the hooks do not: a policy that says otherwise than their pod would be believed. */
+function* modeProblems({ options }: PlanRequest, ofPod: FreezeMode | undefined): Generator<Finding> {
+  const { freezeMode } = options;
+  if (ofPod === undefined || freezeMode === undefined || freezeMode === ofPod) return;
+  yield requestProblem(
+    'config-invalid',
+    `freezeMode is ${freezeMode}, and the backup hooks of the pod are told ${ofPod}`,
+    `leave freezeMode out, or set it to ${ofPod}; what the hooks do is said by the values of the Helm chart`,
+  );
+}
+
+function* layoutProblems(request: PlanRequest, ofPod: FreezeMode | undefined): Generator<Finding> {
+  const { layout, groupClass, atomicStore, standstill, volumes } = request;
+  const stands = standsStill(freezeModeOf(request, ofPod), volumes.length);
   if (layout === 'backup-mode') {
     yield requestProblem('config-invalid', 'NuoDB has no layout backup-mode', 'take layout auto, atomic or group');
   }
@@ -58,11 +68,11 @@ function* layoutProblems(request: PlanRequest): Generator<Finding> {
       'take storage with snapshots',
     );
   }
-  if (standstill === true && freezeModeOf(request) !== 'suspend' && !groupClass) {
+  if (standstill === true && !stands && !groupClass) {
     yield requestProblem(
       'config-invalid',
       'transactions go on while archives stand still, and several storage managers are to be of one instant',
-      'set a class of group snapshots, or have the backup hooks suspend the engine (freezeMode suspend)',
+      'set a class of group snapshots, or have the backup hooks suspend the engine (freezeMode suspend; they do so where each journal has a volume of its own)',
     );
   }
 }

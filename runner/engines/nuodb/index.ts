@@ -1,5 +1,6 @@
 /** NuoDB: its storage managers, held by the backup hooks that run beside each of them. */
 import type { Engine } from '../../engine';
+import { MODE_VARIABLES } from './freeze-mode';
 import { guard } from './guard';
 import { resource } from './resource';
 import { inspect, prepare, serverCommand } from './restore';
@@ -11,6 +12,7 @@ export const engine: Engine = {
   name: 'nuodb',
   capabilities: { freezeOutlivesSession: true, mayBeOffline: false, hasServer: true, startsAlone: false },
   defaultPort: 8000,
+  podEnvironment: MODE_VARIABLES,
   open: openSession,
   guard,
   restore: {

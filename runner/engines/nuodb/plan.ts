@@ -11,28 +11,16 @@ import { systemClock } from '../../clock';
 import type { Plan, PlanRequest, PlanResults, PlanStep, StepContext } from '../../engine';
 import { asStillpointError, StillpointError } from '../../errors';
 import { cutsTogether, refuseProblems } from '../../plan-request';
-import { type FreezeMode, freezeModeOf, requestProblems } from './checks';
+import { requestProblems } from './checks';
+import { type FreezeMode, freezeModeOf, meaningOf } from './freeze-mode';
 import { currentIn, type HookAnswer } from './hooks';
 import type { NuoDbSession } from './session';
 
 /** Plans a request on a session. Throws what speaks against the request in itself. */
 export function planBackup(session: NuoDbSession, request: PlanRequest): Plan {
-  refuseProblems(requestProblems(request));
+  refuseProblems(requestProblems(request, session.mode));
   return new NuoDbPlan(session, request);
 }
-
-/** What still goes on at a storage manager that is held. The journal is one that keeps what the archive lacks. */
-const FREEZES: Readonly<Record<FreezeMode, Plan['freezes']>> = {
-  hotsnap: 'log-recycling',
-  fsfreeze: 'log-recycling',
-  suspend: 'everything',
-};
-
-const HELD: Readonly<Record<FreezeMode, string>> = {
-  hotsnap: 'the archive stood still (archiving paused) while the journal went on',
-  fsfreeze: 'the file system of the archive was frozen while the journal went on',
-  suspend: 'the storage manager was suspended',
-};
 
 /** The hooks may wait for the threads of the engine, or for a file system to be written out. */
 const BEGIN_LIMIT_MS = 20_000;
@@ -61,11 +49,12 @@ class NuoDbPlan implements Plan {
     const together = cutsTogether(request);
     this.#session = session;
     this.#id = id;
-    this.#mode = freezeModeOf(request);
+    this.#mode = freezeModeOf(request, session.mode);
+    const { freezes, held } = meaningOf(this.#mode, volumes.length);
     this.layout = together ? 'group' : volumes.length > 1 ? 'held' : 'atomic';
-    this.freezes = FREEZES[this.#mode];
+    this.freezes = freezes;
     this.atOneInstant = together;
-    this.statement = `${HELD[this.#mode]} from before the first cut until after the last: its backup hooks said before and after that this backup was at work, and ended it without complaint`;
+    this.statement = `${held}${freezes === 'nothing' ? '' : ' from before the first cut until after the last'}; its backup hooks said before and after that this backup was at work, and ended it without complaint`;
     this.held = [this.#heldOf()];
     this.steps = [
       { kind: 'act', name: 'begin the backup at the hooks', freezes: true, run: this.#begin },

@@ -4,6 +4,7 @@ import { lookLimit } from '../../endpoint';
 import type { EngineSession, Plan, PlanRequest, Server, ServerPath, Target } from '../../engine';
 import type { Finding, Log } from '../../ports';
 import { checkRequest } from './checks';
+import { type FreezeMode, modeOfPod } from './freeze-mode';
 import { BackupHooks } from './hooks';
 import { planBackup } from './plan';
 import { ARCHIVE, JOURNAL } from './volumes';
@@ -14,7 +15,7 @@ export async function openSession(target: Target, log: Log, signal: AbortSignal)
   using limit = lookLimit(target, 'asking the backup hooks');
   const current = await hooks.current(AbortSignal.any([signal, limit.signal]));
   log.info({ hooks: hooks.where }, 'the backup hooks answer');
-  return new NuoDbSession(hooks, serverOf(host, target.labels), current);
+  return new NuoDbSession(hooks, serverOf(host, target.labels), current, modeOfPod(target.environment));
 }
 
 /** The hooks say nothing of their server: what is known of it are the labels of its pod. */
@@ -40,6 +41,8 @@ export class NuoDbSession implements EngineSession {
     readonly server: Server,
     /** The backup that was at work when it was opened. */
     readonly current: string | undefined,
+    /** How the hooks make the archive stand still, as the manifest of their pod has it. */
+    readonly mode: FreezeMode | undefined,
   ) {}
 
   /** A journal that shares the archive's volume lies within the archive. */
@@ -51,7 +54,7 @@ export class NuoDbSession implements EngineSession {
   }
 
   async check(request: PlanRequest): Promise<readonly Finding[]> {
-    return checkRequest(request, { current: this.current, where: this.hooks.where });
+    return checkRequest(request, { current: this.current, where: this.hooks.where, mode: this.mode });
   }
 
   plan(request: PlanRequest): Plan {

@@ -15,7 +15,7 @@ import {
 import { addressOf } from '../harness/pods';
 import type { EngineAdapter, TestClient, TestServer } from './adapter';
 
-const common = { freezes: 'log-recycling', exact: false, secondFreeze: 'freeze-left' } as const;
+const common = { exact: false, secondFreeze: 'freeze-left' } as const;
 
 export const nuodb: EngineAdapter = {
   title: 'NuoDB (a stand-in)',
@@ -25,8 +25,8 @@ export const nuodb: EngineAdapter = {
   // Its servers are found by labels, with their claims, and nobody logs in.
   without: ['login', 'rights', 'host', 'session'],
   modes: [
-    { ...common, name: 'hotsnap', setup: 'two', layout: 'held' },
-    { ...common, name: 'hotsnap-one', setup: 'one', layout: 'atomic' },
+    { ...common, name: 'hotsnap', setup: 'two', layout: 'held', freezes: 'log-recycling' },
+    { ...common, name: 'hotsnap-one', setup: 'one', layout: 'atomic', freezes: 'nothing' },
   ],
   start: async ({ namespace, name, setup }) => {
     const separateJournal = setup === 'two';

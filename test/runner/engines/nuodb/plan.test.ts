@@ -74,7 +74,7 @@ function askedFor(what: 'begin' | 'end', id = ID): Promise<void> {
 describe('the plan of a storage manager (its hooks are a stand-in)', () => {
   it.each([
     ['two volumes', {}, 'held', 'individually', 'log-recycling', false],
-    ['one volume', { volumes: [archive] }, 'atomic', 'individually', 'log-recycling', false],
+    ['one volume', { volumes: [archive] }, 'atomic', 'individually', 'nothing', false],
     ['a group snapshot', { groupClass: true }, 'group', 'together', 'log-recycling', true],
     ['fsfreeze', { options: { freezeMode: 'fsfreeze' } }, 'held', 'individually', 'log-recycling', false],
     ['suspend', { options: { freezeMode: 'suspend' } }, 'held', 'individually', 'everything', false],
