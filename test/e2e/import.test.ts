@@ -310,10 +310,15 @@ describe('a bare handle', () => {
   });
 
   test('needs to be told what the storage does not know', async () => {
-    const answer = await there('import', '--handle', 'h', '--driver', 'disk.test');
-    expect(answer).toMatchObject({
+    const asked = async (...more: readonly string[]): Promise<Answer> =>
+      await there('import', '--handle', 'h', '--driver', 'disk.test', ...more);
+    expect(await asked()).toMatchObject({
       exitCode: 2,
-      stderr: expect.stringContaining('needs --database, --engine, --mount-path too'),
+      stderr: expect.stringContaining('needs --database, --engine too'),
+    });
+    expect(await asked('--database', 'bare', '--engine', 'postgres')).toMatchObject({
+      exitCode: 2,
+      stderr: expect.stringContaining('needs --mount-path too'),
     });
   });
 });

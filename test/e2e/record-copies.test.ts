@@ -10,7 +10,7 @@ import { Secret } from 'cdk8s-plus-28';
 import { BackupVolume, PostgresBackup, Registry, SnapshotClass } from 'stillpoint';
 import { afterAll, beforeAll, expect, inject, test } from 'vitest';
 import type { BackupRecord } from '../../src/contract';
-import { type Anything, apply } from './harness/cluster';
+import { type Anything, apply, KINDS, remove } from './harness/cluster';
 import { DumpScene, NEVER, type Policy, PREFIX } from './harness/dump-scene';
 import { jobEnd, nthPod, podEnd, startBackup } from './harness/job';
 import { makeNamespace, RUN_LABEL, removeNamespace, type TestNamespace, uniqueName } from './harness/namespace';
@@ -35,7 +35,7 @@ beforeAll(async () => {
   expect(await stillpointAlone('keygen', '--file', at('key'))).toMatchObject({ exitCode: 0 });
   scene = await DumpScene.start('record-copies', (chart, own) => ({
     recordCopies: {
-      storage: own.storage(chart),
+      storage: own.storage(chart, 'store', 'record-store'),
       signingKey: Secret.fromSecretName(chart, 'copies-key', 'copies-key'),
     },
   }));
@@ -108,6 +108,8 @@ test('another cluster imports it from there, by its signature, and restores it w
 });
 
 test('all of a store are imported at once, each into its own namespace, and found the second time', async () => {
+  // What the lost cluster called it is free in the next one; the storage has what it had.
+  await remove(KINDS.snapshot, first.cuts[0]?.snapshot ?? '', scene.namespace);
   for (const said of [/imported, with/, /is there already/]) {
     const all = await there('import', '--all', '--from', from, '--verify-key', at('key.pub'));
     expect(all, all.stderr).toMatchObject({ exitCode: 0, stdout: expect.stringMatching(said) });

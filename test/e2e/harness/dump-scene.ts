@@ -82,12 +82,13 @@ export class DumpScene implements AsyncDisposable {
     return this.place.name;
   }
 
-  storage(chart: Chart, secret = 'store'): BackupStorage {
+  /** `id`: of the Secret in the chart, where that has the storage twice. */
+  storage(chart: Chart, secret = 'store', id = `keys-${secret}`): BackupStorage {
     return BackupStorage.s3({
       bucket: this.s3.bucket,
       endpoint: this.s3.endpoint,
       prefix: PREFIX,
-      credentials: Secret.fromSecretName(chart, `keys-${secret}`, secret),
+      credentials: Secret.fromSecretName(chart, id, secret),
       patience: Duration.seconds(20),
     });
   }
