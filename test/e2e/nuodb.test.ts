@@ -375,6 +375,23 @@ describe('NuoDB (a stand-in), of a control plane', () => {
     });
   });
 
+  test('a clone brings its Database resource along, with a password of its own, and goes with it', async () => {
+    const latest = `${namespace.name}/kept/latest`;
+    const cloned = await stillpoint('clone', latest, '--to', 'messaging-copy', '--resource', 'acme-messaging-clone');
+    expect(cloned, cloned.stderr).toMatchObject({ exitCode: 0 });
+    const made = await read(resource, 'acme-messaging-clone', namespace.name);
+    expect(made?.spec).toMatchObject({ dbName: 'demo', archiveVolume: { volumeSize: expect.any(String) } });
+    const credentials = await read(KINDS.secret, `${made?.spec?.passwordRef?.name}`, namespace.name);
+    expect(Buffer.from(credentials?.data?.recorded ?? '', 'base64').toString()).toBe(PASSWORD);
+    expect(Buffer.from(credentials?.data?.data ?? '', 'base64').toString()).toMatch(/^[0-9a-f]{48}$/);
+    const both = await stillpoint('clone', latest, '--to', 'other', '--resource', 'acme-other', '--workload');
+    expect(both).toMatchObject({ exitCode: 2, stderr: expect.stringContaining('usage-invalid') });
+    const undone = await stillpoint('clone', '--undo', 'messaging-copy', '-n', namespace.name);
+    expect(undone, undone.stderr).toMatchObject({ exitCode: 0 });
+    expect(await read(resource, 'acme-messaging-clone', namespace.name)).toBeUndefined();
+    expect(await read(resource, 'acme-messaging-demo', namespace.name)).toBeDefined();
+  });
+
   test('rule 2: a resource that is not there stops the backup before anything is touched', async () => {
     const { error } = await attemptBackup(await policyOf('gone', { databaseResource: 'nothing' }));
     expect(error).toMatchObject({ code: 'resource-not-found' });
