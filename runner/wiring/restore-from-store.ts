@@ -7,7 +7,7 @@ import { restoreDump } from '../commands/restore-dump';
 import { readIdentities, readSecret } from '../config';
 import { unmarked } from '../dump/source';
 import type { Target } from '../engine';
-import { asStillpointError, StillpointError } from '../errors';
+import { StillpointError } from '../errors';
 import { findRecord } from '../find-record';
 import { LogEvents } from '../local/events';
 import { formatRestoredAsFile, formatRestoredIntoServer } from '../output/dumps';
@@ -18,6 +18,7 @@ import { storeFor } from './dump';
 import { givenFlag } from './flags';
 import { namespaceOf } from './namespace';
 import { storeRecords } from './store-records';
+import { typedFile } from './typed-files';
 import { engineNamed, type World } from './world';
 
 type FromStore = RestoreCommandOptions & { readonly from: string };
@@ -47,7 +48,7 @@ export async function restoreFromStore(name: string | undefined, options: FromSt
     engineNamed,
     readTarget: (engine) => targetOf(options, engine),
     openStore: () => storeFor(storage, within),
-    readIdentities: () => readIdentities(identityFile === undefined ? {} : { identityFile }),
+    readIdentities: () => typedFile(() => readIdentities(identityFile === undefined ? {} : { identityFile })),
     events: new LogEvents(log),
     // The tools are those of the machine that Node itself was installed on: nothing was brought into an image.
     root: undefined,
@@ -102,22 +103,12 @@ function unsaid(message: string, hint: string): StillpointError {
 async function targetOf(options: FromStore, engine: EngineName): Promise<Target> {
   const { host = '', port, user: username = '', passwordFile, tls: mode, caFile } = options;
   const { defaultPort } = await engineNamed(engine);
-  const password = passwordFile === undefined ? undefined : await readTyped(passwordFile, 'password');
-  const ca = caFile === undefined ? undefined : await readTyped(caFile, 'CA certificate');
+  const password = passwordFile === undefined ? undefined : await typedFile(() => readSecret(passwordFile, 'password'));
+  const ca = caFile === undefined ? undefined : await typedFile(() => readSecret(caFile, 'CA certificate'));
   return {
     connection: { host, port: port ?? defaultPort, usernameFile: '' },
     username,
     password,
     tls: mode === undefined && ca === undefined ? undefined : { mode: mode ?? 'verify-full', ca },
   };
-}
-
-/** A file that a person has named: no Secret is meant. */
-async function readTyped(file: string, what: string): Promise<string> {
-  try {
-    return await readSecret(file, what);
-  } catch (thrown) {
-    const { code, message } = asStillpointError(thrown);
-    throw new StillpointError(code, message, { hint: 'look at the name that was typed', cause: thrown });
-  }
 }

@@ -11,6 +11,7 @@ import type { RecordFilter, Registry } from '../ports';
 import { StoreRegistry } from '../registry/store';
 import { storeAt } from '../storage/location';
 import { storeFor } from './dump';
+import { typedFile } from './typed-files';
 import type { World } from './world';
 
 /** The records beside the dumps of the store that a person names. */
@@ -42,7 +43,7 @@ export async function checkHandler(
     ...world,
     registry,
     openStore: (record: BackupRecord) => storeFor(configOf(record), world),
-    readIdentities: () => readIdentities(identityFile === undefined ? {} : { identityFile }),
+    readIdentities: () => typedFile(() => readIdentities(identityFile === undefined ? {} : { identityFile })),
   };
   return formatChecked(await check(context, name, where), output);
 }

@@ -48,7 +48,15 @@ export async function recordsOf(options: GlobalOptions & { readonly from?: strin
   };
 }
 
-/** An argument that a command cannot do without in this form of it. */
+/** The name of a backup, where a command cannot do without it in this form. */
+export function requiredBackup(value: string | undefined, command: string): string {
+  if (value !== undefined) return value;
+  throw new StillpointError('usage-invalid', `${command} needs the name of a backup`, {
+    hint: 'see which there are: stillpoint list -A',
+  });
+}
+
+/** The name of a policy, where a command cannot do without it in this form. */
 export function required(value: string | undefined, command: string): string {
   if (value !== undefined) return value;
   throw new StillpointError('usage-invalid', `${command} needs the name of a policy, or --config`, {

@@ -3,7 +3,7 @@ import type { RestoreCommandOptions, RestoreHandlers } from '../../cli/restore';
 import { inspect } from '../../commands/inspect';
 import { prepare } from '../../commands/prepare';
 import { engineOf, type World } from '../world';
-import { recordsOf, required } from './context';
+import { recordsOf, requiredBackup } from './context';
 import type { Terminal } from './terminal';
 
 export function restoreHandlers(world: World, terminal: Terminal): RestoreHandlers {
@@ -20,7 +20,7 @@ export function restoreHandlers(world: World, terminal: Terminal): RestoreHandle
       }
       if (options.host !== undefined) {
         const { restoreDumpByJob } = await import('../restore-dump-job');
-        return await restoreDumpByJob(required(name, 'restore'), { ...options, host: options.host }, world);
+        return await restoreDumpByJob(requiredBackup(name, 'restore'), { ...options, host: options.host }, world);
       }
       if (name !== undefined && mayBeCopy(options)) {
         const { restoreCopyByJob } = await import('../restore-copy-job');
@@ -39,7 +39,7 @@ export function restoreHandlers(world: World, terminal: Terminal): RestoreHandle
     async prepare({ record, recordFile, volume, result, inPlace, attach, ...options }) {
       const source =
         recordFile === undefined
-          ? { name: required(record, 'prepare'), registry: (await recordsOf(options, world)).registry }
+          ? { name: requiredBackup(record, 'prepare'), registry: (await recordsOf(options, world)).registry }
           : { file: recordFile };
       await prepare(
         { engineOf, log },

@@ -36,7 +36,7 @@ beforeEach(async () => {
 });
 afterEach(() => rm(folder, { recursive: true }));
 
-const restoring = (): Promise<string> =>
+const restoring = (more: { readonly identityFile?: string } = {}): Promise<string> =>
   restoreFromStore(
     'sessions-db/latest',
     {
@@ -45,6 +45,7 @@ const restoring = (): Promise<string> =>
       timeout: 10_000,
       from: `file://${folder}/store`,
       directory: join(folder, 'data'),
+      ...more,
     },
     {
       clock: systemClock,
@@ -83,4 +84,13 @@ it('a runner that is killed before the file has its name leaves none, and the ne
   expect(await readdir(join(folder, 'data'))).toEqual(['dump.rdb.partial']);
   await restoring();
   expect(await readdir(join(folder, 'data'))).toEqual(['dump.rdb']);
+});
+
+it('an identity that cannot be read is looked for where its name was typed, and in no Secret', async () => {
+  const wanted = restoring({ identityFile: join(folder, 'not-there') });
+  await expect(wanted).rejects.toMatchObject({
+    code: 'credentials-unreadable',
+    hint: 'look at the name that was typed',
+  });
+  expect(await readdir(join(folder, 'data'))).toEqual([]);
 });
