@@ -115,13 +115,19 @@ describe('rule 14: when the database, its StatefulSet and its namespace are gone
 });
 
 describe('beside the original', () => {
-  test('the newest backup restores from its own snapshots, and the original goes on', async () => {
+  test('the newest backup restores from its own snapshots, nobody deletes it while its copy is looked at, and the original goes on', async () => {
     await using namespace = await makeNamespace('original');
     const server = await startPostgres({ namespace: namespace.name, version: '15' });
     const policy = await applyPolicy(server);
     await takeBackup(policy);
     const record = succeeded(await takeBackup(policy));
-    const restored = await stillpoint('restore', 'latest', '-n', namespace.name, '--claim', 'copy', '--start');
+    const restoring = stillpoint('restore', 'latest', '-n', namespace.name, '--claim', 'copy', '--start');
+    await eventually('a server starts on the copy', () => read(KINDS.pod, 'copy-server', namespace.name), {
+      seconds: 120,
+    });
+    const deleted = await stillpoint('delete', `${namespace.name}/${record.database}/${record.id}`, '--yes');
+    expect(deleted).toMatchObject({ exitCode: 6, stderr: expect.stringContaining('is in use by restore copy') });
+    const restored = await restoring;
     expect(restored, restored.stderr).toMatchObject({ exitCode: 0 });
     expect(restored.stderr).not.toContain('backup_label');
     expect(restored.stdout).toContain(
