@@ -385,7 +385,7 @@ describe('NuoDB (a stand-in), of a control plane', () => {
     expect(Buffer.from(credentials?.data?.recorded ?? '', 'base64').toString()).toBe(PASSWORD);
     expect(Buffer.from(credentials?.data?.data ?? '', 'base64').toString()).toMatch(/^[0-9a-f]{48}$/);
     const both = await stillpoint('clone', latest, '--to', 'other', '--resource', 'acme-other', '--workload');
-    expect(both).toMatchObject({ exitCode: 2, stderr: expect.stringContaining('usage-invalid') });
+    expect(both).toMatchObject({ exitCode: 3, stderr: expect.stringContaining('it joins others') });
     const undone = await stillpoint('clone', '--undo', 'messaging-copy', '-n', namespace.name);
     expect(undone, undone.stderr).toMatchObject({ exitCode: 0 });
     expect(await read(resource, 'acme-messaging-clone', namespace.name)).toBeUndefined();
