@@ -33,7 +33,12 @@ export interface CopiedRecords {
   readonly removed: readonly string[];
   /** What the next run tries again. */
   readonly failed: readonly string[];
+  /** How many are left to the next run, since this one was at work for long enough. */
+  readonly postponed: number;
 }
+
+/** So long one run writes: a prune that somebody asks for meanwhile is to come. */
+const WRITES_FOR_MS = 300_000;
 
 /**
  * Brings the copies up to date. Throws store-refused where they are another registry's: of one that was made anew under the old
@@ -45,10 +50,13 @@ export async function copyRecords(context: CopyRecordsContext): Promise<CopiedRe
   const there = new Map<string, CopyOf>();
   for await (const copy of storedCopies(store, signal)) there.set(recordPath(copy), copy);
   const run = new Run(context);
+  const until = context.clock.monotonic() + WRITES_FOR_MS;
   for await (const page of registry.pages({})) {
     for (const { record } of page) {
       const path = recordPath(record);
-      if (!there.delete(path) && isCopied(record)) await run.write(record);
+      if (there.delete(path) || !isCopied(record)) continue;
+      if (context.clock.monotonic() < until) await run.write(record);
+      else run.postpone();
     }
   }
   for (const copy of there.values()) await run.removeIfGone(copy);
@@ -82,6 +90,7 @@ class Run {
   readonly #written: string[] = [];
   readonly #removed: string[] = [];
   readonly #failed: string[] = [];
+  #postponed = 0;
 
   constructor(context: CopyRecordsContext) {
     this.#context = context;
@@ -97,6 +106,10 @@ class Run {
     });
   }
 
+  postpone(): void {
+    this.#postponed++;
+  }
+
   /** A list may be older than a copy: what it lacks is asked for once more. */
   async removeIfGone(copy: CopyOf): Promise<void> {
     const { registry, store, signal } = this.#context;
@@ -109,7 +122,7 @@ class Run {
   }
 
   result(): CopiedRecords {
-    return { written: this.#written, removed: this.#removed, failed: this.#failed };
+    return { written: this.#written, removed: this.#removed, failed: this.#failed, postponed: this.#postponed };
   }
 
   /** One that resists does not keep the others: a snapshot that is gone, a record that cannot be read. */

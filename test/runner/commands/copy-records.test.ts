@@ -12,6 +12,7 @@ import { openStore } from '../../../runner/storage';
 import { generateKeys, verified } from '../../../runner/travel/signature';
 import { readStoredCopy } from '../../../runner/travel/stored-copies';
 import type { BackupRecord } from '../../../src/contract';
+import { FakeClock } from '../../support/fake-clock';
 import { gathered } from '../../support/gathered';
 import { QuietLog } from '../../support/quiet-log';
 import { record } from '../../support/record';
@@ -71,7 +72,21 @@ describe('copies of records', () => {
       snapshots: [{ driver: 'disk.test', handle: 'snap-1' }],
       exported: { registry: 'stillpoint' },
     });
-    expect(await copied()).toEqual({ written: [], removed: [], failed: [] });
+    expect(await copied()).toEqual({ written: [], removed: [], failed: [], postponed: 0 });
+  });
+
+  it('are written for some minutes at a time, and the next run goes on', async () => {
+    await registry.create(good(OLDER));
+    await registry.create(good(NEWER));
+    const clock = new FakeClock();
+    const handles: CopyRecordsContext['source']['handles'] = async () => {
+      clock.advance(300_000);
+      return [{ volume: 'data', driver: 'disk.test', handle: 'snap-1' }];
+    };
+    const first = await copied({ source: { handles }, clock });
+    expect([first.written.length, first.postponed]).toEqual([1, 1]);
+    expect(await copied({ source: { handles }, clock })).toMatchObject({ postponed: 0 });
+    expect([await there(OLDER), await there(NEWER)]).not.toContain(undefined);
   });
 
   it('are signed where there is a key', async () => {
@@ -87,7 +102,7 @@ describe('copies of records', () => {
     const newer = await registry.create(good(NEWER));
     await copied();
     await registry.remove(newer);
-    expect(await copied()).toEqual({ written: [], removed: [`shop/orders-db/${NEWER}`], failed: [] });
+    expect(await copied()).toMatchObject({ written: [], removed: [`shop/orders-db/${NEWER}`], failed: [] });
     expect(await there(NEWER)).toBeUndefined();
 
     const unreadable = {
@@ -102,7 +117,7 @@ describe('copies of records', () => {
     await registry.create(good(OLDER));
     await copied();
     const late = { pages: async function* () {}, get: registry.get.bind(registry) };
-    expect(await copied({ registry: late })).toEqual({ written: [], removed: [], failed: [] });
+    expect(await copied({ registry: late })).toMatchObject({ written: [], removed: [], failed: [] });
     expect(await there(OLDER)).toBeDefined();
   });
 
@@ -124,7 +139,7 @@ describe('copies of records', () => {
       if (id === OLDER) throw new StillpointError('backup-not-restorable', 'its snapshot is gone');
       return [{ volume: 'data', driver: 'disk.test', handle: 'snap-1' }];
     };
-    expect(await copied({ source: { handles } })).toEqual({
+    expect(await copied({ source: { handles } })).toMatchObject({
       written: [`shop/orders-db/${NEWER}`],
       removed: [],
       failed: [`shop/orders-db/${OLDER}`],
