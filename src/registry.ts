@@ -98,7 +98,7 @@ export interface RegistryProps extends RunnerPodProps {
   /**
    * Where copies of the records of snapshot backups are kept, as `stillpoint export` writes them: with the cluster lost,
    * `stillpoint import --from` makes its backups known to another one on the same storage. The pruner writes those that are new, and removes
-   * those of backups that are gone, whenever it prunes. A dump has its record beside it anyway.
+   * those of backups that it has removed, whenever it prunes. A dump has its record beside it anyway.
    *
    * @default - records are in this cluster alone
    */

@@ -1,6 +1,6 @@
 /**
  * Keeps copies of the records of snapshot backups in a store, as exports that can be imported: what is on record and not there is
- * written, what was there and is no longer on record goes (docs/decisions/0087).
+ * written, and what the prune before it has removed goes (docs/decisions/0087).
  */
 import { parse, stringify } from 'yaml';
 import type { BackupRecord } from '../../src/contract';
@@ -19,6 +19,8 @@ export interface CopyRecordsContext {
   /** The registry's namespace, and what tells it from another one of that name. */
   readonly owner: { readonly registry: string; readonly uid: string };
   readonly store: ObjectStore;
+  /** The backups that were just removed, as their paths: nothing else is evidence that a copy is one too many. */
+  readonly gone: readonly string[];
   readonly source: SnapshotSource;
   readonly signKey?: { readonly pem: string; readonly file: string } | undefined;
   readonly clock: Clock;
@@ -31,6 +33,8 @@ export interface CopyRecordsContext {
 export interface CopiedRecords {
   readonly written: readonly string[];
   readonly removed: readonly string[];
+  /** Copies of backups that are not on record, and that nobody is known to have removed: they stay. */
+  readonly unknown: readonly string[];
   /** What the next run tries again. */
   readonly failed: readonly string[];
   /** How many are left to the next run, since this one was at work for long enough. */
@@ -60,6 +64,7 @@ export async function copyRecords(context: CopyRecordsContext): Promise<CopiedRe
     }
   }
   for (const copy of there.values()) await run.removeIfGone(copy);
+  run.tellUnknown();
   const result = run.result();
   log.info(result, 'copies of records are up to date');
   return result;
@@ -89,6 +94,7 @@ class Run {
   readonly #context: CopyRecordsContext;
   readonly #written: string[] = [];
   readonly #removed: string[] = [];
+  readonly #unknown: string[] = [];
   readonly #failed: string[] = [];
   #postponed = 0;
 
@@ -110,10 +116,17 @@ class Run {
     this.#postponed++;
   }
 
-  /** A list may be older than a copy: what it lacks is asked for once more. */
+  /**
+   * That a backup is not on record says nothing: a cluster whose state was put back to yesterday's knows of none since then, and
+   * those are what the copies are for.
+   */
   async removeIfGone(copy: CopyOf): Promise<void> {
     const { registry, store, signal } = this.#context;
     const { namespace, database, id } = copy;
+    if (!this.#context.gone.includes(recordPath(copy))) {
+      this.#unknown.push(recordPath(copy));
+      return;
+    }
     await this.#tried(copy, this.#removed, async () => {
       if ((await registry.get(namespace, database, id)) !== undefined) return false;
       await store.delete([copyKey(copy)], { signal });
@@ -121,8 +134,22 @@ class Run {
     });
   }
 
+  tellUnknown(): void {
+    if (this.#unknown.length === 0) return;
+    this.#context.log.warn(
+      { backups: this.#unknown.slice(0, 20), count: this.#unknown.length },
+      'copies of backups that are not on record are kept: import them, or delete them from the store if they were deleted by hand',
+    );
+  }
+
   result(): CopiedRecords {
-    return { written: this.#written, removed: this.#removed, failed: this.#failed, postponed: this.#postponed };
+    return {
+      unknown: this.#unknown,
+      written: this.#written,
+      removed: this.#removed,
+      failed: this.#failed,
+      postponed: this.#postponed,
+    };
   }
 
   /** One that resists does not keep the others: a snapshot that is gone, a record that cannot be read. */
@@ -134,7 +161,8 @@ class Run {
       this.#context.signal.throwIfAborted();
       const { code, message } = asStillpointError(thrown);
       this.#context.log.warn({ backup: path, code }, `the copy of its record is not up to date: ${message}`);
-      this.#failed.push(path);
+      // One whose snapshot nobody can name any more will never have a copy: that is no failure of each hour.
+      if (code !== 'backup-not-restorable') this.#failed.push(path);
     }
   }
 }

@@ -1,7 +1,7 @@
 /** A prune that others ask for, by one pruner that rests when it is done. */
 import type { Pruner } from '../ports';
 import { pathOf } from '../removal';
-import { type PruneContext, planPrune, prune } from './prune';
+import { type PruneContext, type PruneResult, planPrune, prune } from './prune';
 
 /**
  * Prunes and rests. Whoever asked while the prune was at work asked somebody who is there already, and perhaps too late for
@@ -11,10 +11,11 @@ import { type PruneContext, planPrune, prune } from './prune';
 export async function pruneOnDemand(
   context: PruneContext,
   pruner: Pruner,
-  afterwards: () => Promise<void> = async () => undefined,
+  afterwards: (result: PruneResult) => Promise<void> = async () => undefined,
 ): Promise<void> {
-  const { left } = await prune(context);
-  await afterwards();
+  const result = await prune(context);
+  const { left } = result;
+  await afterwards(result);
   await pruner.rest();
   const going = (await planPrune(context)).filter(({ keep }) => !keep).map(({ candidate }) => pathOf(candidate));
   if (going.some((path) => !left.includes(path))) await pruner.ask();

@@ -11,7 +11,12 @@ import { connect, kubernetesRegistry } from './kubernetes';
 import type { World } from './world';
 
 /** Brings the copies up to date, where the file with the stores says where they are kept. */
-export async function copyRecordsHandler(file: string, options: GlobalOptions, world: World): Promise<void> {
+export async function copyRecordsHandler(
+  file: string,
+  gone: readonly string[],
+  options: GlobalOptions,
+  world: World,
+): Promise<void> {
   const { recordCopies } = (await readStores(file)).spec;
   if (recordCopies === undefined) return;
   const { storage, signKeyFile } = recordCopies;
@@ -24,6 +29,7 @@ export async function copyRecordsHandler(file: string, options: GlobalOptions, w
   const { failed } = await copyRecords({
     ...world,
     registry: kubernetesRegistry(client, options.registry, world),
+    gone,
     owner: { registry: options.registry, uid },
     store: await storeFor(storage, world),
     source: new KubernetesSnapshotSource(client),

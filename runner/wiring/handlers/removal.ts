@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import type { GlobalOptions } from '../../cli/options';
 import type { RemovalHandlers, StoresOption } from '../../cli/removal';
 import { type DeleteContext, deleteBackups } from '../../commands/delete';
-import { type PruneContext, planPrune, prune } from '../../commands/prune';
+import { type PruneContext, type PruneResult, planPrune, prune } from '../../commands/prune';
 import { pruneOnDemand } from '../../commands/prune-on-demand';
 import { asStillpointError, StillpointError } from '../../errors';
 import type { KubeClient } from '../../kube/client';
@@ -32,9 +32,14 @@ export function removalHandlers(world: World, terminal: Terminal): RemovalHandle
       if (options.dryRun === true) return formatPlan(await planPrune(removal, filter), options.output);
       if (options.onDemand === true) return await onDemand(removal, options, world);
       const result = await prune(removal, filter);
-      await copyRecordsAfter(options, world);
       const { left } = result;
-      if (left.length === 0) return formatPruned(result, options.output);
+      const copying = copyRecordsAfter(result, options, world);
+      if (left.length === 0) {
+        await copying;
+        return formatPruned(result, options.output);
+      }
+      // What was left is the worse news; that of the copies is in the log.
+      await copying.catch((thrown: unknown) => tellUncopied(thrown, world));
       throw new StillpointError('delete-incomplete', `of these backups something is still there: ${left.join(', ')}`, {
         hint: 'the next prune tries again; the log says what was in the way',
       });
@@ -46,11 +51,8 @@ export function removalHandlers(world: World, terminal: Terminal): RemovalHandle
 async function onDemand(removal: PruneContext, options: GlobalOptions & StoresOption, world: World): Promise<string> {
   const { connect, kubernetesPruner } = await import('../kubernetes');
   // Before it rests, since it may be gone then; what it could not copy waits for the hour.
-  const afterwards = async (): Promise<void> => {
-    await copyRecordsAfter(options, world).catch((thrown: unknown) => {
-      const { code, message } = asStillpointError(thrown);
-      world.log.error({ code }, `records were not copied: ${message}`);
-    });
+  const afterwards = async (result: PruneResult): Promise<void> => {
+    await copyRecordsAfter(result, options, world).catch((thrown: unknown) => tellUncopied(thrown, world));
   };
   await pruneOnDemand(removal, kubernetesPruner(await connect(options, world), options.registry), afterwards);
   const { signal } = world;
@@ -58,10 +60,19 @@ async function onDemand(removal: PruneContext, options: GlobalOptions & StoresOp
   return '';
 }
 
-async function copyRecordsAfter(options: GlobalOptions & StoresOption, world: World): Promise<void> {
+function tellUncopied(thrown: unknown, { log }: World): void {
+  const { code, message } = asStillpointError(thrown);
+  log.error({ code }, `records were not copied: ${message}`);
+}
+
+async function copyRecordsAfter(
+  { removed }: PruneResult,
+  options: GlobalOptions & StoresOption,
+  world: World,
+): Promise<void> {
   if (options.stores === undefined || options.registryDirectory !== undefined) return;
   const { copyRecordsHandler } = await import('../copy-records');
-  await copyRecordsHandler(options.stores, options, world);
+  await copyRecordsHandler(options.stores, removed, options, world);
 }
 
 async function removalOf(
