@@ -54,3 +54,11 @@ export function pauseFor(clock: Clock, ms: number, signal: AbortSignal): Promise
     else signal.addEventListener('abort', stop, { once: true });
   });
 }
+
+/** A day at a time: what waits for a signal alone is nothing that keeps a process. */
+const LONG_MS = 86_400_000;
+
+/** Waits for a signal, and keeps the process for as long. */
+export async function untilAborted(clock: Clock, signal: AbortSignal): Promise<void> {
+  while (!signal.aborted) await pauseFor(clock, LONG_MS, signal).catch(() => undefined);
+}

@@ -2,17 +2,16 @@
  * Keeps copies of the records of snapshot backups in a store, as exports that can be imported: what is on record and not there is
  * written, and what the prune before it has removed goes (docs/decisions/0087).
  */
-import { parse, stringify } from 'yaml';
 import type { BackupRecord } from '../../src/contract';
 import { asStillpointError, StillpointError } from '../errors';
 import { recordPath } from '../output/records';
 import type { Clock, Log, Registry } from '../ports';
 import type { ObjectStore } from '../storage/object-store';
-import { putYaml } from '../storage/put-yaml';
+import { claimOwner, putYaml } from '../storage/texts';
 import { exportedBackup, formatExport } from '../travel/document';
 import { signed } from '../travel/signature';
 import type { SnapshotSource } from '../travel/site';
-import { COPIES_OWNER, type CopyOf, copyKey, storedCopies, textOf } from '../travel/stored-copies';
+import { COPIES_OWNER, type CopyOf, copyKey, storedCopies } from '../travel/stored-copies';
 
 export interface CopyRecordsContext {
   readonly registry: Pick<Registry, 'get' | 'pages'>;
@@ -35,7 +34,7 @@ export interface CopiedRecords {
   readonly removed: readonly string[];
   /** Copies of backups that are not on record, and that nobody is known to have removed: they stay. */
   readonly unknown: readonly string[];
-  /** What the next run tries again. */
+  /** What the next run writes then; a copy that could not be removed is unknown to it. */
   readonly failed: readonly string[];
   /** How many are left to the next run, since this one was at work for long enough. */
   readonly postponed: number;
@@ -66,7 +65,9 @@ export async function copyRecords(context: CopyRecordsContext): Promise<CopiedRe
   for (const copy of there.values()) await run.removeIfGone(copy);
   run.tellUnknown();
   const result = run.result();
-  log.info(result, 'copies of records are up to date');
+  const { written, removed, unknown, failed, postponed } = result;
+  const counts = { written: written.length, removed: removed.length, unknown: unknown.length, failed: failed.length };
+  log.info({ ...counts, postponed }, 'copies of records were looked through');
   return result;
 }
 
@@ -77,13 +78,11 @@ function isCopied({ phase, mode, cuts }: BackupRecord): boolean {
 
 /** Whose the copies are: the first registry that keeps some there. */
 async function ownStep({ store, owner, signal }: CopyRecordsContext): Promise<void> {
-  const text = await textOf(store, COPIES_OWNER, signal);
-  if (text === undefined) return await putYaml(store, COPIES_OWNER, stringify(owner), { signal });
-  const found = (parse(text) ?? {}) as Partial<CopyRecordsContext['owner']>;
-  if (found.uid === owner.uid) return;
+  const { registry, uid } = await claimOwner(store, COPIES_OWNER, owner, signal);
+  if (uid === owner.uid) return;
   throw new StillpointError(
     'store-refused',
-    `${COPIES_OWNER} in ${store.name} says that the copies there are of another registry: namespace ${found.registry ?? '?'}, UID ${found.uid ?? '?'}`,
+    `${COPIES_OWNER} in ${store.name} says that the copies there are of another registry: namespace ${registry ?? '?'}, UID ${uid ?? '?'}`,
     {
       hint: 'give each registry a prefix of its own in recordCopies; to go on with those of a lost one, import them, then name another prefix',
     },
@@ -144,9 +143,9 @@ class Run {
 
   result(): CopiedRecords {
     return {
-      unknown: this.#unknown,
       written: this.#written,
       removed: this.#removed,
+      unknown: this.#unknown,
       failed: this.#failed,
       postponed: this.#postponed,
     };

@@ -95,15 +95,19 @@ export async function importBackup(
   if ('password' in source && source.password !== undefined) assertKeepsSecrets(registry);
   const snapshotClass = await site.check(plan, source.className, signal);
 
-  const stored = await madeStep(context, plan, snapshotClass);
-  const own = stored.record.warnings?.slice(plan.record.warnings?.length ?? 0) ?? [];
+  const { stored, already } = await madeStep(context, plan, snapshotClass);
+  const own = already ? [] : (stored.record.warnings?.slice(plan.record.warnings?.length ?? 0) ?? []);
 
   // 6. What may not stand in the record. Without it the backup is there all the same, and the same command again goes on here.
-  return { record: await passwordStep(registry, stored, source), already: false, warnings: [...warnings, ...own] };
+  return { record: await passwordStep(registry, stored, source), already, warnings: [...warnings, ...own] };
 }
 
 /** Makes the objects, and the record last: where that fails nothing is left. */
-async function madeStep(context: ImportContext, plan: ImportPlan, snapshotClass: ImportClass): Promise<StoredRecord> {
+async function madeStep(
+  context: ImportContext,
+  plan: ImportPlan,
+  snapshotClass: ImportClass,
+): Promise<{ readonly stored: StoredRecord; readonly already: boolean }> {
   const { registry, site, say, signal } = context;
   try {
     // 4. Contents and snapshots, bound to each other, known to the storage.
@@ -114,11 +118,12 @@ async function madeStep(context: ImportContext, plan: ImportPlan, snapshotClass:
     for (const warning of imported.warnings) say(`warning: ${warning}`);
 
     // 5. The record.
-    return await registry.create(importedWith(plan, imported.cuts, imported.warnings));
+    const record = importedWith(plan, imported.cuts, imported.warnings);
+    return { stored: await registry.create(record), already: false };
   } catch (thrown) {
     const error = asStillpointError(thrown);
     const other = error.code === 'id-taken' ? await sameStep(registry, plan) : undefined;
-    if (other !== undefined) return other;
+    if (other !== undefined) return { stored: other, already: true };
     throw await undone(context, plan, error, recordPath(plan.record));
   }
 }

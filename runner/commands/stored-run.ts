@@ -6,7 +6,7 @@ import { asStillpointError, type StillpointError } from '../errors';
 import { refuseOnErrors } from '../findings';
 import type { Events, Finding, StoredRecord } from '../ports';
 import type { ObjectStore } from '../storage/object-store';
-import { putYaml } from '../storage/put-yaml';
+import { putYaml } from '../storage/texts';
 import { failedInTheMiddle } from './backup-errors';
 import { failDump, type StoredRunContext } from './dump-earlier';
 import { say } from './say';

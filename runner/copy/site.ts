@@ -1,5 +1,4 @@
 /** Where the files of snapshots are read: by a worker of its own, which has them mounted and nothing else. */
-
 import type { RestorePlan } from '../restore/plan';
 import type { CopyAnswer, CopyOrder } from './order';
 

@@ -1,8 +1,9 @@
 /** The record that lies beside a dump: by it a store alone is enough to restore. */
 import { parse } from 'yaml';
 import { type BackupId, type BackupRecord, DUMP_LAYOUTS, RECORD, validate } from '../../src/contract';
-import { asStillpointError, StillpointError } from '../errors';
+import { StillpointError } from '../errors';
 import type { ObjectStore } from '../storage/object-store';
+import { textOf } from '../storage/texts';
 import { dumpFolder, RECORD_FILE } from './keys';
 
 /** More is no record. */
@@ -16,25 +17,13 @@ export async function copyBeside(
 ): Promise<BackupRecord> {
   for (const layout of DUMP_LAYOUTS) {
     const key = `${dumpFolder(layout, of)}${RECORD_FILE}`;
-    const text = await textOf(store, key, signal);
+    const text = await textOf(store, key, LONGEST_BYTES, signal);
     if (text !== undefined) return recordIn(text, `${key} in ${store.name}`, of);
   }
   const { namespace, database, id } = of;
   throw new StillpointError('backup-not-found', `there is no backup ${namespace}/${database}/${id} in ${store.name}`, {
     hint: 'look whether the storage has the prefix that the dump was written with',
   });
-}
-
-async function textOf(store: ObjectStore, key: string, signal: AbortSignal): Promise<string | undefined> {
-  try {
-    const chunks: Uint8Array[] = [];
-    const range = { start: 0, end: LONGEST_BYTES };
-    for await (const chunk of await store.get(key, { signal, range })) chunks.push(chunk);
-    return Buffer.concat(chunks).toString('utf8');
-  } catch (thrown) {
-    if (asStillpointError(thrown).code === 'object-not-found') return undefined;
-    throw thrown;
-  }
 }
 
 function recordIn(

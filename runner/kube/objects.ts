@@ -55,6 +55,7 @@ export interface VolumeMount {
 export interface Container {
   readonly name: string;
   readonly image?: string;
+  readonly env?: readonly { readonly name: string; readonly value?: string }[];
   readonly ports?: readonly { readonly containerPort: number; readonly name?: string; readonly protocol?: string }[];
   readonly volumeMounts?: readonly VolumeMount[];
   readonly securityContext?: Readonly<Record<string, unknown>>;

@@ -184,9 +184,7 @@ export class KubernetesPlatform implements Platform {
 
 /** What the manifest of a pod says itself of some variables; one that a Secret or a ConfigMap gives says nothing. */
 function environmentOf({ spec }: Pod, variables: readonly string[]): Readonly<Record<string, string>> {
-  const said = spec.containers.flatMap(
-    ({ env = [] }) => env as readonly { readonly name: string; readonly value?: string }[],
-  );
+  const said = spec.containers.flatMap(({ env = [] }) => env);
   return Object.fromEntries(
     said.flatMap(({ name, value }) => (variables.includes(name) && value !== undefined ? [[name, value]] : [])),
   );

@@ -1,5 +1,4 @@
 /** What is known of an engine whose own tool takes databases as files from a running server. */
-
 import type { StillpointError } from '../errors';
 import type { Finding, Log } from '../ports';
 import type { Target } from '../target';

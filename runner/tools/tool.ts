@@ -1,5 +1,4 @@
 /** What is known of an engine's own tool before it runs, and how it is told that it ended well. Pure. */
-
 import type { Content } from '../pipe/stages';
 import type { Finding, Log } from '../ports';
 import type { Target } from '../target';

@@ -3,6 +3,7 @@ import { BACKUP_ID_PATTERN, type BackupId, type BackupRecord, type ExportedBacku
 import { asStillpointError, StillpointError } from '../errors';
 import { recordPath } from '../output/records';
 import type { ObjectStore } from '../storage/object-store';
+import { textOf } from '../storage/texts';
 import { EXPORT_MAX_BYTES, parseImportable } from './document';
 
 /** What the keys of all copies begin with. No dump does: its folder is called by its layout. */
@@ -45,7 +46,8 @@ export async function readStoredCopy(
   signal: AbortSignal,
 ): Promise<ExportedBackup | undefined> {
   const key = copyKey(of);
-  const text = await textOf(store, key, signal);
+  // One byte more than an export may have shows that it is none.
+  const text = await textOf(store, key, EXPORT_MAX_BYTES + 1, signal);
   if (text === undefined) return undefined;
   const place = `${key} in ${store.name}`;
   const document = documentIn(text, place);
@@ -61,17 +63,4 @@ function documentIn(text: string, place: string): ExportedBackup {
     throw new StillpointError('record-unreadable', asStillpointError(thrown).message, { cause: thrown });
   }
   throw new StillpointError('record-unreadable', `record ${place} is that of a dump`);
-}
-
-/** The text of an object; undefined where there is none. One byte more than an export may have shows that it is none. */
-export async function textOf(store: ObjectStore, key: string, signal: AbortSignal): Promise<string | undefined> {
-  try {
-    const chunks: Uint8Array[] = [];
-    const range = { start: 0, end: EXPORT_MAX_BYTES + 1 };
-    for await (const chunk of await store.get(key, { signal, range })) chunks.push(chunk);
-    return Buffer.concat(chunks).toString('utf8');
-  } catch (thrown) {
-    if (asStillpointError(thrown).code === 'object-not-found') return undefined;
-    throw thrown;
-  }
 }

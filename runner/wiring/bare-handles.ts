@@ -42,7 +42,7 @@ export function refuseOfHandles({ id, resourceFile, path, passwordFile }: Import
   });
   const [flag] = given.find(([, value]) => value !== undefined) ?? [];
   if (flag === undefined) return;
-  throw usage(`${flag} is for an import by handles`, 'leave it out: the file says it');
+  throw usage(`${flag} is for an import by handles`, 'leave it out: the record says it');
 }
 
 async function resourceStep({

@@ -62,6 +62,7 @@ export async function importHandler(
   const { from } = options;
   if (from !== undefined) {
     if (options.handle !== undefined) throw usage('--from and --handle are two ways to import', 'give one of them');
+    refuseOfHandles(options);
     const { database, image, serverImage, class: className, verifyKey } = options;
     const wishes = { database, image, serverImage, className, verifyKey: await keyOf(verifyKey) };
     refuseOfHandles(options);

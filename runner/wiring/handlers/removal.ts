@@ -1,5 +1,6 @@
 /** `delete` and `prune`. */
 import { randomUUID } from 'node:crypto';
+import { untilAborted } from '../../abort';
 import type { GlobalOptions } from '../../cli/options';
 import type { RemovalHandlers, StoresOption } from '../../cli/removal';
 import { type DeleteContext, deleteBackups } from '../../commands/delete';
@@ -55,8 +56,7 @@ async function onDemand(removal: PruneContext, options: GlobalOptions & StoresOp
     await copyRecordsAfter(result, options, world).catch((thrown: unknown) => tellUncopied(thrown, world));
   };
   await pruneOnDemand(removal, kubernetesPruner(await connect(options, world), options.registry), afterwards);
-  const { signal } = world;
-  if (!signal.aborted) await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }));
+  await untilAborted(world.clock, world.signal);
   return '';
 }
 

@@ -146,6 +146,14 @@ describe('copies of records', () => {
     expect(await there(OLDER)).toBeDefined();
   });
 
+  it('are one registry`s when two come first at once, and nobody`s who cannot read whose they are', async () => {
+    const both = await Promise.allSettled(['uid-1', 'uid-2'].map((uid) => copied({ owner: { registry: 'r', uid } })));
+    expect(both.map(({ status }) => status).toSorted()).toEqual(['fulfilled', 'rejected']);
+    expect(both).toContainEqual({ status: 'rejected', reason: expect.objectContaining({ code: 'store-refused' }) });
+    await writeFile(join(folder, 'store', 'registry', 'owner.yaml'), '{ no: [yaml');
+    await expect(copied()).rejects.toMatchObject({ code: 'store-refused' });
+  });
+
   it('of one whose snapshot nobody knows any more are missing, and keep no other', async () => {
     await registry.create(good(OLDER));
     await registry.create(good(NEWER));

@@ -1,22 +1,8 @@
 /** What the modes of the backup hooks mean, and what says which it is. */
 import { describe, expect, it } from 'vitest';
-import type { PlanRequest } from '../../../../runner/engine';
 import { checkRequest, requestProblems } from '../../../../runner/engines/nuodb/checks';
 import { freezeModeOf, meaningOf, modeOfPod, standsStill } from '../../../../runner/engines/nuodb/freeze-mode';
-import type { Volume } from '../../../../runner/ports';
-
-const archive: Volume = { name: 'archive', role: 'data', claim: 'archive-volume-sm-0', namespace: 'nuodb' };
-const journal: Volume = { name: 'journal', role: 'log', claim: 'journal-volume-sm-0', namespace: 'nuodb' };
-
-const request = (more: Partial<PlanRequest> = {}): PlanRequest => ({
-  id: '20261126020000',
-  volumes: [archive, journal],
-  layout: 'auto',
-  groupClass: false,
-  atomicStore: true,
-  options: {},
-  ...more,
-});
+import { archive, request } from './requests';
 
 describe('the mode of the hooks', () => {
   it.each([

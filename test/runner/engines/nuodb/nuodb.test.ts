@@ -2,28 +2,14 @@ import { mkdir, mkdtemp, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import type { PlanRequest } from '../../../../runner/engine';
 import { checkRequest } from '../../../../runner/engines/nuodb/checks';
 import { currentIn, messageIn } from '../../../../runner/engines/nuodb/hooks';
 import { resource } from '../../../../runner/engines/nuodb/resource';
 import { inspect, prepare, serverCommand } from '../../../../runner/engines/nuodb/restore';
-import type { Volume } from '../../../../runner/ports';
 import { planResource } from '../../../../runner/restore/resource';
 import { QuietLog } from '../../../support/quiet-log';
 import { record } from '../../../support/record';
-
-const archive: Volume = { name: 'archive', role: 'data', claim: 'archive-volume-sm-0', namespace: 'nuodb' };
-const journal: Volume = { name: 'journal', role: 'log', claim: 'journal-volume-sm-0', namespace: 'nuodb' };
-
-const request = (more: Partial<PlanRequest> = {}): PlanRequest => ({
-  id: '20261126020000',
-  volumes: [archive, journal],
-  layout: 'auto',
-  groupClass: false,
-  atomicStore: true,
-  options: {},
-  ...more,
-});
+import { archive, journal, request } from './requests';
 
 const IDLE = { current: undefined, where: '10.0.0.1:8000' };
 

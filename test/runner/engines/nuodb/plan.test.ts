@@ -3,26 +3,12 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { EngineSession, Plan, PlanRequest, StepContext } from '../../../../runner/engine';
 import { engine } from '../../../../runner/engines/nuodb';
 import { StillpointError } from '../../../../runner/errors';
-import type { Volume } from '../../../../runner/ports';
 import { BackupHooksStandIn } from '../../../support/backup-hooks-standin';
 import { QuietLog } from '../../../support/quiet-log';
+import { archive, ID, request } from './requests';
 
-const ID = '20261126020000';
 const never = new AbortController().signal;
 const within: StepContext = { signal: never, remainingMs: () => 12_300 };
-
-const archive: Volume = { name: 'archive', role: 'data', claim: 'archive-volume-sm-0', namespace: 'nuodb' };
-const journal: Volume = { name: 'journal', role: 'log', claim: 'journal-volume-sm-0', namespace: 'nuodb' };
-
-const request = (more: Partial<PlanRequest> = {}): PlanRequest => ({
-  id: ID,
-  volumes: [archive, journal],
-  layout: 'auto',
-  groupClass: false,
-  atomicStore: true,
-  options: {},
-  ...more,
-});
 
 let hooks: BackupHooksStandIn;
 
