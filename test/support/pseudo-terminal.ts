@@ -37,8 +37,9 @@ export async function onTerminal(
   // Node takes a terminal of CI for one without colours.
   const { NO_COLOR: _, FORCE_COLOR: __, NODE_DISABLE_COLORS: ___, CI: ____, ...own } = process.env;
   const line = words.map((word) => `'${word.replaceAll("'", "'\\''")}'`).join(' ');
-  const child = spawn('script', ['-qec', line, '/dev/null'], {
-    env: { ...own, TERM: 'xterm-256color', ...env },
+  // A shell that stays between would take ^C for itself as well: dash then ends with 130, whatever the program ends with.
+  const child = spawn('script', ['-qec', `exec ${line}`, '/dev/null'], {
+    env: { ...own, SHELL: '/bin/sh', TERM: 'xterm-256color', ...env },
     stdio: ['pipe', 'pipe', 'inherit'],
     timeout: patienceMs,
   });
