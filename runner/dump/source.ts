@@ -61,26 +61,34 @@ export function unmarked(record: BackupRecord): Use {
   return { record, lost: new AbortController().signal, [Symbol.asyncDispose]: async () => undefined };
 }
 
-/** What a backup in a store is: what an engine's tool wrote, or files of snapshots. */
-export type StoredKind = 'dump' | 'copy';
+/** What a backup in a store is: a stream of an engine's tool, files of databases that one wrote, or files of snapshots. */
+export type StoredKind = 'dump' | 'online' | 'copy';
+
+const WORDS: Readonly<Record<StoredKind, string>> = { dump: 'dump', online: 'online backup', copy: 'copy' };
+
+const HINTS: Readonly<Record<StoredKind, string>> = {
+  dump: 'it is a dump, which goes into a server: PostgresDumpRestore and its like',
+  online: 'it is of files that neo4j-admin takes: Neo4jOnlineRestore makes a database of them',
+  copy: 'it is a copy of files: SnapshotCopyRestore makes claims of it',
+};
+
+/** Undefined of what lies in no store. */
+function storedKindOf(record: BackupRecord): StoredKind | undefined {
+  if (record.mode !== 'dump') return undefined;
+  if (record.copy !== undefined) return 'copy';
+  return record.dump?.databases === undefined ? 'dump' : 'online';
+}
 
 function assertKind(record: BackupRecord, kind: StoredKind): void {
   assertRestorable(record);
-  if (record.dump?.databases !== undefined) {
-    throw new StillpointError(
-      'backup-not-restorable',
-      `backup ${recordPath(record)} is of files that neo4j-admin takes, which no server reads from a stream`,
-      { hint: 'docs/neo4j.md has how neo4j-admin restores them; the record names the files of each database' },
-    );
-  }
-  const isCopy = record.copy !== undefined;
-  if (record.mode === 'dump' && isCopy === (kind === 'copy')) return;
-  if (record.mode === 'dump') {
-    throw new StillpointError('backup-not-restorable', `backup ${recordPath(record)} is no ${kind}`, {
-      hint: isCopy ? 'it is a copy of files: SnapshotCopyRestore makes claims of it' : 'a dump goes into a server',
+  const is = storedKindOf(record);
+  if (is === kind) return;
+  if (is !== undefined) {
+    throw new StillpointError('backup-not-restorable', `backup ${recordPath(record)} is no ${WORDS[kind]}`, {
+      hint: HINTS[is],
     });
   }
-  throw new StillpointError('backup-not-restorable', `backup ${recordPath(record)} is no ${kind}`, {
+  throw new StillpointError('backup-not-restorable', `backup ${recordPath(record)} is no ${WORDS[kind]}`, {
     hint: 'its snapshots are restored into claims: stillpoint restore',
   });
 }

@@ -2,6 +2,7 @@
 import type { StillpointError } from '../errors';
 import type { Finding, Log } from '../ports';
 import type { Target } from '../target';
+import type { EngineOnlineRestore } from './online-restore';
 
 /** What a policy wants: names and patterns. */
 export interface WantedDatabases {
@@ -74,7 +75,7 @@ export interface OnlineWorld {
 }
 
 /** Online backups of an engine. */
-export interface EngineOnline {
+export interface EngineOnline extends EngineOnlineRestore {
   /** How the tool is asked for its version. */
   readonly versionOf: () => { readonly program: string; readonly args: readonly string[] };
   /** Undefined when the tool is fit; else what is wrong, as a sentence. Throws tool-version of what is not known. */

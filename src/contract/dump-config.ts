@@ -144,6 +144,44 @@ export const DUMP_CONFIG = object(
   { description: 'One database server that is dumped by its own tools, and the store that the dumps go to.' },
 );
 
+/** What a restore takes of the users and roles that an online backup has beside the data. */
+export const METADATA_NAMES = ['none', 'roles', 'all'] as const;
+export type MetadataName = (typeof METADATA_NAMES)[number];
+
+/** The number of a transaction, or an instant in UTC. */
+export const UNTIL_PATTERN = '^([0-9]{1,18}|[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z)$';
+
+/** The name of one database or alias, as a person types it. */
+export const ONE_DATABASE_PATTERN = '^[A-Za-z][A-Za-z0-9.-]{2,62}$';
+
+const onlineRestore = object(
+  {
+    scratch: string({ pattern: '^/', description: 'An empty folder that the tool works in.' }),
+    until: optional(
+      string({
+        pattern: UNTIL_PATTERN,
+        description:
+          'Up to this instant, or up to and without this transaction; all that the backup has when left out.',
+      }),
+    ),
+    metadata: oneOf(
+      METADATA_NAMES,
+      'What is taken of users and roles: roles leaves out users and what they are members of.',
+    ),
+    check: optional(boolean('Whether the tool checks what it has restored for consistency. True when left out.')),
+    replace: optional(
+      boolean('Whether a database of that name is dropped for it. The server keeps a dump of what is dropped.'),
+    ),
+    alias: optional(
+      string({ pattern: ONE_DATABASE_PATTERN, description: 'The alias that is moved to it once it is checked.' }),
+    ),
+  },
+  {
+    description:
+      'Of an online backup: one database is put together by the tool, and handed to the running server as a new one.',
+  },
+);
+
 /** The instruction of a restore: which dump, and which server it goes into. */
 export const DUMP_RESTORE_CONFIG = object(
   {
@@ -172,6 +210,7 @@ export const DUMP_RESTORE_CONFIG = object(
           { description: 'Of engines whose servers take a dump as a file when they start: in place of a connection.' },
         ),
       ),
+      online: optional(onlineRestore),
       only: optional(string({ description: 'The one database that is taken out of a dump of all.' })),
       into: optional(string({ description: 'The name under which one database comes back; its own when left out.' })),
       storage: STORE_CONFIG,

@@ -1,5 +1,5 @@
-import { Duration, Size } from 'cdk8s';
-import { type ContainerResources, Cpu } from 'cdk8s-plus-28';
+import { Duration } from 'cdk8s';
+import type { ContainerResources } from 'cdk8s-plus-28';
 import type { Construct } from 'constructs';
 import { checkDumpStorage, checkEnum, checkServerImage } from '../check-kinds';
 import type { PolicyConfig } from '../contract';
@@ -11,6 +11,7 @@ import { invalid } from '../invalid';
 import type { PolicyNames } from '../job-config';
 import { checkRecipients } from '../recipients';
 import type { MountedVolume, RunnerPod, RunnerSecurity } from '../runner-pod';
+import { JAVA_RESOURCES } from './neo4j-pod';
 import { Neo4jStore } from './neo4j-store';
 
 /** Whom the files of a Neo4j belong to. */
@@ -56,12 +57,6 @@ const DATA = '/data';
 
 /** The user `neo4j` of the public images. */
 const SERVER_USER = 7474;
-
-/** A Java machine beside the runner, and of it a quarter as its heap. */
-const RESOURCES: ContainerResources = {
-  cpu: { request: Cpu.millis(100) },
-  memory: { request: Size.mebibytes(512), limit: Size.gibibytes(1) },
-};
 
 /** Until then there is a pod whose log can be read, and whose copy takes room. */
 const FINISHED_FOR = Duration.minutes(10);
@@ -207,7 +202,7 @@ function podOf({ serverUser: user = SERVER_USER, serverGroup: group = SERVER_USE
   readonly security: RunnerSecurity;
   readonly resources: ContainerResources;
 } {
-  return { security: { user, group, fsGroup: group }, resources: RESOURCES };
+  return { security: { user, group, fsGroup: group }, resources: JAVA_RESOURCES };
 }
 
 function mounted(volume: MountedVolume['volume'], subPath: string | undefined): MountedVolume {

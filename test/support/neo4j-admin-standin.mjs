@@ -3,14 +3,17 @@
  * runner/engines/neo4j/enterprise writes and refuses all others. What it is not:
  * - a "server" is a folder beside the backups, `STANDIN_SERVER`, with one JSON file a database: `{"id": …, "highest": …}`; `--from` is
  *   believed unless it says `nobody:6362`;
- * - a backup file is JSON of its header, and holds no store and no transactions; `check` says that a file is broken when its header
- *   says `"broken": true`, and looks at no chain;
+ * - a backup file is JSON of its header, and holds no store and no transactions; `check` says that a file, or a restored store, is broken when
+ *   its header says `"broken": true`, and looks at no chain;
+ * - a restored store is the header of the last file, and a dump is the restored store: what is in none of them no restore can lose;
+ *   `--restore-until` knows transactions alone, and refuses a chain of one file as the real one does;
+ * - the script of users and roles is what the server's JSON has under `metadata`;
  * - its table has the columns of the documentation, and no others; times are counted, not taken;
  * - it says that it is of 2025.10.0, whatever `STANDIN_VERSION` does not say otherwise;
  * - `STANDIN_FAIL=<database>` makes the backup of that one end with 1 and a file all the same, as problems beside a success do.
  */
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 
 const [group, verb, ...rest] = process.argv.slice(2);
 if (group === '--version') {
@@ -19,7 +22,11 @@ if (group === '--version') {
 }
 const known = {
   'database backup': ['from', 'to-path', 'type', 'include-metadata', 'temp-path'],
-  'database check': ['from-path', 'temp-path', 'report-path'],
+  'database check': ['from-path', 'temp-path', 'report-path', 'max-off-heap-memory'],
+  'database restore': ['from-path', 'temp-path', 'restore-until', 'overwrite-destination'],
+  'database info': ['format'],
+  'database dump': ['to-path'],
+  'backup aggregate': ['from-path', 'temp-path', 'keep-old-backup'],
   'backup inspect': ['show-metadata', 'empty'],
 }[`${group} ${verb}`];
 if (known === undefined) fail(`Unmatched arguments: ${group} ${verb}`, 64);
@@ -42,30 +49,92 @@ function headers(folder) {
     .map((name) => ({ file: join(folder, name), ...JSON.parse(readFileSync(join(folder, name), 'utf8')) }));
 }
 
+/** Of the settings that `NEO4J_CONF` has: where the server's own files would be. */
+function dataFolder() {
+  const settings = readFileSync(join(process.env.NEO4J_CONF, 'neo4j.conf'), 'utf8');
+  return /^server\.directories\.data=(.*)$/m.exec(settings)[1];
+}
+
+const storeOf = (name) => join(dataFolder(), 'databases', name, 'store.json');
+
+/** The full one first, as the real one finds it beside the last file. */
+function chainOf(file) {
+  const all = headers(dirname(file)).reverse();
+  const last = all.find((each) => each.file === file) ?? fail(`No such file: ${file}`);
+  const before = all.filter((each) => each.id === last.id && each.file <= file);
+  const full = before.findLastIndex((each) => each.full);
+  const chain = full < 0 ? fail(`No full backup for ${file}`) : before.slice(full);
+  let reached = 0;
+  for (const { lowest, highest, full: whole } of chain) {
+    if (!whole && highest > 0 && lowest !== reached + 1)
+      fail(`Transactions ${reached + 1} to ${lowest - 1} are missing`);
+    reached = Math.max(reached, highest);
+  }
+  return { chain, last, highest: reached };
+}
+
+function nextTime(folder) {
+  const latest = Math.max(0, ...headers(folder).map((each) => Number(each.time.slice(-2))));
+  return `2025-10-07T16-00-${String(latest + 1).padStart(2, '0')}`;
+}
+
 const commands = {
   'database backup': () => {
     if (options.from === 'nobody:6362') fail('Connection refused: nobody:6362');
     const served = join(process.env.STANDIN_SERVER, `${word}.json`);
     if (!existsSync(served)) fail(`Database '${word}' does not exist on the server`);
-    const { id, highest, broken } = JSON.parse(readFileSync(served, 'utf8'));
+    const { id, highest, broken, metadata } = JSON.parse(readFileSync(served, 'utf8'));
     const all = headers(options['to-path']);
     const last = all.find((each) => each.id === id && each.highest > 0);
     if (options.type === 'DIFF' && last === undefined) fail(`No chain of '${word}' to continue`);
     const full = options.type === 'FULL' || last === undefined;
     const none = !full && last.highest === highest;
     const range = full ? { lowest: 1, highest } : { lowest: none ? 0 : last.highest + 1, highest: none ? 0 : highest };
-    const latest = Math.max(0, ...all.map((each) => Number(each.time.slice(-2))));
-    const time = `2025-10-07T16-00-${String(latest + 1).padStart(2, '0')}`;
+    const time = nextTime(options['to-path']);
     writeFileSync(
       join(options['to-path'], `${word}-${time}.backup`),
-      JSON.stringify({ database: word, id, time, full, broken, ...range }),
+      JSON.stringify({ database: word, id, time, full, broken, metadata, ...range }),
     );
     if (process.env.STANDIN_FAIL === word)
       fail(`Backup of '${word}' succeeded with problems: a server was not reached`);
   },
   'database check': () => {
+    if (options['from-path'] === undefined) {
+      if (JSON.parse(readFileSync(storeOf(word), 'utf8')).broken === true) fail('Inconsistencies found.');
+      return;
+    }
     const [last] = headers(options['from-path']).filter(({ database }) => database === word);
     if (last.broken === true) fail(`Inconsistencies found. See ${options['report-path']}/inconsistencies.report`);
+  },
+  'database restore': () => {
+    const { chain, last, highest } = chainOf(options['from-path']);
+    const until = options['restore-until'];
+    if (until !== undefined && chain.length === 1) fail('The backup can only be fully restored');
+    if (until !== undefined && !/^\d+$/.test(until)) fail(`the stand-in knows transactions alone: ${until}`);
+    const store = storeOf(word);
+    if (existsSync(store)) fail(`Database '${word}' already exists`);
+    const scripts = join(dataFolder(), 'scripts', word);
+    for (const folder of [dirname(store), scripts]) mkdirSync(folder, { recursive: true });
+    const reached = until === undefined ? highest : Math.min(highest, Number(until) - 1);
+    writeFileSync(store, JSON.stringify({ id: last.id, highest: reached, broken: last.broken }));
+    if (last.metadata !== undefined) writeFileSync(join(scripts, 'restore_metadata.cypher'), last.metadata);
+  },
+  'database info': () => {
+    const { highest } = JSON.parse(readFileSync(storeOf(word), 'utf8'));
+    console.log(
+      JSON.stringify({ databaseName: word, recoveryRequired: 'false', lastCommittedTransaction: `${highest}` }),
+    );
+  },
+  'database dump': () => {
+    writeFileSync(join(options['to-path'], `${word}.dump`), readFileSync(storeOf(word)));
+  },
+  'backup aggregate': () => {
+    const { last, highest } = chainOf(options['from-path']);
+    const { file, ...header } = last;
+    const time = nextTime(dirname(file));
+    const whole = { ...header, time, full: true, lowest: 1, highest };
+    writeFileSync(join(dirname(file), `${header.database}-${time}.backup`), JSON.stringify(whole));
+    if (options['keep-old-backup'] !== 'true') fail('the stand-in keeps them always');
   },
   'backup inspect': () => {
     const row = (cells) => console.log(`| ${cells.join(' | ')} |`);

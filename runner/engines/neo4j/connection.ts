@@ -19,6 +19,19 @@ export interface Answer {
   readonly bookmark: string | undefined;
 }
 
+/** A statement that changes something: values that come from outside go as parameters. */
+export interface Change {
+  readonly statement: string;
+  readonly parameters?: Readonly<Record<string, unknown>>;
+  readonly database: string;
+}
+
+interface Asked {
+  readonly statement: string;
+  readonly parameters?: Readonly<Record<string, unknown>> | undefined;
+  readonly mode?: typeof neo4j.session.READ | typeof neo4j.session.WRITE;
+}
+
 export class Connection {
   readonly #driver: Driver;
   readonly #tunnel: Tunnel | undefined;
@@ -41,7 +54,7 @@ export class Connection {
     const connection = new Connection(neo4j.driver(`bolt://${address}:${port}`, auth, optionsOf(target)), tunnel);
     const what = `connecting to ${endpoint.host}:${endpoint.port}`;
     try {
-      await connection.#ask({ what, phase: 'connect' }, 'RETURN 1', signal);
+      await connection.#ask({ what, phase: 'connect' }, { statement: 'RETURN 1' }, signal);
       return connection;
     } catch (thrown) {
       await connection.close();
@@ -57,7 +70,17 @@ export class Connection {
 
   /** Runs a statement; `database` is the user's own where none is named. */
   async ask(what: string, statement: string, signal: AbortSignal, database?: string): Promise<Answer> {
-    return await this.#ask({ what, phase: 'statement' }, statement, signal, database);
+    return await this.#ask({ what, phase: 'statement' }, { statement }, signal, database);
+  }
+
+  /** Runs a statement that changes something, on a database. */
+  async change(
+    what: string,
+    { statement, parameters, database }: Change,
+    signal: AbortSignal,
+  ): Promise<readonly Row[]> {
+    const asked = { statement, parameters, mode: neo4j.session.WRITE };
+    return (await this.#ask({ what, phase: 'change' }, asked, signal, database)).rows;
   }
 
   async close(): Promise<void> {
@@ -66,15 +89,20 @@ export class Connection {
     this.#tunnel?.close();
   }
 
-  async #ask(attempt: Attempt, statement: string, signal: AbortSignal, database?: string): Promise<Answer> {
+  async #ask(
+    attempt: Attempt,
+    { statement, parameters, mode = neo4j.session.READ }: Asked,
+    signal: AbortSignal,
+    database?: string,
+  ): Promise<Answer> {
     signal.throwIfAborted();
     const session = this.#driver.session({
-      defaultAccessMode: neo4j.session.READ,
+      defaultAccessMode: mode,
       ...(database === undefined ? {} : { database }),
     });
     try {
       const { records } = await orAborted(
-        session.run(statement).then((result) => result),
+        session.run(statement, parameters).then((result) => result),
         signal,
       );
       return { rows: records.map((record) => record.toObject() as Row), bookmark: session.lastBookmarks()[0] };

@@ -30,7 +30,7 @@ const HINTS: Partial<Record<ErrorCode, string>> = {
 export interface Attempt {
   /** For the message, as `connecting to graph:7687`. */
   readonly what: string;
-  readonly phase: 'connect' | 'statement';
+  readonly phase: 'connect' | 'statement' | 'change';
 }
 
 /** Makes one of ours out of what the driver threw. */
@@ -51,5 +51,6 @@ function ourCode(theirs: string, phase: Attempt['phase']): ErrorCode {
   if (known !== undefined) return known;
   if (isOfTls(theirs)) return 'tls-failed';
   if (phase === 'connect') return 'server-unreachable';
-  return UNREACHABLE.has(theirs) ? 'session-lost' : 'freeze-failed';
+  if (UNREACHABLE.has(theirs)) return 'session-lost';
+  return phase === 'change' ? 'restore-failed' : 'freeze-failed';
 }

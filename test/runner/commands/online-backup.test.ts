@@ -2,132 +2,37 @@
  * An online backup from its checks to its record: neo4j-admin and the database `system` are stand-ins (test/support says what they
  * are not), the first a real child process; files and records lie in real folders.
  */
-import { chmod, mkdir, mkdtemp, readdir, readFile, rm, watch, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { delimiter, join } from 'node:path';
+import { mkdir, readFile, rm, watch, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { doctorDump } from '../../../runner/commands/doctor-dump';
-import type { DumpContext } from '../../../runner/commands/dump';
 import { takeOnlineBackup } from '../../../runner/commands/online-backup';
 import { findRecord } from '../../../runner/dump/source';
-import type { Engine } from '../../../runner/engine';
-import { enterpriseOnline } from '../../../runner/engines/neo4j/enterprise/online';
 import { asStillpointError, StillpointError } from '../../../runner/errors';
-import { DirectoryRegistry } from '../../../runner/registry/directory';
-import {
-  type BackupRecord,
-  type DumpConfig,
-  type DumpRestoreConfig,
-  fits,
-  isProtected,
-  RECORD,
-} from '../../../src/contract';
+import type { DirectoryRegistry } from '../../../runner/registry/directory';
+import { type DumpRestoreConfig, fits, isProtected, RECORD } from '../../../src/contract';
 import { systemStandin } from '../../support/neo4j-system-standin';
 import { QuietLog } from '../../support/quiet-log';
-import { dumpContext } from './dump-context';
+import { FIRST, OnlineStandins, SECOND, type Situation, STANDIN, SYSTEM, THIRD } from './online-standins';
 
-const STANDIN = new URL('../../support/neo4j-admin-standin.mjs', import.meta.url).pathname;
-const FIRST = '20261126030000';
-const SECOND = '20261127030000';
-const THIRD = '20261128030000';
-
+let standins: OnlineStandins;
 let folder: string;
 let registry: DirectoryRegistry;
 let said: string[];
 
 beforeEach(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'stillpoint-online-'));
-  for (const name of ['store', 'records', 'server', 'bin']) await mkdir(join(folder, name));
-  const tool = join(folder, 'bin', 'neo4j-admin');
-  await writeFile(tool, `#!/bin/sh\nexec "${process.execPath}" "${STANDIN}" "$@"\n`);
-  await chmod(tool, 0o755);
-  registry = new DirectoryRegistry(join(folder, 'records'), new QuietLog());
-  said = [];
-  for (const name of ['customer1', 'customer2', 'system']) await at(name, 10);
+  standins = await OnlineStandins.create();
+  ({ folder, registry, said } = standins);
 });
-afterEach(() => rm(folder, { recursive: true }));
+afterEach(() => standins[Symbol.asyncDispose]());
 
-/** A database of the stand-in's server, at a transaction. */
-const at = (name: string, highest: number, more: object = {}): Promise<void> =>
-  writeFile(join(folder, 'server', `${name}.json`), JSON.stringify({ id: `id-of-${name}`, highest, ...more }));
-
-interface Situation {
-  readonly id?: string;
-  readonly online?: Partial<NonNullable<DumpConfig['spec']['dump']['online']>>;
-  readonly env?: Readonly<Record<string, string>>;
-  readonly trigger?: 'pre-deployment';
-  readonly system?: ReturnType<typeof systemStandin>;
-  readonly path?: string;
-}
-
-const SYSTEM = (): ReturnType<typeof systemStandin> =>
-  systemStandin(
-    { customer1: {}, customer2: {}, system: { type: 'system' }, all: { type: 'composite' } },
-    { shop: 'customer1', other: 'customer2' },
-  );
-
-function contextOf({ id = FIRST, online, env, trigger, system = SYSTEM(), path }: Situation): DumpContext {
-  const storage = { kind: 'directory', directory: { path: join(folder, 'store') } } as const;
-  const base = dumpContext({ storage, registry, said }, { jobUid: `job-${id}` });
-  const engine = {
-    name: 'neo4j',
-    open: async () => ({
-      server: { version: '2025.10.0', flavour: undefined, identity: { dbms: 'graph' }, settings: {} },
-      close: async () => undefined,
-    }),
-    online: enterpriseOnline(system.open),
-  } as unknown as Engine;
-  const config: DumpConfig = {
-    ...base.config,
-    spec: {
-      ...base.config.spec,
-      engine: 'neo4j',
-      database: 'graph',
-      ...(trigger === undefined ? {} : { trigger }),
-      dump: {
-        compression: 'none',
-        layout: 'stillpoint',
-        online: { from: ['graph:6362'], type: 'full', databases: ['customer1'], ...online },
-      },
-    },
-  };
-  const bin = path ?? [join(folder, 'bin'), process.env.PATH].join(delimiter);
-  return {
-    ...base,
-    config,
-    engine,
-    run: { ...base.run, id, owner: { jobUid: `job-${id}`, pod: 'pod-1' } } as DumpContext['run'],
-    environment: { ...process.env, PATH: bin, STANDIN_SERVER: join(folder, 'server'), ...env },
-  };
-}
-
-const take = (situation: Situation = {}): Promise<BackupRecord> => takeOnlineBackup(contextOf(situation));
-
-const failure = async (situation: Situation): Promise<StillpointError> => {
-  const thrown: unknown = await take(situation).then(
-    () => undefined,
-    (error: unknown) => error,
-  );
-  if (thrown === undefined) throw new Error('it did not fail');
-  return asStillpointError(thrown);
-};
-
-const recordOf = async (id = FIRST): Promise<BackupRecord> => {
-  const stored = await registry.get('shop', 'graph', id);
-  if (stored === undefined) throw new Error(`no record ${id}`);
-  return stored.record;
-};
-
-/** What lies on the volume below the policy's folder. */
-async function stored(): Promise<readonly string[]> {
-  const root = join(folder, 'store');
-  const entries = await readdir(root, { recursive: true, withFileTypes: true });
-  return entries
-    .filter((entry) => entry.isFile())
-    .map((entry) => join(entry.parentPath, entry.name).slice(join(root, 'stillpoint/shop/graph/').length))
-    .sort();
-}
+const at: OnlineStandins['at'] = (...args) => standins.at(...args);
+const take = (situation?: Situation) => standins.take(situation);
+const failure = (situation: Situation) => standins.failure(situation);
+const contextOf = (situation: Situation) => standins.contextOf(situation);
+const recordOf = (id?: string) => standins.recordOf(id);
+const stored = () => standins.stored();
 
 describe('an online backup', () => {
   it('puts the files of a database beside its record, with nothing left of the work', async () => {

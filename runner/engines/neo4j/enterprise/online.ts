@@ -5,12 +5,14 @@ import { Connection, type Row } from '../connection';
 import { SYSTEM } from './admin-lines';
 import { adminVersionOf, hasArtifacts, wordOf } from './admin-version';
 import { backUpOnline } from './online-backup';
-import { type KnownAlias, type KnownDatabase, SHOW_ALIASES, SHOW_DATABASES, select } from './selection';
+import { enterpriseRestore } from './online-restore';
+import { SHOW_ALIASES, SHOW_DATABASES, select } from './selection';
+import { aliasOf, databaseOf } from './statements';
 
 /** Opens a connection, on which the database `system` is asked. */
 export type OpenConnection = (
   ...args: Parameters<typeof Connection.open>
-) => Promise<Pick<Connection, 'ask' | 'close'>>;
+) => Promise<Pick<Connection, 'ask' | 'change' | 'close'>>;
 
 /** The online backups of the Enterprise edition. */
 export function enterpriseOnline(open: OpenConnection = Connection.open): EngineOnline {
@@ -39,19 +41,8 @@ export function enterpriseOnline(open: OpenConnection = Connection.open): Engine
       }
     },
 
+    ...enterpriseRestore(open),
+
     backUp: ({ toolSays, ...request }, world) => backUpOnline({ ...request, version: adminVersionOf(toolSays) }, world),
   };
-}
-
-function databaseOf({ name, type, currentStatus }: Row): KnownDatabase {
-  return {
-    name: String(name),
-    currentStatus: String(currentStatus),
-    ...(typeof type === 'string' ? { type } : {}),
-  };
-}
-
-/** What points to another DBMS names no database of this one. */
-function aliasOf({ name, database, location }: Row): KnownAlias {
-  return { name: String(name), database: String(database ?? ''), location: String(location) };
 }

@@ -3,13 +3,17 @@ import type { Finding } from '../../../ports';
 
 /** What is asked of the database `system`, over Bolt. In 4.4 a database has no type. */
 export const SHOW_DATABASES = 'SHOW DATABASES YIELD *';
-export const SHOW_ALIASES = 'SHOW ALIASES FOR DATABASE YIELD name, database, location';
+export const SHOW_ALIASES = 'SHOW ALIASES FOR DATABASE YIELD *';
 
 /** What the server says of its databases; of a cluster, one row for each server that has one. */
 export interface KnownDatabase {
   readonly name: string;
   readonly type?: string | undefined;
   readonly currentStatus: string;
+  /** Why it is not as it should be; empty where it is. */
+  readonly statusMessage?: string | undefined;
+  /** The last transaction that this server has of it; undefined where it does not say. */
+  readonly lastCommittedTxn?: number | undefined;
 }
 
 export interface KnownAlias {
@@ -18,6 +22,8 @@ export interface KnownAlias {
   readonly database: string;
   /** `local`, or `remote`: a database of another DBMS. */
   readonly location: string;
+  /** What its owner keeps with it; from 5 on. */
+  readonly properties?: Readonly<Record<string, unknown>> | undefined;
 }
 
 export interface Known {

@@ -1,72 +1,84 @@
 /**
- * Moves an alias to a database that was restored beside the one that it points to, and back. The order of steps, and the
- * statements for the database `system`. Pure.
+ * Moves an alias to another database, and back. What it was moved from stands on the alias itself, in the statement that moves it: there
+ * is no instant at which one is true without the other, and whoever reaches the server can go back. Pure.
  */
 import { StillpointError } from '../../../errors';
-import type { Known } from './selection';
+import type { Switched } from '../../../tools/online-restore';
+import { SYSTEM } from './admin-lines';
+import type { Known, KnownAlias } from './selection';
+import { quoted } from './statements';
 
-/** What a switch did: with that it is undone. */
-export interface Switched {
-  readonly alias: string;
-  /** What the alias pointed to. It is kept as it is. */
-  readonly from: string;
-  readonly to: string;
-  readonly at: string;
+/** One statement for the database `system`. */
+interface Move {
+  readonly statement: string;
+  readonly parameters: Readonly<Record<string, unknown>>;
+  readonly database: typeof SYSTEM;
 }
+
+/** The properties of an alias that say what moved it. Others of its owner's stay. */
+const PROPERTIES = { from: 'stillpointFrom', to: 'stillpointTo', at: 'stillpointAt' } as const;
 
 /** A name beside the original's, which no deployment has used: `customer1-1767741527`. */
 export function restoredName(alias: string, now: Date): string {
   const end = `-${Math.floor(now.getTime() / 1000)}`;
   // A database's name has at most 63 characters.
-  return `${alias.slice(0, 63 - end.length)}${end}`;
-}
-
-/** Run after the files are there, and waited for. */
-export function createStatement(database: string): string {
-  return `CREATE DATABASE ${quoted(database)} WAIT`;
+  return `${alias.slice(0, 63 - end.length)}${end}`.toLowerCase();
 }
 
 /** What a switch runs; throws where the alias, or what it is to point to, is not as it has to be. */
 export function switchTo(
   { alias, to, now }: { readonly alias: string; readonly to: string; readonly now: Date },
   known: Known,
-): { readonly statement: string; readonly switched: Switched } {
-  const from = targetOf(alias, known);
+): { readonly move: Move; readonly switched: Switched } {
+  const found = localAlias(alias, known);
+  const from = targetOf(found);
   assertOnline(to, known);
   if (from === to.toLowerCase()) {
     throw new StillpointError('restore-exists', `alias ${alias} points to ${to} already`);
   }
-  return { statement: moved(alias, to), switched: { alias, from, to, at: now.toISOString() } };
+  const switched = { alias: found.name, from, to: to.toLowerCase(), at: now.toISOString() };
+  const { [PROPERTIES.from]: _, [PROPERTIES.to]: __, [PROPERTIES.at]: ___, ...others } = found.properties ?? {};
+  const noted = { [PROPERTIES.from]: from, [PROPERTIES.to]: switched.to, [PROPERTIES.at]: switched.at };
+  return { move: moved(found.name, switched.to, { ...others, ...noted }), switched };
 }
 
 /** What undoes it. Refused where somebody has moved the alias since: that is not ours to undo. */
-export function switchBack(switched: Switched, known: Known): string {
-  const { alias, from, to } = switched;
-  const target = targetOf(alias, known);
-  if (target === from.toLowerCase())
-    throw new StillpointError('restore-exists', `alias ${alias} points to ${from} again`);
+export function switchBack(
+  { alias, now }: { readonly alias: string; readonly now: Date },
+  known: Known,
+): { readonly move: Move; readonly switched: Switched } {
+  const found = localAlias(alias, known);
+  const target = targetOf(found);
+  const { [PROPERTIES.from]: from, [PROPERTIES.to]: to, [PROPERTIES.at]: at, ...others } = found.properties ?? {};
+  if (typeof from !== 'string' || typeof to !== 'string') {
+    throw new StillpointError('restore-not-found', `nothing is on record of what alias ${alias} was moved from`, {
+      hint: 'name where it goes: --to',
+    });
+  }
   if (target !== to.toLowerCase()) {
     throw new StillpointError(
       'restore-differs',
-      `alias ${alias} was moved from ${from} to ${to}, and now points to ${target}`,
-      {
-        hint: 'somebody has moved it since: move it by hand, if that is what is wanted',
-      },
+      `alias ${alias} was moved from ${from} to ${to} at ${at}, and now points to ${target}`,
+      { hint: 'somebody has moved it since: move it by name, if that is what is wanted: --to' },
     );
   }
   assertOnline(from, known);
-  return moved(alias, from);
+  const switched = { alias: found.name, from: target, to: from.toLowerCase(), at: now.toISOString() };
+  return { move: moved(found.name, from, others), switched };
 }
 
-function targetOf(alias: string, { aliases }: Known): string {
+/** What an alias points to, in this DBMS. */
+export function localAlias(alias: string, { aliases }: Known): KnownAlias {
   const found = aliases.find(({ name }) => name.toLowerCase() === alias.toLowerCase());
-  if (found?.location === 'local') return found.database.toLowerCase();
+  if (found?.location === 'local') return found;
   throw new StillpointError(
     'database-not-found',
     found === undefined ? `there is no alias ${alias}` : `alias ${alias} points to a database of another DBMS`,
     { hint: 'see SHOW ALIASES FOR DATABASE' },
   );
 }
+
+const targetOf = ({ database }: KnownAlias): string => database.toLowerCase();
 
 /** Whoever came by the alias would find nothing there. */
 function assertOnline(database: string, { databases }: Known): void {
@@ -76,10 +88,10 @@ function assertOnline(database: string, { databases }: Known): void {
   throw new StillpointError('restore-not-started', `database ${database} is ${is}: the alias stays where it is`);
 }
 
-function moved(alias: string, target: string): string {
-  return `ALTER ALIAS ${quoted(alias)} SET DATABASE TARGET ${quoted(target)}`;
-}
-
-function quoted(name: string): string {
-  return `\`${name.replaceAll('`', '``')}\``;
+function moved(alias: string, target: string, properties: Readonly<Record<string, unknown>>): Move {
+  return {
+    statement: `ALTER ALIAS ${quoted(alias)} SET DATABASE TARGET ${quoted(target)} PROPERTIES $properties`,
+    parameters: { properties },
+    database: SYSTEM,
+  };
 }
