@@ -11,6 +11,7 @@ import { addRecordCommands, type RecordHandlers } from './records';
 import { addRemovalCommands, type RemovalHandlers } from './removal';
 import { addRestoreCommands, type RestoreHandlers } from './restore';
 import { addRetentionCommands, type RetentionHandlers } from './retention';
+import { addSwitchCommand, type SwitchHandlers } from './switch';
 import { addTravelCommands, type TravelHandlers } from './travel';
 
 /** What main does for each command. What comes back is printed. */
@@ -18,6 +19,7 @@ export interface Handlers
   extends BackupHandlers,
     RecordHandlers,
     RestoreHandlers,
+    SwitchHandlers,
     CloneHandlers,
     CopyHandlers,
     TravelHandlers,
@@ -38,6 +40,7 @@ export function buildProgram(version: string, handlers: Handlers, print: (text: 
   addBackupCommands(program, handlers);
   addRecordCommands(program, handlers);
   addRestoreCommands(program, handlers);
+  addSwitchCommand(program, handlers);
   addCloneCommands(program, handlers);
   addCopyCommands(program, handlers);
   addTravelCommands(program, handlers);

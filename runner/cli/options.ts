@@ -70,6 +70,12 @@ export function examples(lines: readonly string[]): string {
   return `\nExamples:\n${lines.map((line) => `  ${line}\n`).join('')}`;
 }
 
+export function portArgument(text: string): number {
+  const port = Number(text);
+  if (Number.isInteger(port) && port > 0 && port < 65_536) return port;
+  throw new InvalidArgumentError('a port is a number from 1 to 65535.');
+}
+
 /** An option that takes the name of something: a flag that follows it is none, and the name was forgotten. */
 export function nameOption(flags: string, description: string): Option {
   return new Option(flags, description).argParser((text: string) => {

@@ -1,5 +1,5 @@
 /** Going back to a backup: `restore`, and what its Job runs. */
-import { InvalidArgumentError, Option } from 'commander';
+import { Option } from 'commander';
 import { TLS_MODES, type TlsMode } from '../../src/contract';
 import type { ConfigOption } from './backup';
 import type { Program } from './family';
@@ -9,6 +9,7 @@ import {
   type GlobalOptions,
   nameOption,
   type OutputOption,
+  portArgument,
   timeout,
   withGlobals,
   withOutput,
@@ -72,12 +73,6 @@ export interface RestoreHandlers {
   prepare(options: PrepareCommandOptions): Promise<string>;
   inspect(options: InspectCommandOptions): Promise<string>;
   restoreDump(options: ConfigOption): Promise<string>;
-}
-
-function portArgument(text: string): number {
-  const port = Number(text);
-  if (Number.isInteger(port) && port > 0 && port < 65_536) return port;
-  throw new InvalidArgumentError('a port is a number from 1 to 65535.');
 }
 
 export function addRestoreCommands({ command, handle }: Program, handlers: RestoreHandlers): void {

@@ -4,7 +4,7 @@ import { API_VERSION, DUMP_RESTORE_KIND, type DumpRestoreConfig, type EngineName
 import { timeLimit } from '../abort';
 import type { RestoreCommandOptions } from '../cli/restore';
 import { restoreDump } from '../commands/restore-dump';
-import { readIdentities, readSecret } from '../config';
+import { readIdentities } from '../config';
 import { unmarked } from '../dump/source';
 import type { Target } from '../engine';
 import { StillpointError } from '../errors';
@@ -19,6 +19,7 @@ import { givenFlag } from './flags';
 import { namespaceOf } from './namespace';
 import { storeRecords } from './store-records';
 import { typedFile } from './typed-files';
+import { typedTarget } from './typed-target';
 import { engineNamed, type World } from './world';
 
 type FromStore = RestoreCommandOptions & { readonly from: string };
@@ -101,14 +102,7 @@ function unsaid(message: string, hint: string): StillpointError {
 }
 
 async function targetOf(options: FromStore, engine: EngineName): Promise<Target> {
-  const { host = '', port, user: username = '', passwordFile, tls: mode, caFile } = options;
+  const { host = '', user = '', ...more } = options;
   const { defaultPort } = await engineNamed(engine);
-  const password = passwordFile === undefined ? undefined : await typedFile(() => readSecret(passwordFile, 'password'));
-  const ca = caFile === undefined ? undefined : await typedFile(() => readSecret(caFile, 'CA certificate'));
-  return {
-    connection: { host, port: port ?? defaultPort, usernameFile: '' },
-    username,
-    password,
-    tls: mode === undefined && ca === undefined ? undefined : { mode: mode ?? 'verify-full', ca },
-  };
+  return await typedTarget({ host, user, ...more }, defaultPort);
 }

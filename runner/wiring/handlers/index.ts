@@ -10,6 +10,7 @@ import { recordHandlers } from './records';
 import { removalHandlers } from './removal';
 import { restoreHandlers } from './restore';
 import { retentionHandlers } from './retention';
+import { switchHandlers } from './switch';
 import type { Terminal } from './terminal';
 import { travelHandlers } from './travel';
 
@@ -19,6 +20,7 @@ export function makeHandlers(world: World, terminal: Terminal): Handlers {
     ...backupHandlers(world),
     ...recordHandlers(world, terminal),
     ...restoreHandlers(world, terminal),
+    ...switchHandlers(world),
     ...cloneHandlers(world),
     ...copyHandlers(world),
     ...travelHandlers(world),

@@ -25,7 +25,7 @@ for (const command of [program, ...program.commands]) {
 const named = commands.map((command) => [command.name(), command] as const);
 
 /** They ask no cluster and no registry. */
-const NOWHERE = ['completion', 'keygen'];
+const NOWHERE = ['completion', 'keygen', 'switch'];
 
 /** What their output is, where it is none that could be printed in several ways. */
 const NO_OUTPUT: Readonly<Record<string, string>> = {
@@ -45,7 +45,7 @@ const option = (command: Command, long: string): Option | undefined =>
 
 test('all commands of the program are walked', () => {
   expect(commands.map((command) => command.name()).sort()).toEqual(
-    'backup check clone completion delete describe doctor export heal import keygen list protect prune release restore run status wait'.split(
+    'backup check clone completion delete describe doctor export heal import keygen list protect prune release restore run status switch wait'.split(
       ' ',
     ),
   );
@@ -75,11 +75,11 @@ describe.each(named)('%s', (name, command) => {
     expect(option(command, '--selector')?.short).toBe(several || shows ? '-l' : undefined);
   });
 
-  test('takes the name of a backup, a policy or a file where others do: first', () => {
+  test('takes the name of what it is about first, as others do', () => {
     const [first, ...others] = command.registeredArguments;
     expect(others).toEqual([]);
     if (first !== undefined) {
-      expect(['backup', 'database', 'name', 'policy', 'file', 'shell']).toContain(first.name());
+      expect(['backup', 'database', 'name', 'policy', 'file', 'shell', 'alias']).toContain(first.name());
     }
   });
 

@@ -52,14 +52,14 @@ export function switchBack(
   const { [PROPERTIES.from]: from, [PROPERTIES.to]: to, [PROPERTIES.at]: at, ...others } = found.properties ?? {};
   if (typeof from !== 'string' || typeof to !== 'string') {
     throw new StillpointError('restore-not-found', `nothing is on record of what alias ${alias} was moved from`, {
-      hint: 'name where it goes: --to',
+      hint: 'name where it goes: --to-database',
     });
   }
   if (target !== to.toLowerCase()) {
     throw new StillpointError(
       'restore-differs',
       `alias ${alias} was moved from ${from} to ${to} at ${at}, and now points to ${target}`,
-      { hint: 'somebody has moved it since: move it by name, if that is what is wanted: --to' },
+      { hint: 'somebody has moved it since: move it by name, if that is what is wanted: --to-database' },
     );
   }
   assertOnline(from, known);
