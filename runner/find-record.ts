@@ -55,8 +55,7 @@ async function candidatesFor(
     id !== 'latest' ? { ...where, id } : latest === 'any' ? where : { ...where, phases: ['succeeded'] };
   const found: RecordSummary[] = [];
   for await (const page of registry.summaries(filter)) found.push(...page);
-  const there = id === 'latest' && latest === 'succeeded' ? found.filter(({ missing }) => missing !== true) : found;
-  return there.sort(newestFirst);
+  return found.sort(newestFirst);
 }
 
 function databasesOf(found: readonly RecordSummary[]): readonly string[] {
