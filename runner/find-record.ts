@@ -1,10 +1,10 @@
 /** Which backup a person means. */
-import { BACKUP_ID_PATTERN } from '../src/contract';
+import { BACKUP_ID_PATTERN, type BackupRecord, isLost } from '../src/contract';
 import { StillpointError } from './errors';
 import { newestFirst } from './listing';
 import type { RecordFilter, RecordSummary, Registry, StoredRecord } from './ports';
 
-/** What `latest` stands for: the newest that succeeded or, for who waits for it to succeed, the newest of any state. */
+/** What `latest` stands for: the newest that succeeded, and is not known to be gone, or, for who waits for it to succeed, the newest of any state. */
 export type Latest = 'succeeded' | 'any';
 
 /**
@@ -83,9 +83,9 @@ function isIdOrLatest(text: string): boolean {
   return text === 'latest' || new RegExp(BACKUP_ID_PATTERN).test(text);
 }
 
-function isMeant(record: RecordSummary, id: string, latest: Latest): boolean {
+function isMeant(record: BackupRecord, id: string, latest: Latest): boolean {
   if (id !== 'latest') return record.id === id;
-  return latest === 'any' || record.phase === 'succeeded';
+  return latest === 'any' || (record.phase === 'succeeded' && !isLost(record));
 }
 
 function describe(id: string, latest: Latest): string {

@@ -32,12 +32,14 @@ export class Overview {
   readonly #states = new Map<string, Mutable<DatabaseState>>();
 
   /** The records of a database have to come oldest first. */
-  add({ namespace, database, engine, id, phase }: RecordSummary): void {
+  add({ namespace, database, engine, id, phase, missing }: RecordSummary): void {
     const state = this.#stateOf(namespace, database);
     state.engine = engine;
     if (phase === 'deleting') return;
     state.backups++;
     if (phase === 'succeeded') {
+      // It succeeded once, and nothing can be restored from it.
+      if (missing === true) return;
       state.good++;
       Object.assign(state, { lastGood: id, failures: 0, failingSince: undefined });
     } else if (phase === 'failed') {

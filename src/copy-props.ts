@@ -8,10 +8,19 @@ import type { BackupStorage } from './storage';
 /** Properties of a {@link SnapshotCopy}. */
 export interface SnapshotCopyProps extends PolicyProps {
   /**
-   * The policy whose backups are copied: one of one database, in the same namespace, whose volumes are known by name. Its newest
-   * good backup is copied at each run, unless it was copied before.
+   * The policy whose backups are copied: one of one database, in the same namespace. Its newest good backup is copied at each run,
+   * unless it was copied before.
    */
   readonly of: BackupPolicy;
+
+  /**
+   * How many volumes a backup has at most, where the policy finds some of them when it runs: by labels, or where the server has them.
+   * The worker's pod has so many places. Each run makes a claim for every one; where there are fewer volumes, the rest are
+   * of 1 GiB and stay empty. A backup with more is refused.
+   *
+   * @default - the policy names all its volumes
+   */
+  readonly maxVolumes?: number;
 
   /** The store that the copies lie in. Its credentials are in a Secret of this namespace. */
   readonly storage: BackupStorage;

@@ -14,6 +14,7 @@ import {
   MOUNTS,
   PRUNER_NAME,
   prunerAccess,
+  STORES_FILE,
   STORES_KIND,
   type StoresConfig,
   slotNames,
@@ -104,9 +105,6 @@ export interface RegistryProps extends RunnerPodProps {
    */
   readonly recordCopies?: RecordCopiesProps;
 }
-
-/** The key of the ConfigMap that names the stores. */
-const STORES_FILE = 'stores.yaml';
 
 /** Removing what many backups left takes a while, and the next run goes on with the rest. */
 const PRUNE_DEADLINE = Duration.hours(1);

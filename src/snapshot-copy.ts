@@ -94,7 +94,7 @@ function copyConfigOf(construct: Construct, props: SnapshotCopyProps, names: Pol
       copy: {
         compression: props.compression ?? DumpCompression.ZSTD,
         ...(props.recipients === undefined ? {} : { recipients: props.recipients }),
-        volumes: volumeNames(construct, source).map((name) => ({ name, claim: `${names.name}-${name}` })),
+        ...volumesOf(construct, props, source, names.name),
         worker: workerName(names.name),
         order: `${names.name}-order`,
         runAsUser: readerOf(construct, props, source),
@@ -138,16 +138,44 @@ function sourceOf(construct: Construct, { of, registry }: SnapshotCopyProps): Jo
   return of._config as JobConfig;
 }
 
-function volumeNames(construct: Construct, { spec }: JobConfig): readonly string[] {
-  const unknown = spec.volumes.find(({ matchLabels, optional }) => matchLabels !== undefined || optional === true);
-  if (spec.servers !== undefined || unknown !== undefined) {
+/** A pod takes no more: most clouds attach fewer disks to one machine. */
+const MOST_VOLUMES = 64;
+
+/** The volumes by their names; where a policy finds some only when it runs, as many places as it is said to have at most. */
+function volumesOf(
+  construct: Construct,
+  { maxVolumes }: SnapshotCopyProps,
+  { spec }: JobConfig,
+  policy: string,
+): Pick<CopyConfig['spec']['copy'], 'volumes' | 'places'> {
+  if (spec.servers !== undefined) {
     throw invalid(
       construct,
-      `copies a policy that finds ${unknown === undefined ? 'its servers' : `its volume ${unknown.name}`} only when it runs`,
-      'name its volumes: the worker of a copy mounts them by names that are known beforehand',
+      'copies a policy that finds its servers only when it runs',
+      'copy a policy that names its server',
     );
   }
-  return spec.volumes.map(({ name }) => name);
+  const found = spec.volumes.find(({ matchLabels, optional }) => matchLabels !== undefined || optional === true);
+  const withClaim = (name: string): { name: string; claim: string } => ({ name, claim: `${policy}-${name}` });
+  if (found === undefined) {
+    if (maxVolumes === undefined) return { volumes: spec.volumes.map(({ name }) => withClaim(name)) };
+    throw invalid(
+      construct,
+      `has the maxVolumes ${maxVolumes}, and copies a policy that names all its ${spec.volumes.length}`,
+      'leave it out',
+    );
+  }
+  if (maxVolumes === undefined) {
+    throw invalid(
+      construct,
+      `copies a policy that finds its volume ${found.name} only when it runs`,
+      'set maxVolumes to how many volumes its backups have at most: the worker of a copy has a place for each',
+    );
+  }
+  if (!Number.isInteger(maxVolumes) || maxVolumes < 1 || maxVolumes > MOST_VOLUMES) {
+    throw invalid(construct, `has the maxVolumes ${maxVolumes}`, `give a whole number from 1 to ${MOST_VOLUMES}`);
+  }
+  return { volumes: Array.from({ length: maxVolumes }, (_, index) => withClaim(`place-${index}`)), places: true };
 }
 
 function readerOf(construct: Construct, { runAsUser }: SnapshotCopyProps, { spec }: JobConfig): number {

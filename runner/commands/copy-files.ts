@@ -53,7 +53,7 @@ async function stored(
 ): Promise<CopyAnswer> {
   const store = await openStore();
   const { compression, recipients } = config.spec.copy;
-  const volumes = order.volumes.map((volume) => ({ ...volume, path: join(folder, volume.name) }));
+  const volumes = order.volumes.map((volume) => ({ ...volume, path: join(folder, volume.folder ?? volume.name) }));
   const { archive, manifest, ...found } = await storeFiles(
     volumes,
     {

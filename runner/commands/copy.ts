@@ -2,6 +2,7 @@
 import { type BackupRecord, type CopyConfig, dumpLeaseName } from '../../src/contract';
 import { type CopyCheckContext, type CopyChecked, checkCopy, planCopy, readerFindings } from '../copy/checks';
 import type { CopyAnswer, CopyOrder } from '../copy/order';
+import { folderOfPlace } from '../copy/places';
 import { copiedRecord, copyingRecord } from '../copy/record';
 import type { CopySite } from '../copy/site';
 import { type CopySource, findCopySource } from '../copy/source';
@@ -132,17 +133,22 @@ class Copy {
   }
 
   #order(plan: RestorePlan, { archive, manifest }: CopyChecked['keys']): CopyOrder {
+    const { config } = this.#context;
     const { id, owner } = this.#stored.record;
     const [before] = this.#source.last?.objects ?? [];
     return {
       turn: `${id} ${owner.jobUid} ${owner.pod ?? ''}`,
       archive,
       manifest,
-      volumes: plan.volumes.map(({ name, mountPath, subPath }) => ({
-        name,
-        mountPath,
-        ...(subPath === undefined ? {} : { subPath }),
-      })),
+      volumes: plan.volumes.map((volume) => {
+        const { name, mountPath, subPath } = volume;
+        const folder = folderOfPlace(volume, config.spec.copy);
+        return {
+          ...{ name, mountPath },
+          ...(folder === undefined ? {} : { folder }),
+          ...(subPath === undefined ? {} : { subPath }),
+        };
+      }),
       ...(before === undefined ? {} : { expected: { bytes: before.bytes, plainBytes: before.plainBytes } }),
     };
   }

@@ -1,6 +1,7 @@
 import { type BackupRecord, dumpLeaseName, leaseName, lockedUntil } from '../../src/contract';
 import { chooseRecords } from '../choose-records';
 import { asStillpointError, StillpointError } from '../errors';
+import type { Handover } from '../handover';
 import { newestFirst } from '../listing';
 import { recordPath } from '../output/records';
 import type { Told } from '../output/told';
@@ -22,6 +23,8 @@ export interface DeleteContext {
   readonly holder: string;
   /** What is gone of an imported backup; left out where there are none. */
   readonly missingOf?: ((imported: BackupRecord) => Promise<readonly string[]>) | undefined;
+  /** Who takes the records away where copies of them are kept in a store; left out where there are none. */
+  readonly handover?: Handover | undefined;
 }
 
 export interface DeleteOptions extends RecordFilter {
@@ -59,13 +62,28 @@ export async function* deleteBackups(
   const failures: StillpointError[] = [];
   for (const stored of found) {
     try {
-      const { record } = await removeBackup(context, await markStep(context, stored, look, taken));
-      yield { record, line: `backup ${recordPath(record)} deleted, ${fate(taken(stored).record)}\n` };
+      const removed = await removeBackup(context, await markStep(context, stored, look, taken));
+      if (!removed.handedOver) yield deleted(removed.stored);
     } catch (thrown) {
       failures.push(asStillpointError(thrown));
     }
   }
+  for await (const { stored, stays } of context.handover?.outcome() ?? []) {
+    if (stays === undefined) yield deleted(stored);
+    else failures.push(recordStays(stored, stays));
+  }
   failIncomplete(failures);
+}
+
+function deleted({ record }: StoredRecord): Told {
+  return { record, line: `backup ${recordPath(record)} deleted, ${fate(record)}\n` };
+}
+
+function recordStays({ record }: StoredRecord, why: string): StillpointError {
+  const what = `of backup ${recordPath(record)} there is still its record, with the copy of that in the registry's store`;
+  return new StillpointError('delete-incomplete', `${what}: ${why}`, {
+    hint: 'it is listed as deleting, and the next prune takes both: look at the pruner in the namespace of the registry',
+  });
 }
 
 /** Each once, however it was named, newest first: what a later one needs goes after that. */
@@ -148,23 +166,24 @@ function leaseOf({ mode, database }: BackupRecord): string {
 
 /**
  * Removes what a record stands for, then the record. What could not be removed stays listed in it, in phase `deleting`,
- * and the next prune goes on with it. Answers with the record as it was last.
+ * and the next prune goes on with it. Answers with the record as it was last, and whether it was left to who takes its copy along.
  */
 export async function removeBackup(
-  { registry, remover }: Pick<DeleteContext, 'registry' | 'remover'>,
+  { registry, remover, handover }: Pick<DeleteContext, 'registry' | 'remover' | 'handover'>,
   stored: StoredRecord,
-): Promise<StoredRecord> {
+): Promise<{ readonly stored: StoredRecord; readonly handedOver: boolean }> {
   const deleting = await registry.update(stored, { ...stored.record, phase: 'deleting' });
   const left = await remover.remove(deleting);
   // The pruner, where it was asked to do the work, has written down already what came of it.
   if (left.length === 0) {
+    if (handover?.take(deleting) === true) return { stored: deleting, handedOver: true };
     await unlessDone(
       registry,
       deleting,
       (now) => now === undefined,
       () => registry.remove(deleting),
     );
-    return deleting;
+    return { stored: deleting, handedOver: false };
   }
   const told = (now: StoredRecord | undefined): boolean => (now?.record.leftovers ?? []).length > 0;
   await unlessDone(registry, deleting, told, () => registry.update(deleting, { ...deleting.record, leftovers: left }));

@@ -1,12 +1,18 @@
-/** Looks whether imported backups can still be restored: whoever took them may have deleted what they name. */
+/**
+ * Looks whether imported backups can still be restored: whoever took them may have deleted what they name. What was found is written
+ * into their records, since nobody asks the storage for the sake of a list.
+ */
+import { isLost } from '../../src/contract';
 import { asStillpointError } from '../errors';
 import { recordPath } from '../output/records';
-import type { Finding, RecordFilter, Registry, StoredRecord } from '../ports';
+import type { Clock, Finding, Log, RecordFilter, Registry, StoredRecord } from '../ports';
 import type { ImportedLook } from '../travel/site';
 
 export interface ImportedContext {
   readonly registry: Registry;
   readonly look: ImportedLook;
+  readonly clock: Clock;
+  readonly log: Log;
   readonly signal: AbortSignal;
 }
 
@@ -35,20 +41,36 @@ async function importedBackups(registry: Registry, filter: RecordFilter): Promis
   return found.filter(({ record: { imported, phase, mode } }) => imported && phase === 'succeeded' && mode !== 'dump');
 }
 
-async function lookAtAll(
-  { look, signal }: ImportedContext,
-  imported: readonly StoredRecord[],
-): Promise<readonly Finding[]> {
+async function lookAtAll(context: ImportedContext, imported: readonly StoredRecord[]): Promise<readonly Finding[]> {
   const findings: Finding[] = [];
   const queue = [...imported];
   const work = async (): Promise<void> => {
     for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
-      const missing = await look.missing(next.record, signal);
+      const missing = await context.look.missing(next.record, context.signal);
+      await writeDown(context, next, missing);
       if (missing.length > 0) findings.push(gone(recordPath(next.record), missing));
     }
   };
   await Promise.all(Array.from({ length: AT_ONCE }, work));
   return findings.sort((one, other) => (one.subject < other.subject ? -1 : 1));
+}
+
+/** Only what has changed: each look would be a write of each record. Whoever may not write looks all the same. */
+async function writeDown(
+  { registry, clock, log }: ImportedContext,
+  stored: StoredRecord,
+  missing: readonly string[],
+): Promise<void> {
+  const { record } = stored;
+  const { imported } = record;
+  if (imported === undefined || isLost(record) === missing.length > 0) return;
+  try {
+    const look = { at: clock.now().toISOString(), missing: [...missing] };
+    await registry.update(stored, { ...record, imported: { ...imported, look } });
+  } catch (thrown) {
+    const { code, message } = asStillpointError(thrown);
+    log.warn({ backup: recordPath(record), code }, `what was found of it is not in its record: ${message}`);
+  }
 }
 
 function gone(path: string, missing: readonly string[]): Finding {

@@ -2,6 +2,7 @@
 import type { Policy, Verdict } from '../../src/contract';
 import { byDatabase } from '../by-database';
 import { asStillpointError } from '../errors';
+import type { Handover } from '../handover';
 import { recordPath } from '../output/records';
 import type { Clock, Log, Policies, RecordFilter, Registry, Remover, StoredRecord, UseMark, Uses } from '../ports';
 import { commit, isMarkedByOther, mark, pathOf, plan, type StoredCandidate, withdraw } from '../removal';
@@ -16,6 +17,8 @@ export interface PruneContext {
   readonly log: Log;
   /** What no other prune is called at the same time: records are marked with it. */
   readonly holder: string;
+  /** Who takes the records away where copies of them are kept in a store, and this prune does not reach it. */
+  readonly handover?: Handover | undefined;
 }
 
 /** What a prune did. */
@@ -143,10 +146,15 @@ class Prune {
   async removeStep(going: readonly StoredRecord[]): Promise<void> {
     await byDatabase(going, async (stored) => {
       await this.#tried(stored, async () => {
-        await removeBackup(this.#context, stored);
-        this.#removed.push(pathOf(stored));
+        const { handedOver } = await removeBackup(this.#context, stored);
+        if (!handedOver) this.#removed.push(pathOf(stored));
       });
     });
+    for await (const { stored, stays } of this.#context.handover?.outcome() ?? []) {
+      (stays === undefined ? this.#removed : this.#left).push(pathOf(stored));
+      if (stays !== undefined)
+        this.#context.log.error({ backup: pathOf(stored) }, `its record is still there: ${stays}`);
+    }
   }
 
   /** What an attempt that failed has left behind, of backups whose records stay. */

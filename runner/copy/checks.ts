@@ -8,6 +8,7 @@ import { planClaims, type RestorePlan } from '../restore/plan';
 import { assertSnapshots } from '../restore/restorable';
 import type { ObjectStore } from '../storage/object-store';
 import { type CopyKeys, copyKeys } from './keys';
+import { placed } from './places';
 
 export interface CopyCheckContext {
   readonly config: CopyConfig;
@@ -38,12 +39,12 @@ export async function checkCopy(
 }
 
 /**
- * The claims that are made of a backup. Throws what {@link planClaims} throws: its volumes have to be those of the policy, and
- * file systems.
+ * The claims that are made of a backup. Throws what {@link planClaims} and {@link placed} throw: its volumes have to be those of the
+ * policy, or to have places there, and to be file systems.
  */
 export function planCopy(source: BackupRecord, { spec }: Pick<CopyConfig, 'spec'>): RestorePlan {
   assertSnapshots(source);
-  const claims = spec.copy.volumes.map(({ name, claim }) => `${name}=${claim}`);
+  const claims = placed(source, spec.copy);
   return planClaims(source, { claims, sizes: [], namespace: source.namespace, image: NO_IMAGE });
 }
 

@@ -14,6 +14,8 @@ export interface CopyOrder {
   readonly manifest: string;
   readonly volumes: readonly {
     readonly name: string;
+    /** Where the worker has it mounted, among the folders of the volumes: under its name when left out. */
+    readonly folder?: string | undefined;
     readonly mountPath: string;
     readonly subPath?: string | undefined;
   }[];

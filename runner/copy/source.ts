@@ -26,7 +26,7 @@ export async function findCopySource({ registry, namespace, of, copies }: CopySo
   const last = done[0]?.record;
   let newest: string | undefined;
   for await (const page of registry.summaries({ namespace, database: of, phases: ['succeeded'] })) {
-    for (const { id } of page) if (newest === undefined || id > newest) newest = id;
+    for (const { id, missing } of page) if (missing !== true && (newest === undefined || id > newest)) newest = id;
   }
   const copied = done.some(({ record: { copy } }) => copy?.of.database === of && copy.of.id === newest);
   if (newest === undefined || copied) return { stored: undefined, newest, last };

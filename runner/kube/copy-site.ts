@@ -5,6 +5,7 @@
 import { COMPONENTS, COPY_MOUNTS, type CopyConfig, LABELS, MANAGED_BY } from '../../src/contract';
 import { timeLimit } from '../abort';
 import { type CopyAnswer, type CopyOrder, orderText } from '../copy/order';
+import { emptyPlaces } from '../copy/places';
 import type { CopySite } from '../copy/site';
 import { StillpointError } from '../errors';
 import type { Clock, Run } from '../ports';
@@ -27,6 +28,9 @@ export interface CopySiteOptions {
 
 /** How long the worker may take to end, and its claims to go. */
 const REMOVAL_SECONDS = 180;
+
+/** Of a claim that holds nothing: what storage commonly rounds up to anyway. */
+const EMPTY_SIZE = '1Gi';
 
 /** The worker's container. */
 const CONTAINER = 'runner';
@@ -58,6 +62,7 @@ export class KubernetesCopySite implements CopySite {
   async run(plan: RestorePlan, order: CopyOrder, signal: AbortSignal): Promise<CopyAnswer> {
     const { namespace, config } = this.#options;
     for (const volume of plan.volumes) await this.#claimStep(plan, volume, signal);
+    for (const claim of emptyPlaces(plan.volumes, config.spec.copy)) await this.#emptyStep(plan, claim, signal);
     await this.#create(CONFIG_MAPS, this.#orderObject(order), signal);
     await this.#client.scale(DEPLOYMENTS, { name: config.spec.copy.worker, namespace }, 1, signal);
     const answer = await this.#untilAnswered(signal);
@@ -78,6 +83,20 @@ export class KubernetesCopySite implements CopySite {
       );
     }
     await this.#create(CLAIMS, this.#claim(volume, source.name), signal);
+  }
+
+  /** Of the class of the others: one that this pod can mount beside them. */
+  async #emptyStep({ volumes: [like] }: RestorePlan, claim: string, signal: AbortSignal): Promise<void> {
+    const { accessModes = ['ReadWriteOnce'], storageClass } = like ?? {};
+    const empty: New<Claim> = {
+      metadata: this.#metadata(claim),
+      spec: {
+        accessModes,
+        ...(storageClass === undefined ? {} : { storageClassName: storageClass }),
+        resources: { requests: { storage: EMPTY_SIZE } },
+      },
+    };
+    await this.#create(CLAIMS, empty, signal);
   }
 
   #claim({ claim, name, accessModes, storageClass, size }: PlannedVolume, snapshot: string): New<Claim> {

@@ -1,6 +1,6 @@
 /** Lists of backups as people and scripts read them. Pure: rows in, text out. */
 import { stringify } from 'yaml';
-import { type BackupRecord, backupIdTime, type Phase } from '../../src/contract';
+import { type BackupRecord, backupIdTime, isLost, type Phase } from '../../src/contract';
 import type { RecordSummary } from '../ports';
 import { age } from './duration';
 import { heldText, kindOf, recordPath } from './records';
@@ -26,6 +26,7 @@ export function wideRow(record: BackupRecord): WideRow {
   const { cuts, objects = [] } = record;
   return {
     ...{ namespace, database, id, engine, phase, trigger, freezeWindowMs },
+    ...(isLost(record) ? { missing: true } : {}),
     kind: kindOf(record),
     held: heldText(record),
     layout: layout ?? '',
@@ -85,11 +86,20 @@ function columns({ namespaces, now }: ListStyle): readonly Column<RecordSummary>
     ...(namespaces ? [{ title: 'NAMESPACE', value: ({ namespace }: RecordSummary) => namespace }] : []),
     { title: 'DATABASE', value: ({ database }) => database },
     { title: 'BACKUP', value: ({ id }) => id },
-    { title: 'STATUS', value: ({ phase }) => phase, colour: ({ phase }) => COLOURS[phase] },
+    {
+      title: 'STATUS',
+      value: (row) => (isGone(row) ? 'missing' : row.phase),
+      colour: (row) => (isGone(row) ? 'red' : COLOURS[row.phase]),
+    },
     { title: 'ENGINE', value: ({ engine }) => engine },
     { title: 'TRIGGER', value: ({ trigger }) => trigger },
     { title: 'AGE', value: ({ id }) => age(backupIdTime(id), now) },
   ];
+}
+
+/** Imported, and the storage does not have it any more: `succeeded` would be taken for good. */
+function isGone({ phase, missing }: RecordSummary): boolean {
+  return phase === 'succeeded' && missing === true;
 }
 
 const WIDE: readonly Column<WideRow>[] = [

@@ -131,7 +131,7 @@ function proof({ statement, holds, before, after }: NonNullable<BackupRecord['pr
   ];
 }
 
-function imported({ at: when, by, from, verifiedBy, ownsData }: Imported): [string, string][] {
+function imported({ at: when, by, from, verifiedBy, ownsData, look }: Imported): [string, string][] {
   const { clusterUid, namespace, database, exportedAt } = from;
   const origin = [namespace, database].filter((part) => part !== undefined).join('/');
   // The record beside a dump was never exported.
@@ -141,9 +141,16 @@ function imported({ at: when, by, from, verifiedBy, ownsData }: Imported): [stri
     ['From', origin === '' ? 'a bare handle' : `${origin} in cluster ${clusterUid ?? 'unknown'}${exported}`],
     ['Signature', verifiedBy === undefined ? 'not checked' : `checked with key ${verifiedBy}`],
     ['Data', ownsData ? 'goes when this is deleted' : 'belongs to that cluster, and stays when this is deleted'],
-    // To know that takes a question to the storage, which nobody asks in passing.
-    ['There', 'as far as that cluster has not deleted it: stillpoint doctor asks the storage'],
+    ['There', isThere(look)],
   ];
+}
+
+/** To know that takes a question to the storage, which nobody asks in passing. */
+function isThere(look: Imported['look']): string {
+  if (look === undefined || look.missing.length === 0) {
+    return 'as far as that cluster has not deleted it: stillpoint doctor asks the storage';
+  }
+  return `no, as stillpoint doctor found at ${look.at}: ${look.missing.join('; ')}`;
 }
 
 function failure({ code, message, hint, at: when }: NonNullable<BackupRecord['error']>): [string, string][] {

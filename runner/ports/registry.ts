@@ -23,7 +23,10 @@ export interface UseMark {
 }
 
 /** What is known of a record without reading it: enough to list, to choose and to name it. */
-export type RecordSummary = Pick<BackupRecord, 'namespace' | 'database' | 'id' | 'engine' | 'phase' | 'trigger'>;
+export type RecordSummary = Pick<BackupRecord, 'namespace' | 'database' | 'id' | 'engine' | 'phase' | 'trigger'> & {
+  /** Of an imported backup: whether what it would be restored from is known to be gone. */
+  readonly missing?: boolean;
+};
 
 /** What to list. Everything that is left out matches. */
 export interface RecordFilter {

@@ -5,7 +5,7 @@ import { access, link, mkdir, open, readdir, readFile, rename, rm, unlink } from
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { parse, stringify } from 'yaml';
-import { type BackupId, type BackupRecord, RECORD, recordName, validate } from '../../src/contract';
+import { type BackupId, type BackupRecord, isLost, RECORD, recordName, validate } from '../../src/contract';
 import { Channel } from '../channel';
 import { StillpointError } from '../errors';
 import { byName } from '../listing';
@@ -76,7 +76,8 @@ export class DirectoryRegistry implements Registry {
   }
 
   async *summaries(filter: RecordFilter): AsyncGenerator<readonly RecordSummary[]> {
-    for await (const page of this.pages(filter)) yield page.map(({ record }) => record);
+    for await (const page of this.pages(filter))
+      yield page.map(({ record }) => (isLost(record) ? { ...record, missing: true } : record));
   }
 
   async remove(before: StoredRecord): Promise<void> {

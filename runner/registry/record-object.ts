@@ -4,6 +4,7 @@ import {
   type BackupRecord,
   COMPONENTS,
   FINALIZER,
+  isLost,
   isProtected,
   LABELS,
   labelValue,
@@ -50,6 +51,7 @@ export function labelsOf(record: BackupRecord): Record<string, string> {
     [LABELS.protected]: `${isProtected(record)}`,
     ...(record.revision === undefined ? {} : { [LABELS.revision]: labelValue(record.revision) }),
     ...(record.held === undefined ? {} : { [LABELS.held]: `${mayHold(record)}` }),
+    ...(record.imported?.look === undefined ? {} : { [LABELS.snapshotMissing]: `${isLost(record)}` }),
   };
 }
 
@@ -83,7 +85,11 @@ export function summaryOf(object: KubeObject): RecordSummary | undefined {
   const phase = PHASES.find((name) => name === labels[LABELS.phase]);
   const trigger = TRIGGERS.find((name) => name === labels[LABELS.trigger]);
   if (!namespace || !database || !id || !engine || !phase || !trigger) return undefined;
-  return { namespace, database, id, engine, phase: isOnItsWayOut(object, phase) ? 'deleting' : phase, trigger };
+  const missing = labels[LABELS.snapshotMissing] === 'true';
+  return {
+    ...{ namespace, database, id, engine, phase: isOnItsWayOut(object, phase) ? 'deleting' : phase, trigger },
+    ...(missing ? { missing } : {}),
+  };
 }
 
 function isOnItsWayOut({ metadata }: KubeObject, phase: Phase): boolean {

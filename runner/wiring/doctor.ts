@@ -94,9 +94,9 @@ function imports(
   { registry }: DoctorRequest,
   world: World,
 ): Promise<readonly Finding[]> {
-  const { clock, signal } = world;
+  const { clock, log, signal } = world;
   const look = new KubernetesImportedLook(client, clock);
-  return importedFindings({ registry: kubernetesRegistry(client, registry, world), look, signal }, filter);
+  return importedFindings({ registry: kubernetesRegistry(client, registry, world), look, clock, log, signal }, filter);
 }
 
 /** Whether there is an imported backup, and not only somebody who may not look for any. */

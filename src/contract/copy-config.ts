@@ -3,7 +3,7 @@ import { AGE_RECIPIENT_PATTERN, COMPRESSION_NAMES } from './dump-config';
 import { ENGINE_NAMES } from './engines';
 import { ANY_POLICY, metadata } from './job-config';
 import { BACKUP_ID_PATTERN, DNS_LABEL_PATTERN, DNS_SUBDOMAIN_PATTERN } from './names';
-import { array, type Infer, integer, object, oneOf, optional, string } from './schema';
+import { array, boolean, type Infer, integer, object, oneOf, optional, string } from './schema';
 import { STORE_CONFIG } from './store-config';
 import { READABLE_API_VERSIONS } from './version';
 
@@ -53,6 +53,11 @@ export const COPY_CONFIG = object(
             { description: 'A volume of the backup, and the claim that is made of it.' },
           ),
           { minItems: 1 },
+        ),
+        places: optional(
+          boolean(
+            'Whether these volumes are places, which the volumes of a backup take in their order: how many it has, is known when it is taken. Left out: they are those of the backup, by their names.',
+          ),
         ),
         worker: string({
           pattern: DNS_SUBDOMAIN_PATTERN,

@@ -14,6 +14,9 @@ export const DUMP_RESTORE_KIND = 'DumpRestoreConfig';
 /** The `kind` of the document that names the pruner's stores. */
 export const STORES_KIND = 'StoresConfig';
 
+/** The key of the pruner's ConfigMap that names them. */
+export const STORES_FILE = 'stores.yaml';
+
 /** How a dump can be made smaller. */
 export const COMPRESSION_NAMES = ['zstd', 'gzip', 'none'] as const;
 export type CompressionName = (typeof COMPRESSION_NAMES)[number];

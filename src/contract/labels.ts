@@ -34,6 +34,11 @@ export const LABELS = {
    * is: a later run looks for these.
    */
   held: `${DOMAIN}/held`,
+  /**
+   * `true` on records of imported backups of which doctor has found that the storage does not have them any more, `false` when it has
+   * them again: lists say so without reading the records.
+   */
+  snapshotMissing: `${DOMAIN}/snapshot-missing`,
   /** The name that one restore gave to all that it made: one command finds and removes it. */
   restore: `${DOMAIN}/restore`,
   /** The id of one restore in place, on its journal and on the claims that keep what is not in use: the way back goes by it. */

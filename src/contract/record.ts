@@ -184,6 +184,19 @@ export const RECORD = object(
           ownsData: boolean(
             'Whether what the storage holds goes when this record is deleted. False: it belongs to the cluster that took the backup.',
           ),
+          look: optional(
+            object(
+              {
+                at: timestamp('When that was found; an answer that is the same as the one before is not written down.'),
+                missing: array(string({ description: 'What the storage, or the cluster, does not have any more.' })),
+              },
+              {
+                open: true,
+                description:
+                  'What stillpoint doctor has found when it asked for the snapshots. Nothing missing: they are there again.',
+              },
+            ),
+          ),
         },
         { open: true, description: 'Of a backup that another cluster, or somebody else, has taken.' },
       ),
@@ -248,6 +261,11 @@ export function lockedUntil({ objects = [] }: Pick<BackupRecord, 'objects'>, now
 /** Whether what the storage holds of a backup goes with its record: an imported one is another cluster's. */
 export function ownsData({ imported }: Pick<BackupRecord, 'imported'>): boolean {
   return imported?.ownsData !== false;
+}
+
+/** Whether an imported backup is known to have lost what it would be restored from. */
+export function isLost({ imported }: Pick<BackupRecord, 'imported'>): boolean {
+  return (imported?.look?.missing.length ?? 0) > 0;
 }
 
 /** Whether a restore of it was tried and found good. */

@@ -10,7 +10,7 @@ import { Secret } from 'cdk8s-plus-28';
 import { BackupVolume, PostgresBackup, Registry, SnapshotClass } from 'stillpoint';
 import { afterAll, beforeAll, expect, inject, test } from 'vitest';
 import type { BackupRecord } from '../../src/contract';
-import { type Anything, apply, KINDS, remove } from './harness/cluster';
+import { type Anything, apply, KINDS, read, remove } from './harness/cluster';
 import { DumpScene, NEVER, type Policy, PREFIX } from './harness/dump-scene';
 import { jobEnd, nthPod, podEnd, startBackup } from './harness/job';
 import { makeNamespace, RUN_LABEL, removeNamespace, type TestNamespace, uniqueName } from './harness/namespace';
@@ -125,6 +125,17 @@ test('the copy of a backup that is gone goes, and those of others stay', async (
   expect(await pruned(scene.registry)).toMatchObject({ ended: 'Complete' });
   await eventually('the copy is gone', async () => !(await scene.s3.keys()).includes(keyOf(first)));
   expect(await scene.s3.keys()).toContain(keyOf(second));
+});
+
+test('a backup that is deleted from a terminal takes its copy along, and is not said to be deleted before', async () => {
+  const { record: third } = await scene.good(policy);
+  await eventually('its copy is there', async () => (await scene.s3.keys()).includes(keyOf(third)), { seconds: 120 });
+  const name = `${scene.namespace}/orders-db/${third.id}`;
+  const answer = await stillpointOf(scene.registry, 'delete', name, '--yes');
+  expect(answer, answer.stderr).toMatchObject({ exitCode: 0, stdout: `backup ${name} deleted, with 1 snapshot\n` });
+  expect(await read(KINDS.configMap, `${scene.namespace}.orders-db.${third.id}`, scene.registry)).toBeUndefined();
+  // The pruner takes the record first, and goes on to the copy.
+  await eventually('its copy is gone', async () => !(await scene.s3.keys()).includes(keyOf(third)), { seconds: 60 });
 });
 
 test('a registry that was made anew knows nothing of them, and touches none', async () => {

@@ -52,6 +52,14 @@ describe('a database', () => {
     expect(stateOf('failed', 'succeeded')).toMatchObject({ failures: 0, failingSince: undefined });
   });
 
+  it('has no good backup in one whose snapshot is known to be gone', () => {
+    const overview = new Overview();
+    overview.add({ ...record({ id: '20260109020000' }), missing: true });
+    const [state] = overview.states();
+    expect(state).toMatchObject({ backups: 1, good: 0, lastGood: undefined });
+    expect(state && healthOf(state, now)).toBe('missing');
+  });
+
   it('is there once, with all its policies, also without any backup', () => {
     const overview = new Overview();
     overview.add(record({ id: '20260101020000' }));

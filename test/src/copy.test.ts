@@ -141,6 +141,29 @@ describe('a policy of copies', () => {
     expect(() => synth({ recipients: ['age1'] })).toThrow('no public key of age');
   });
 
+  it('has a place for each volume that is only found when a backup is taken', () => {
+    const chart = shop();
+    new SnapshotCopy(chart, 'orders-copy', {
+      of: policy(chart, { volumes: [BackupVolume.fromLabels({ app: 'orders' })] }),
+      storage,
+      schedule: BackupSchedule.weekly({ weekday: Weekday.SUNDAY, hour: 4 }),
+      maxVolumes: 2,
+    });
+    const manifests = Testing.synth(chart);
+    const document = configOf(manifests, 'orders-copy-backup', 'backup.yaml');
+    expect(fits(COPY_CONFIG, document)).toBe(true);
+    const volumes = ['place-0', 'place-1'].map((name) => ({ name, claim: `orders-copy-backup-${name}` }));
+    expect(document).toMatchObject({ spec: { copy: { volumes, places: true } } });
+    const [container] = worker(manifests).spec.template.spec.containers;
+    expect(container.volumeMounts).toContainEqual({
+      ...{ name: 'volume-1', mountPath: '/volumes/place-1', readOnly: true },
+    });
+    const removable = only(manifests, 'Role', 'orders-copy-backup').rules.find(
+      ({ resources, resourceNames }: Manifest) => resources[0] === 'persistentvolumeclaims' && resourceNames,
+    );
+    expect(removable.resourceNames).toEqual(volumes.map(({ claim }) => claim));
+  });
+
   it('refuses what it could not copy', () => {
     const chart = shop();
     const usual = { storage, schedule: BackupSchedule.weekly({ weekday: Weekday.SUNDAY, hour: 4 }) };
@@ -153,6 +176,8 @@ describe('a policy of copies', () => {
     expect(() => copyOf(dump, 'a')).toThrow('copies no policy of one database');
     const labelled = policy(chart, { volumes: [BackupVolume.fromLabels({ app: 'orders' })] }, 'labelled');
     expect(() => copyOf(labelled, 'b')).toThrow(/finds its volume .* only when it runs/);
+    expect(() => copyOf(labelled, 'b0', { maxVolumes: 0 })).toThrow('has the maxVolumes 0');
+    expect(() => synth({ maxVolumes: 2 })).toThrow('copies a policy that names all its 2');
     const files = new VolumeBackup(chart, 'files', {
       volumes: [BackupVolume.fromClaimName('files')],
       snapshotClass: SnapshotClass.fromName('retained'),

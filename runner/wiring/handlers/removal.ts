@@ -82,7 +82,7 @@ async function removalOf(
 ): Promise<
   Pick<
     DeleteContext & PruneContext,
-    'registry' | 'policies' | 'uses' | 'remover' | 'locksOf' | 'holder' | 'missingOf'
+    'registry' | 'policies' | 'uses' | 'remover' | 'locksOf' | 'holder' | 'missingOf' | 'handover'
   > &
     Records
 > {
@@ -115,11 +115,16 @@ async function removalOf(
     kubernetesUses,
   } = await import('../kubernetes');
   const { KubernetesImportedLook } = await import('../../kube/imported-look');
+  const { keepsRecordCopies } = await import('../../kube/pruner');
+  const { Handover } = await import('../../handover');
   const client = await connect(options, world);
   const registry = kubernetesRegistry(client, options.registry, world);
   const look = new KubernetesImportedLook(client, world.clock);
+  const pruner = kubernetesPruner(client, options.registry);
+  const handsOver = stores === undefined && (await keepsRecordCopies(client, options.registry));
   return {
     holder,
+    handover: handsOver ? new Handover({ registry, pruner, clock: world.clock }) : undefined,
     missingOf: (imported) => look.missing(imported, world.signal),
     registry,
     policies: kubernetesPolicies(client, options.registry, world),
@@ -128,7 +133,7 @@ async function removalOf(
       inTurns
         ? await removerInTurns(client, { namespace: options.registry, holder }, world)
         : kubernetesRemover(client, world),
-      await objects(() => new AskingRemover(kubernetesPruner(client, options.registry), registry, world.clock)),
+      await objects(() => new AskingRemover(pruner, registry, world.clock)),
     ),
     locksOf: (namespace) => kubernetesLocks(client, namespace, world),
     where: { namespace: namespaceOf(options, client) },

@@ -2,7 +2,7 @@
  * Copies and the way back: records, objects and files are real, in folders. What stands in for a cluster is the site alone: it gives
  * the real worker a folder in the place of a claim.
  */
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -312,6 +312,20 @@ describe('a copy', () => {
       code: 'usage-invalid',
       message: 'no claim is named for volume wal',
     });
+  });
+
+  test('of volumes that are only found when they are backed up is read from the places that they take', async () => {
+    await registry.create(snapshots());
+    const names = ['place-0', 'place-1', 'place-2'];
+    renameSync(join(folder, 'volumes', 'data'), join(folder, 'volumes', 'place-0'));
+    renameSync(join(folder, 'volumes', 'wal'), join(folder, 'volumes', 'place-1'));
+    const volumes = names.map((name) => ({ name, claim: `orders-copy-backup-${name}` }));
+    const copied = await copying({ copy: { volumes, places: true } });
+    expect(asked[1]).toBe('run orders-copy-backup-place-0 1Gi, orders-copy-backup-place-1 1Gi');
+    expect(copied?.copy?.volumes?.map(({ name }) => name)).toEqual(['data', 'wal']);
+    await restoring();
+    expect(readFileSync(join(folder, 'to', 'wal', 'segment'), 'utf8')).toBe('log');
+    expect(lookAt(join(folder, 'to', 'data'))).toEqual(lookAt(join(folder, 'volumes', 'place-0')));
   });
 
   test('names what is not in it as warnings', async () => {

@@ -33,6 +33,19 @@ describe('a record as a ConfigMap', () => {
     });
   });
 
+  it.each([
+    [['the storage says no'], true],
+    [[], undefined],
+  ])('says by its labels whether what an import names is gone: %j', (missing, expected) => {
+    const imported = { at: '2026-01-02T00:00:00Z', from: {}, ownsData: false };
+    const looked = { ...imported, look: { at: '2026-01-03T00:00:00Z', missing } };
+    const object = recordObject(record({ imported: looked }), 'stillpoint');
+    expect(object.metadata.labels?.[LABELS.snapshotMissing]).toBe(`${expected === true}`);
+    expect(summaryOf(object)?.missing).toBe(expected);
+    const never = recordObject(record({ imported }), 'stillpoint');
+    expect(never.metadata.labels).not.toHaveProperty([LABELS.snapshotMissing]);
+  });
+
   it('may carry labels of others, and in its phase be ahead of its label', () => {
     expect(recordIn(labelled({ team: 'shop', [LABELS.phase]: 'cut' }))).toEqual(record());
   });
