@@ -3,9 +3,21 @@
  * `npm run soak` (CONTRACT=all) the others, too.
  */
 import { objectStoreContract } from '../integration/contract/object-store';
+import { storeOptionsContract } from '../integration/contract/store-options';
 import { makeNamespace } from './harness/namespace';
-import { azureFixture, gcsFixture, type Servers, s3Fixture, swiftFixture } from './harness/object-fixtures';
+import { azureFixture, gcsFixture, s3Fixture, swiftFixture } from './harness/object-fixtures';
 import { startObjectServer } from './harness/object-servers';
+import {
+  AZURE_OPTIONS,
+  azureOptions,
+  GCS_OPTIONS,
+  gcsOptions,
+  S3_OPTIONS,
+  SWIFT_OPTIONS,
+  s3Options,
+  swiftOptions,
+} from './harness/option-fixtures';
+import type { Servers } from './harness/store-servers';
 
 async function inCluster(purpose: string): Promise<Servers> {
   const namespace = await makeNamespace(purpose);
@@ -16,6 +28,7 @@ async function inCluster(purpose: string): Promise<Servers> {
 }
 
 objectStoreContract('S3 (versitygw)', async () => await s3Fixture(await inCluster('s3')));
+storeOptionsContract('S3 (versitygw)', async () => await s3Options(await inCluster('s3-options')), S3_OPTIONS);
 if (process.env.CONTRACT === 'all') {
   objectStoreContract('Swift, with a stand-in for Keystone', async () => await swiftFixture(await inCluster('swift')));
   objectStoreContract(
@@ -25,5 +38,20 @@ if (process.env.CONTRACT === 'all') {
   objectStoreContract(
     'Azure Blob Storage (azurite, an emulator)',
     async () => await azureFixture(await inCluster('azure')),
+  );
+  storeOptionsContract(
+    'Google Cloud Storage (fake-gcs-server, an emulator)',
+    async () => await gcsOptions(await inCluster('gcs-options')),
+    GCS_OPTIONS,
+  );
+  storeOptionsContract(
+    'Azure Blob Storage (azurite, an emulator)',
+    async () => await azureOptions(await inCluster('azure-options')),
+    AZURE_OPTIONS,
+  );
+  storeOptionsContract(
+    'Swift, with a stand-in for Keystone',
+    async () => await swiftOptions(await inCluster('swift-options')),
+    SWIFT_OPTIONS,
   );
 }

@@ -14,6 +14,14 @@ import { buffer } from 'node:stream/consumers';
 /** What is done with a request in place of handing it on: undefined hands it on. */
 export type Spoil = (request: IncomingMessage, response: ServerResponse) => 'spoilt' | undefined;
 
+/** A request as it came in. */
+export interface SeenRequest {
+  readonly method: string;
+  /** Path and query. */
+  readonly url: string;
+  readonly headers: IncomingHttpHeaders;
+}
+
 /** An answer, to be changed before it is handed on. */
 export interface SpoiltAnswer {
   readonly headers: IncomingHttpHeaders;
@@ -28,6 +36,8 @@ export class UnreliableProxy implements AsyncDisposable {
   readonly #sockets = new Set<Socket>();
   /** Of each request, as `PUT /bucket/key?partNumber=1`. */
   readonly seen: string[] = [];
+  /** Hears of each request before anything is done with it. */
+  hears: (request: SeenRequest) => void = () => undefined;
   spoil: Spoil = () => undefined;
   /** Cuts the next answers to a GET after so many bytes. */
   cutAnswersAfter: number | undefined;
@@ -59,6 +69,7 @@ export class UnreliableProxy implements AsyncDisposable {
   /** Good again. */
   mend(): void {
     this.spoil = () => undefined;
+    this.hears = () => undefined;
     this.cutAnswersAfter = undefined;
     this.alterAnswer = undefined;
     this.#corrupting = 0;
@@ -83,7 +94,9 @@ export class UnreliableProxy implements AsyncDisposable {
   }
 
   #serve(asked: IncomingMessage, answer: ServerResponse): void {
-    this.seen.push(`${asked.method} ${asked.url}`);
+    const { method = '', url = '', headers } = asked;
+    this.seen.push(`${method} ${url}`);
+    this.hears({ method, url, headers });
     if (this.spoil(asked, answer) === 'spoilt') return;
     const { hostname, port } = this.target();
     const onward = request(

@@ -24,7 +24,6 @@ import { translate } from './failures';
 
 /** https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html */
 const LIMITS: PartLimits = { parts: 10_000, partBytes: 5 * 1024 ** 3 };
-const DAY_MS = 86_400_000;
 
 /** Where an upload goes, and by what. */
 export interface S3Target {
@@ -62,7 +61,7 @@ export function asS3Writes(checksum: number): string {
 export class S3Upload {
   readonly #target: S3Target;
   readonly #options: PutOptions;
-  /** One instant for the whole upload. */
+  /** One instant for the whole upload, in whole seconds: S3 is told no others, and what is on record is what it keeps. */
   readonly #lockedUntil: Date | undefined;
   #whole = 0;
   /** Begun when it is known that one request is not enough. */
@@ -73,7 +72,8 @@ export class S3Upload {
     this.#options = options;
     const { clock, settings } = target;
     if (settings.lock !== undefined) {
-      this.#lockedUntil = new Date(clock.now().getTime() + settings.lock.days * DAY_MS);
+      const seconds = Math.ceil(clock.now().getTime() / 1000) + settings.lock.days * 24 * 3600;
+      this.#lockedUntil = new Date(seconds * 1000);
     }
   }
 

@@ -1,88 +1,28 @@
 /** Each kind of object store on a server of its own, for the contract suite. */
-import { generateKeyPairSync } from 'node:crypto';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import {
-  CreateBucketCommand,
-  ListMultipartUploadsCommand,
-  ListObjectVersionsCommand,
-  S3Client,
-} from '@aws-sdk/client-s3';
-import { BlobServiceClient, StorageSharedKeyCredential } from '@azure/storage-blob';
-import { systemClock } from '../../../runner/clock';
-import { openStore } from '../../../runner/storage';
-import type { ObjectStore } from '../../../runner/storage/object-store';
-import type { StoreConfig } from '../../../src/contract';
-import { type ObjectStoreFixture, PATIENCE_SECONDS } from '../../integration/contract/object-store';
-import { startKeystone } from '../../support/keystone';
+import { ListMultipartUploadsCommand, ListObjectVersionsCommand } from '@aws-sdk/client-s3';
+import type { ObjectStoreFixture } from '../../integration/contract/object-store';
 import { UnreliableProxy } from '../../support/unreliable-proxy';
-import type { ObjectServer, ServerPod } from './object-servers';
-
-const BUCKET = 'backups';
-const LOCKED_BUCKET = 'locked-backups';
-
-/** How servers are started: in a namespace that goes with the fixture. */
-export interface Servers extends AsyncDisposable {
-  start(pod: ServerPod): Promise<ObjectServer>;
-}
-
-/** What the fixtures have in common. */
-class World implements AsyncDisposable {
-  readonly #stack = new AsyncDisposableStack();
-
-  constructor(readonly servers: Servers) {
-    this.uses(servers);
-  }
-
-  /** A Secret as it is mounted: a file for each key. */
-  async secret(values: Readonly<Record<string, string>>): Promise<string> {
-    const folder = await mkdtemp(join(tmpdir(), 'stillpoint-store-'));
-    this.#stack.defer(() => rm(folder, { recursive: true }));
-    for (const [key, value] of Object.entries(values)) await writeFile(join(folder, key), value);
-    return folder;
-  }
-
-  async open(config: StoreConfig): Promise<ObjectStore> {
-    const store: StoreConfig = { prefix: 'prod/cluster-1', patienceSeconds: PATIENCE_SECONDS, ...config };
-    return await openStore(store, { clock: systemClock, random: Math.random, environment: {} });
-  }
-
-  uses<T extends AsyncDisposable>(what: T): T {
-    return this.#stack.use(what);
-  }
-
-  readonly remove = (): Promise<void> => this.#stack.disposeAsync();
-
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.remove();
-  }
-}
-
-const S3_LOGIN = { AWS_ACCESS_KEY_ID: 'stillpoint', AWS_SECRET_ACCESS_KEY: 'the-right-secret' };
+import {
+  BUCKET,
+  S3_LOGIN,
+  type Servers,
+  StoreWorld,
+  startAzurite,
+  startFakeGcs,
+  startSwift,
+  startVersitygw,
+} from './store-servers';
 
 export async function s3Fixture(servers: Servers): Promise<ObjectStoreFixture> {
-  const world = new World(servers);
-  const server = await servers.start({
-    name: 'versitygw',
-    image: 'versitygw:1',
-    port: 7070,
-    data: '/data',
-    more: '/versions',
-    args: ['posix', '--versioning-dir', '/versions', '/data'],
-    env: { ROOT_ACCESS_KEY: S3_LOGIN.AWS_ACCESS_KEY_ID, ROOT_SECRET_KEY: S3_LOGIN.AWS_SECRET_ACCESS_KEY },
-  });
-  const proxy = world.uses(await UnreliableProxy.to(() => server.url));
-  const administrator = new S3Client({
-    endpoint: server.url.href,
-    region: 'us-east-1',
-    forcePathStyle: true,
-    credentials: { accessKeyId: S3_LOGIN.AWS_ACCESS_KEY_ID, secretAccessKey: S3_LOGIN.AWS_SECRET_ACCESS_KEY },
-  });
-  await administrator.send(new CreateBucketCommand({ Bucket: BUCKET }));
-  await administrator.send(new CreateBucketCommand({ Bucket: LOCKED_BUCKET, ObjectLockEnabledForBucket: true }));
-  const credentialsDirectory = await world.secret(S3_LOGIN);
-  const s3 = { bucket: BUCKET, endpoint: proxy.url, region: 'us-east-1', pathStyle: true };
+  const world = new StoreWorld(servers);
+  const {
+    server,
+    proxy,
+    administrator,
+    lockedBucket,
+    credentialsDirectory,
+    settings: s3,
+  } = await startVersitygw(world);
   return {
     store: await world.open({ kind: 's3', credentialsDirectory, s3 }),
     patient: await world.open({ kind: 's3', credentialsDirectory, s3, patienceSeconds: 120 }),
@@ -96,15 +36,15 @@ export async function s3Fixture(servers: Servers): Promise<ObjectStoreFixture> {
     },
     missingBucket: () => world.open({ kind: 's3', credentialsDirectory, s3: { ...s3, bucket: 'not-there' } }),
     versions: {
-      kept: await world.open({ kind: 's3', credentialsDirectory, s3: { ...s3, bucket: LOCKED_BUCKET } }),
+      kept: await world.open({ kind: 's3', credentialsDirectory, s3: { ...s3, bucket: lockedBucket } }),
       locked: await world.open({
         kind: 's3',
         credentialsDirectory,
-        s3: { ...s3, bucket: LOCKED_BUCKET, lock: { mode: 'GOVERNANCE', days: 1 } },
+        s3: { ...s3, bucket: lockedBucket, lock: { mode: 'GOVERNANCE', days: 1 } },
       }),
       count: async () => {
         const { Versions = [], DeleteMarkers = [] } = await administrator.send(
-          new ListObjectVersionsCommand({ Bucket: LOCKED_BUCKET }),
+          new ListObjectVersionsCommand({ Bucket: lockedBucket }),
         );
         return Versions.length + DeleteMarkers.length;
       },
@@ -115,49 +55,14 @@ export async function s3Fixture(servers: Servers): Promise<ObjectStoreFixture> {
       body: Buffer.from(body.toString().replace(/<ChecksumCRC32>[^<]*</, '<ChecksumCRC32>AAAAAA==<')),
     }),
     kill: server.kill,
-    remove: async () => {
-      administrator.destroy();
-      await world.remove();
-    },
+    remove: world.remove,
   };
 }
 
 /** Swift itself; the Keystone before it is a stand-in. */
 export async function swiftFixture(servers: Servers): Promise<ObjectStoreFixture> {
-  const world = new World(servers);
-  const server = await servers.start({ name: 'swift', image: 'swift:2', port: 8080, data: '/srv' });
-  const proxy = world.uses(await UnreliableProxy.to(() => server.url));
-  const logIn = async (): Promise<{ readonly token: string; readonly account: string }> => {
-    const headers = { 'x-auth-user': 'test:tester', 'x-auth-key': 'testing' };
-    const answer = await fetch(new URL('/auth/v1.0', server.url), { headers });
-    const account = new URL(answer.headers.get('x-storage-url') ?? '').pathname;
-    return { token: answer.headers.get('x-auth-token') ?? '', account };
-  };
-  const { account } = await logIn();
-  const raw = async (path: string, method = 'GET'): Promise<Response> =>
-    await fetch(new URL(`${account}/${BUCKET}${path}`, server.url), {
-      method,
-      headers: { 'x-auth-token': (await logIn()).token },
-    });
-  await raw('', 'PUT');
-  const keystone = world.uses(
-    await startKeystone({
-      user: 'tester',
-      password: 'testing',
-      project: 'shop',
-      token: async () => (await logIn()).token,
-      storageUrl: () => proxy.url + account,
-    }),
-  );
-  const values = {
-    OS_AUTH_URL: `${keystone.url}/v3`,
-    OS_USERNAME: 'tester',
-    OS_PASSWORD: 'testing',
-    OS_PROJECT_NAME: 'shop',
-    OS_REGION_NAME: 'here',
-  };
-  const credentialsDirectory = await world.secret(values);
-  const swift = { container: BUCKET };
+  const world = new StoreWorld(servers);
+  const { server, proxy, login, raw, credentialsDirectory, settings: swift } = await startSwift(world);
   return {
     store: await world.open({ kind: 'swift', credentialsDirectory, swift }),
     patient: await world.open({ kind: 'swift', credentialsDirectory, swift, patienceSeconds: 120 }),
@@ -175,7 +80,7 @@ export async function swiftFixture(servers: Servers): Promise<ObjectStoreFixture
       return left;
     },
     wrongCredentials: async () => {
-      const wrong = await world.secret({ ...values, OS_PASSWORD: 'a-wrong-secret' });
+      const wrong = await world.secret({ ...login, OS_PASSWORD: 'a-wrong-secret' });
       return await world.open({ kind: 'swift', credentialsDirectory: wrong, swift });
     },
     missingBucket: () => world.open({ kind: 'swift', credentialsDirectory, swift: { container: 'not-there' } }),
@@ -189,32 +94,8 @@ export async function swiftFixture(servers: Servers): Promise<ObjectStoreFixture
 
 /** An emulator, which asks nobody who they are: a stand-in before it does. */
 export async function gcsFixture(servers: Servers): Promise<ObjectStoreFixture> {
-  const world = new World(servers);
-  const server = await servers.start({
-    name: 'fake-gcs-server',
-    image: 'fake-gcs-server:1',
-    port: 4443,
-    data: '/storage',
-  });
-  const proxy = world.uses(await UnreliableProxy.to(() => server.url));
-  await fetch(new URL('/storage/v1/b', server.url), {
-    method: 'POST',
-    headers: { 'content-type': 'application/json' },
-    body: JSON.stringify({ name: BUCKET }),
-  });
-  const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
-  const account = (client_email: string): Promise<string> =>
-    world.secret({
-      GOOGLE_PROJECT_ID: 'shop',
-      GOOGLE_SERVICE_ACCOUNT_JSON_KEY: JSON.stringify({
-        type: 'service_account',
-        project_id: 'shop',
-        private_key_id: '1',
-        private_key: privateKey.export({ type: 'pkcs8', format: 'pem' }),
-        client_email,
-        client_id: '1',
-      }),
-    });
+  const world = new StoreWorld(servers);
+  const { server, proxy, account, credentialsDirectory, settings: gcs } = await startFakeGcs(world);
   const guarded = world.uses(await UnreliableProxy.to(() => server.url));
   guarded.spoil = (asked, answer) => {
     const [, claims = ''] = asked.headers.authorization?.split('.') ?? [];
@@ -227,8 +108,6 @@ export async function gcsFixture(servers: Servers): Promise<ObjectStoreFixture> 
     );
     return 'spoilt';
   };
-  const credentialsDirectory = await account('backup@shop');
-  const gcs = { bucket: BUCKET, endpoint: proxy.url };
   return {
     store: await world.open({ kind: 'gcs', credentialsDirectory, gcs }),
     patient: await world.open({ kind: 'gcs', credentialsDirectory, gcs, patienceSeconds: 120 }),
@@ -257,25 +136,8 @@ export async function gcsFixture(servers: Servers): Promise<ObjectStoreFixture> 
 
 /** An emulator, with the account that it has from its makers. */
 export async function azureFixture(servers: Servers): Promise<ObjectStoreFixture> {
-  const world = new World(servers);
-  const server = await servers.start({
-    name: 'azurite',
-    image: 'azurite:3',
-    port: 10_000,
-    data: '/data',
-    args: ['azurite', '-l', '/data', '--blobHost', '0.0.0.0', '--skipApiVersionCheck'],
-  });
-  const proxy = world.uses(await UnreliableProxy.to(() => server.url));
-  const login = {
-    AZURE_ACCOUNT_NAME: 'devstoreaccount1',
-    AZURE_ACCOUNT_KEY: 'Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw==',
-  };
-  const { AZURE_ACCOUNT_NAME: name, AZURE_ACCOUNT_KEY: key } = login;
-  await new BlobServiceClient(`${server.url.href}${name}`, new StorageSharedKeyCredential(name, key))
-    .getContainerClient(BUCKET)
-    .create();
-  const credentialsDirectory = await world.secret(login);
-  const azure = { container: BUCKET, endpoint: `${proxy.url}/${name}` };
+  const world = new StoreWorld(servers);
+  const { server, proxy, login, credentialsDirectory, settings: azure } = await startAzurite(world);
   return {
     store: await world.open({ kind: 'azure', credentialsDirectory, azure }),
     patient: await world.open({ kind: 'azure', credentialsDirectory, azure, patienceSeconds: 120 }),
