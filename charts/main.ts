@@ -1,6 +1,7 @@
 import { App } from 'cdk8s';
 import { accounts } from './accounts';
 import { catalogue } from './catalogue';
+import { customers } from './customers';
 import { messaging } from './messaging';
 import { ocelot } from './ocelot';
 import { ocelotDump } from './ocelot-dump';
@@ -37,6 +38,7 @@ for (const chart of [
   messaging,
   ocelotDump,
   ordersCopy,
+  customers,
 ])
   chart(app).addDependency(cluster);
 app.synth();
