@@ -3,7 +3,7 @@
  * when the server has it online with the transactions that the seed has; only then its users' roles are granted, and an alias is moved. What this
  * run has made, and is not good, goes again.
  */
-import { pauseFor } from '../../../abort';
+import { pauseFor, timeLimit } from '../../../abort';
 import { configuredEndpoint } from '../../../endpoint';
 import { asStillpointError, StillpointError } from '../../../errors';
 import type { Finding } from '../../../ports';
@@ -167,14 +167,17 @@ class Restore {
 
   /** With a time of its own: the run may have been stopped. */
   async #remove(system: System): Promise<void> {
-    const { log } = this.#world;
+    const { log, clock } = this.#world;
+    using limit = timeLimit(
+      clock,
+      REMOVE_LIMIT_MS,
+      () => new StillpointError('restore-failed', `no answer in ${REMOVE_LIMIT_MS / 1000} s`),
+    );
     const statement = { statement: removeStatement(this.#into), database: SYSTEM } as const;
-    await system
-      .change(`removing ${this.#into}`, statement, AbortSignal.timeout(REMOVE_LIMIT_MS))
-      .catch((thrown: unknown) => {
-        const { code, message } = asStillpointError(thrown);
-        log.error({ code }, `database ${this.#into}, which is not good, could not be removed: ${message}`);
-      });
+    await system.change(`removing ${this.#into}`, statement, limit.signal).catch((thrown: unknown) => {
+      const { code, message } = asStillpointError(thrown);
+      log.error({ code }, `database ${this.#into}, which is not good, could not be removed: ${message}`);
+    });
   }
 
   async #change(
