@@ -11,6 +11,8 @@ import type { Clock, Pruner, Registry, StoredRecord } from './ports';
 /** How long the pruner may take to come to one record: it may be writing copies of others. */
 const COMES_WITHIN_MS = 120_000;
 
+const NOBODY = `no prune has come within ${COMES_WITHIN_MS / 1000} s`;
+
 export interface HandoverContext {
   readonly registry: Pick<Registry, 'follow' | 'get'>;
   readonly pruner: Pick<Pruner, 'ask'>;
@@ -36,13 +38,15 @@ export class Handover {
   /** Has the pruner come, and waits for it. Each record is told once, with why it is still there where it is. */
   async *outcome(): AsyncGenerator<{ readonly stored: StoredRecord; readonly stays: string | undefined }> {
     const taken = this.#taken.splice(0);
-    let stays = taken.length === 0 ? undefined : await this.#ask();
+    // Where nobody comes for one, nobody is waited for again; what one lacks says nothing of another.
+    let nobody = taken.length === 0 ? undefined : await this.#ask();
     for (const stored of taken) {
-      if (stays === undefined) stays = await this.#stays(stored);
-      else if (await this.#isGone(stored)) {
-        yield { stored, stays: undefined };
+      if (nobody !== undefined) {
+        yield { stored, stays: (await this.#isGone(stored)) ? undefined : nobody };
         continue;
       }
+      const stays = await this.#stays(stored);
+      if (stays === NOBODY) nobody = stays;
       yield { stored, stays };
     }
   }
@@ -65,7 +69,7 @@ export class Handover {
       const { leftovers = [] } = now.record;
       if (now.version !== version && leftovers.length > 0) return `the pruner could not remove ${leftovers.join(', ')}`;
     }
-    return `no prune has come within ${COMES_WITHIN_MS / 1000} s`;
+    return NOBODY;
   }
 
   async #isGone({ record: { namespace, database, id } }: StoredRecord): Promise<boolean> {

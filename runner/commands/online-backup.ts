@@ -1,14 +1,13 @@
 /** Takes one online backup: files of databases, by the engine's own tool from a running server; step by step. */
-import { text } from 'node:stream/consumers';
 import { type BackupRecord, dumpLeaseName, UNFINISHED } from '../../src/contract';
 import { checkOnline, type OnlineChecked } from '../dump/online-checks';
 import { OnlineFiles, type Work } from '../dump/online-files';
 import { filesOf, onlineRecord, publishedRecord } from '../dump/online-record';
 import { takeFolder } from '../dump/owner';
 import { asStillpointError, StillpointError } from '../errors';
-import { Child } from '../pipe/child';
 import type { StoredRecord } from '../ports';
 import type { OnlineEnd, OnlineWorld } from '../tools/online';
+import { runTool } from '../tools/run-tool';
 import type { DumpContext } from './dump';
 import { openDump, sweepDumps } from './dump-earlier';
 import { askPruner, say } from './say';
@@ -122,7 +121,7 @@ class Online {
     const goesOn = (keys: readonly string[]): boolean => type === 'differential' || keys.length < longestChain;
     if (type !== 'full') for (const keys of earlier.filter(goesOn)) await files.linkInto(work.backups, keys);
     const world: OnlineWorld = {
-      run: async ({ program, args }) => await this.#tool(program, args),
+      run: (line) => runTool(line, this.#context),
       freeBytes: () => files.freeBytes(),
       sizeOf: (file) => files.sizeOf(file),
       lastBytes: (database) => largest(last.get(database), database),
@@ -140,18 +139,6 @@ class Online {
     const bad = ends.map(({ error }) => error);
     if (bad[0] !== undefined && bad.every((error) => error !== undefined)) throw bad[0];
     return ends;
-  }
-
-  async #tool(program: string, args: readonly string[]): ReturnType<OnlineWorld['run']> {
-    const command = { program, args: () => args, env: {}, files: {}, secrets: [] };
-    return await Child.during(command, this.#context, async (child) => {
-      child.stdin.end();
-      // A program that is not there ends its output too; why, says how it ended.
-      const output = await text(child.stdout).catch(() => '');
-      const { code, words } = await child.ended();
-      this.#context.signal.throwIfAborted();
-      return { exitCode: code ?? -1, output, said: words };
-    });
   }
 
   async #publishStep(checked: OnlineChecked, ends: readonly OnlineEnd[]): Promise<BackupRecord> {

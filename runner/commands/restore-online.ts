@@ -5,7 +5,6 @@
 import { createWriteStream } from 'node:fs';
 import { mkdir, readdir, rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import { text } from 'node:stream/consumers';
 import { pipeline } from 'node:stream/promises';
 import type { BackupRecord, DumpRestoreConfig, EngineName, RecordedObject } from '../../src/contract';
 import { imageFindings } from '../dump/image';
@@ -15,10 +14,10 @@ import { saidBy } from '../dump/tool-version';
 import { asStillpointError, StillpointError } from '../errors';
 import { refuseOnErrors } from '../findings';
 import { recordPath } from '../output/records';
-import { Child } from '../pipe/child';
 import { opened } from '../pipe/restore';
 import type { ObjectStore } from '../storage/object-store';
 import type { OnlineRestored, OnlineRestoreWorld } from '../tools/online-restore';
+import { runTool } from '../tools/run-tool';
 import { serveFile } from '../tools/served-file';
 import type { RestoreDumpContext } from './restore-dump-context';
 import { say } from './say';
@@ -69,7 +68,7 @@ async function restoreStep(
   if (tool === undefined) {
     throw new StillpointError('config-invalid', `no tool of ${engine.name} is known that restores online backups`);
   }
-  const wanted = databaseOf(record, config.spec.only ?? undefined, alias);
+  const wanted = databaseOf(record, config.spec.only, alias);
   const toolSays = await saidBy(tool.versionOf(), context);
   const unfit = tool.unfit(toolSays);
   if (unfit !== undefined) throw new StillpointError('tool-version', unfit, { hint: 'name an image of 5 or later' });
@@ -92,16 +91,7 @@ async function restoreStep(
 function worldOf(context: RestoreDumpContext): OnlineRestoreWorld {
   const { log, clock, signal } = context;
   return {
-    run: async ({ program, args }, env) => {
-      const command = { program, args: () => args, env, files: {}, secrets: [] };
-      return await Child.during(command, context, async (child) => {
-        child.stdin.end();
-        // A program that is not there ends its output too; why, says how it ended.
-        const output = await text(child.stdout).catch(() => '');
-        const { code, words } = await child.ended();
-        return { exitCode: code ?? -1, output, said: words };
-      });
-    },
+    run: (line, env) => runTool(line, context, env),
     serve: (file, near) => serveFile(file, near, log),
     clock,
     log,
@@ -116,7 +106,7 @@ function databaseOf(
   alias: string | undefined,
 ): { readonly name: string; readonly files: readonly string[]; readonly highest: number } {
   const all = record.dump?.databases ?? [];
-  const named = [only, alias].map((each) => each?.toLowerCase()).find((each) => each !== undefined);
+  const named = (only ?? alias)?.toLowerCase();
   const found = named === undefined ? onlyOne(all, record) : all.find((each) => isNamed(each, named));
   if (found === undefined) {
     const names = all.map(({ name }) => name).join(', ');

@@ -66,14 +66,15 @@ export type StoredKind = 'dump' | 'online' | 'copy';
 
 const WORDS: Readonly<Record<StoredKind, string>> = { dump: 'dump', online: 'online backup', copy: 'copy' };
 
-const HINTS: Readonly<Record<StoredKind, string>> = {
+/** What is done with each. */
+export const STORED_HINTS: Readonly<Record<StoredKind, string>> = {
   dump: 'it is a dump, which goes into a server: PostgresDumpRestore and its like',
   online: 'it is of files that neo4j-admin takes: Neo4jOnlineRestore makes a database of them',
   copy: 'it is a copy of files: SnapshotCopyRestore makes claims of it',
 };
 
 /** Undefined of what lies in no store. */
-function storedKindOf(record: BackupRecord): StoredKind | undefined {
+export function storedKindOf(record: Pick<BackupRecord, 'mode' | 'copy' | 'dump'>): StoredKind | undefined {
   if (record.mode !== 'dump') return undefined;
   if (record.copy !== undefined) return 'copy';
   return record.dump?.databases === undefined ? 'dump' : 'online';
@@ -85,7 +86,7 @@ function assertKind(record: BackupRecord, kind: StoredKind): void {
   if (is === kind) return;
   if (is !== undefined) {
     throw new StillpointError('backup-not-restorable', `backup ${recordPath(record)} is no ${WORDS[kind]}`, {
-      hint: HINTS[is],
+      hint: STORED_HINTS[is],
     });
   }
   throw new StillpointError('backup-not-restorable', `backup ${recordPath(record)} is no ${WORDS[kind]}`, {

@@ -1,4 +1,5 @@
 /** What is known of an engine that puts one database of an online backup back into a running server. */
+import type { MetadataName } from '../../src/contract';
 import type { Clock, Log } from '../ports';
 import type { Target } from '../target';
 import type { OnlineRun } from './online';
@@ -17,13 +18,13 @@ export interface OnlineRestoreRequest {
   readonly into?: string | undefined;
   /** Up to this instant in UTC, or up to and without this transaction. */
   readonly until?: string | undefined;
-  readonly metadata: 'none' | 'roles' | 'all';
+  readonly metadata: MetadataName;
   readonly check: boolean;
   /** Whether a database of that name is dropped for it. */
   readonly replace: boolean;
   /** The alias that is moved to it. */
   readonly alias?: string | undefined;
-  /** An empty folder. */
+  /** A folder of this restore alone, on a volume with room. */
   readonly scratch: string;
 }
 

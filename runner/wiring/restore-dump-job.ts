@@ -2,6 +2,7 @@
 import type { BackupRecord } from '../../src/contract';
 import { timeLimit } from '../abort';
 import type { RestoreCommandOptions } from '../cli/restore';
+import { STORED_HINTS, storedKindOf } from '../dump/source';
 import { StillpointError } from '../errors';
 import { findRecord } from '../find-record';
 import { followDumpRestore, startDumpRestore } from '../kube/dump-restores';
@@ -30,15 +31,7 @@ export async function restoreDumpByJob(
   const stored = await findRecord(registry, name, { namespace });
   assertRestorable(stored.record);
   const path = recordPath(stored.record);
-  if (stored.record.mode !== 'dump' || stored.record.copy !== undefined) {
-    throw new StillpointError(
-      'usage-invalid',
-      `backup ${path} is no dump: it goes into claims, and not into a server`,
-      {
-        hint: 'leave --host out',
-      },
-    );
-  }
+  assertDump(stored.record);
   await assertReadByTool(stored.record);
   await using use = await kubernetesUses(client, options.registry, world).begin(stored, `restore into ${options.host}`);
   const job = await startDumpRestore(client, use.record, options, clock);
@@ -62,6 +55,21 @@ export async function restoreDumpByJob(
     'restore-failed',
     `${at} ended with exit code ${exitCode}${said === undefined ? '' : `: ${said}`}`,
   );
+}
+
+/** Of what lies in a store a dump alone goes into a server by its name. */
+export function assertDump(record: BackupRecord): void {
+  const kind = storedKindOf(record);
+  if (kind === 'dump') return;
+  const path = recordPath(record);
+  if (kind === 'online') {
+    throw new StillpointError('usage-invalid', `backup ${path} is no dump: one of its databases goes into a server`, {
+      hint: STORED_HINTS.online,
+    });
+  }
+  throw new StillpointError('usage-invalid', `backup ${path} is no dump: it goes into claims, and not into a server`, {
+    hint: 'leave --host out',
+  });
 }
 
 /** Before there is a Job, and with what there is to do instead. */

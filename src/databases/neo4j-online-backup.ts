@@ -11,6 +11,7 @@ import { invalid } from '../invalid';
 import type { PolicyNames } from '../job-config';
 import type { MountedVolume } from '../runner-pod';
 import type { BackupStorage } from '../storage';
+import { checkVolumeStorage } from './neo4j-pod';
 
 /** What an online backup takes of a database. */
 export enum Neo4jBackupType {
@@ -91,10 +92,7 @@ export class Neo4jOnlineBackup extends BackupPolicy {
     checkDumpKinds(this, props);
     checkConnection(this, props);
     checkEnum(this, 'type', props.type, Neo4jBackupType);
-    const { kind } = props.storage._toConfig();
-    if (kind !== 'directory') {
-      throw invalid(this, `has a storage of the kind ${kind}`, "take BackupStorage.volume({ claimName: '…' })");
-    }
+    checkVolumeStorage(this, props);
     checkNames(this, 'backupServers', props.backupServers, BACKUP_ADDRESS_PATTERN);
     for (const prop of ['databases', 'aliases'] as const) {
       if (props[prop] !== undefined) checkNames(this, prop, props[prop], DATABASE_NAME_PATTERN);

@@ -10,7 +10,7 @@ import type { DumpSourceProps, DumpToolProps } from '../dump-props';
 import { DumpRestore } from '../dump-restore';
 import { invalid } from '../invalid';
 import { given, sizeQuantity } from '../resources';
-import { JAVA_RESOURCES } from './neo4j-pod';
+import { checkVolumeStorage, JAVA_RESOURCES } from './neo4j-pod';
 
 /** What a {@link Neo4jOnlineRestore} takes of the users and roles that a backup has beside the data. */
 export enum Neo4jMetadata {
@@ -43,7 +43,7 @@ export interface Neo4jOnlineRestoreProps extends DumpSourceProps, DumpToolProps 
   /**
    * The database of the backup that is restored: by its name, or by an alias that pointed to it then.
    *
-   * @default - what `switchAlias` pointed to; else the only one that the backup has
+   * @default - what `switchAlias` pointed to then; without that, the only one that the backup has
    */
   readonly onlyDatabase?: string;
 
@@ -127,6 +127,7 @@ export class Neo4jOnlineRestore extends DumpRestore {
   protected override _check(props: Neo4jOnlineRestoreProps): void {
     checkDumpKinds(this, props);
     checkConnection(this, props);
+    checkVolumeStorage(this, props);
     checkEnum(this, 'metadata', props.metadata, Neo4jMetadata);
     for (const prop of ['onlyDatabase', 'intoDatabase', 'switchAlias'] as const) checkName(this, prop, props[prop]);
     checkUntil(this, props);

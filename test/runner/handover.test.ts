@@ -135,3 +135,25 @@ test('a dump has no such copy, and its record goes at once', async () => {
   expect(await deleted(['20251231020000'], nobody)).toHaveLength(1);
   expect(await left()).toHaveLength(3);
 });
+
+test('what the pruner cannot remove of one backup says nothing of another, for which it still comes', async () => {
+  const lines: string[] = [];
+  const half = async (): Promise<void> => {
+    const [newer, older] = await Promise.all([NEWER, OLDER].map((id) => registry.get('shop', 'orders-db', id)));
+    if (newer === undefined || older === undefined) throw new Error('no record');
+    await registry.update(newer, { ...newer.record, leftovers: ['snapshot data'] });
+    // The pruner comes to the other one a while later.
+    setImmediate(() => void registry.remove(older));
+  };
+  const handover = new Handover({ registry, pruner: { ask: half }, clock: systemClock });
+  const more = { holder: 'a person', handover, confirm: async () => true, locksOf: () => ({}) as never };
+  const all = async (): Promise<void> => {
+    for await (const { line } of deleteBackups({ ...world(), ...more }, [OLDER, NEWER], { yes: true }))
+      lines.push(line);
+  };
+  await expect(all()).rejects.toMatchObject({
+    code: 'delete-incomplete',
+    message: expect.stringMatching(new RegExp(`${NEWER}.*the pruner could not remove snapshot data`)),
+  });
+  expect(lines).toEqual([`backup shop/orders-db/${OLDER} deleted, with 1 snapshot\n`]);
+});

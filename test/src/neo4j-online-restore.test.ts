@@ -78,6 +78,7 @@ describe('a Neo4jOnlineRestore', () => {
     [{ replaceExisting: true, switchAlias: 'customer1' }, 'replaces a database whose name is made anew'],
     [{ scratch: undefined as unknown as Neo4jOnlineRestoreProps['scratch'] }, 'has no scratch volume'],
     [{ serverImage: '' }, 'has the serverImage ""'],
+    [{ storage: BackupStorage.s3({ bucket: 'backups', region: 'eu-central-1' }) }, 'has a storage of the kind s3'],
   ])('refuses %j', (props, message) => {
     expect(() => synth(props)).toThrow(message);
   });

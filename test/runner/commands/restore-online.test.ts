@@ -2,17 +2,13 @@
  * One database of an online backup put back, from the store to the alias. neo4j-admin and the database `system` are stand-ins
  * (test/support says what they are not), the first a real child process; the seed is really served, and fetched, over HTTP.
  */
-import { readdir, readFile, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { systemClock } from '../../../runner/clock';
-import type { RestoreDumpContext } from '../../../runner/commands/restore-dump-context';
-import { restoreOnline, saidOf } from '../../../runner/commands/restore-online';
-import { unmarked } from '../../../runner/dump/source';
-import { asStillpointError, StillpointError } from '../../../runner/errors';
-import type { OnlineRestored } from '../../../runner/tools/online-restore';
-import type { DumpRestoreConfig } from '../../../src/contract';
-import { type Oddities, type SystemStandin, systemStandin } from '../../support/neo4j-system-standin';
+import { saidOf } from '../../../runner/commands/restore-online';
+import { StillpointError } from '../../../runner/errors';
+import { type SystemStandin, systemStandin } from '../../support/neo4j-system-standin';
+import * as restores from './online-restores';
+import { server, type Wanted } from './online-restores';
 import { FIRST, OnlineStandins, SECOND, THIRD } from './online-standins';
 
 let standins: OnlineStandins;
@@ -22,77 +18,15 @@ beforeEach(async () => {
 });
 afterEach(() => standins[Symbol.asyncDispose]());
 
+const restore = (wanted?: Wanted) => restores.restore(standins, wanted);
+const failure = (wanted: Wanted) => restores.failure(standins, wanted);
+const scratch = () => restores.scratch(standins);
+
 const METADATA = `CREATE ROLE \`reader\` IF NOT EXISTS;
 CREATE USER \`ann\` IF NOT EXISTS SET ENCRYPTED PASSWORD '1,a,b';
 GRANT ROLE \`reader\` TO \`ann\`;
 GRANT ACCESS ON DATABASE $database TO \`reader\`;
 `;
-
-type Online = NonNullable<DumpRestoreConfig['spec']['online']>;
-
-interface Wanted extends Partial<Online> {
-  readonly id?: string;
-  readonly only?: string;
-  readonly into?: string;
-  readonly system?: SystemStandin;
-  readonly env?: Readonly<Record<string, string>>;
-  readonly signal?: AbortSignal;
-}
-
-/** The server as it is when something is restored: customer1 has been lost. */
-const server = (oddities?: Oddities): SystemStandin =>
-  systemStandin({ customer2: {}, system: { type: 'system' } }, { shop: 'customer2' }, oddities);
-
-async function restore(wanted: Wanted = {}): Promise<OnlineRestored> {
-  const { id = FIRST, only, into, system = server(), env, signal, ...more } = wanted;
-  const base = standins.contextOf({ system });
-  const { scratch = join(standins.folder, 'scratch'), metadata = 'roles' } = more;
-  const online: Online = { scratch, metadata, ...more };
-  const context: RestoreDumpContext = {
-    config: {
-      apiVersion: base.config.apiVersion,
-      kind: 'DumpRestoreConfig',
-      metadata: { name: 'customer1-back', namespace: 'shop' },
-      spec: {
-        backup: { namespace: 'shop', database: 'graph', id },
-        storage: standins.storage,
-        registry: {},
-        only,
-        into,
-        online,
-      },
-    },
-    registry: standins.registry,
-    uses: { begin: async (stored) => unmarked(stored.record) },
-    readIdentities: async () => undefined,
-    engineNamed: async () => base.engine,
-    readTarget: async () => ({
-      connection: { host: '127.0.0.1', port: 7687, usernameFile: '/user' },
-      username: 'u',
-      password: 'p',
-      tls: undefined,
-    }),
-    openStore: base.openStore,
-    events: base.events,
-    root: '/',
-    environment: standins.environment(env),
-    clock: systemClock,
-    log: base.log,
-    signal: signal ?? base.signal,
-  };
-  return (await restoreOnline(context, online)).restored;
-}
-
-const failure = async (wanted: Wanted): Promise<StillpointError> => {
-  const thrown: unknown = await restore(wanted).then(
-    () => undefined,
-    (error: unknown) => error,
-  );
-  if (thrown === undefined) throw new Error('it did not fail');
-  return asStillpointError(thrown);
-};
-
-const scratch = (): Promise<readonly string[]> => readdir(join(standins.folder, 'scratch'));
 
 describe('an online backup that is restored', () => {
   it('is a database of its own name, with all that the backup has, and leaves nothing in the scratch volume', async () => {
@@ -253,110 +187,19 @@ describe('a database that is there', () => {
   });
 });
 
-describe('a restore that comes to nothing', () => {
-  it.each([
-    ['its file was altered', 'stream-broken'],
-    ['its file is gone', 'object-not-found'],
-  ])('since %s asks nothing of the server', async (how, code) => {
-    const { objects: [object] = [] } = await standins.take();
-    const path = new URL(object?.location ?? '');
-    if (code === 'stream-broken') {
-      await writeFile(path, (await readFile(path, 'utf8')).replace('10', '11'));
-    } else
-      await standins.registry
-        .get('shop', 'graph', FIRST)
-        .then(() => import('node:fs/promises'))
-        .then((fs) => fs.rm(path));
-    const system = server();
-    expect(await failure({ system }), how).toMatchObject({ code });
-    expect(system.asked).toEqual([]);
-    expect(await scratch()).toEqual([]);
-  });
-
-  it.each<[string, Oddities, Partial<StillpointError>]>([
-    ['the server is of another edition', { edition: 'community' }, { code: 'server-unsafe' }],
-    ['the server fetches nothing by HTTP', { providers: 'CloudSeedProvider' }, { code: 'server-unsafe' }],
-  ])('since %s changes nothing there', async (_, oddities, error) => {
+describe('a database that is good, and what comes after it fails', () => {
+  it('stays, with what there is to do', async () => {
+    await standins.at('customer1', 10, { metadata: METADATA });
     await standins.take();
-    const system = server(oddities);
-    expect(await failure({ system })).toMatchObject(error);
-    expect(system.changed).toEqual([]);
-  });
-
-  it('since the server refuses the seed says so, and removes what it had made', async () => {
-    await standins.take();
-    const refuses = () => {
-      throw new Error('no such format');
-    };
-    const system = server({ seeded: refuses });
-    expect(await failure({ system })).toMatchObject({
-      code: 'restore-failed',
-      message: 'the server has customer1 offline: Unable to start database: no such format; it had fetched it',
-    });
-    expect(Object.keys(system.databases)).toEqual(['customer2', 'system']);
-  });
-
-  it('since the files are not consistent changes nothing, unless nobody was to look', async () => {
-    await standins.take();
-    const { objects: [object] = [] } = await standins.recordOf();
-    // As a fault of the medium that the record knows of already would be: what is compared fits, what is checked does not.
-    const content = JSON.stringify({
-      ...JSON.parse(await readFile(new URL(object?.location ?? ''), 'utf8')),
-      broken: true,
-    });
-    await writeFile(new URL(object?.location ?? ''), content);
-    const stored = await standins.registry.get('shop', 'graph', FIRST);
-    if (stored === undefined || object === undefined) throw new Error('no record');
-    const { createHash } = await import('node:crypto');
-    const sha256 = createHash('sha256').update(content).digest('hex');
-    const bytes = Buffer.byteLength(content);
-    const now = { ...object, bytes, sha256, plainBytes: bytes, plainSha256: sha256 };
-    await standins.registry.update(stored, { ...stored.record, objects: [now] });
-    const system = server();
-    expect(await failure({ system })).toMatchObject({
-      code: 'tool-failed',
-      message: expect.stringContaining('check of customer1'),
-    });
-    expect(system.changed).toEqual([]);
-    expect(await restore({ system, check: false })).toMatchObject({ database: 'customer1' });
-  });
-
-  it('since the chain ends before what the record says changes nothing', async () => {
-    await standins.take();
-    const stored = await standins.registry.get('shop', 'graph', FIRST);
-    if (stored === undefined) throw new Error('no record');
-    const [database] = stored.record.dump?.databases ?? [];
-    if (database === undefined) throw new Error('no database');
-    const dump = { tool: '', ...stored.record.dump, databases: [{ ...database, highestTransaction: 11 }] };
-    await standins.registry.update(stored, { ...stored.record, dump });
-    const system = server();
-    expect(await failure({ system })).toMatchObject({ code: 'restore-differs' });
-    expect(system.changed).toEqual([]);
-  });
-
-  it.each([
-    [{}, 'config-invalid', 'has 2 databases, and none is named'],
-    [{ only: 'customer9' }, 'backup-not-restorable', 'has no database customer9'],
-    [{ only: 'customer1', into: 'system' }, 'config-invalid', 'the database system'],
-    [{ only: 'customer1', alias: 'nobody' }, 'database-not-found', 'there is no alias nobody'],
-  ])('since it was asked for %j touches nothing', async (which, code, message) => {
-    await standins.take({ online: { databases: ['customer?'] } });
-    const system = server();
-    expect(await failure({ ...which, system })).toMatchObject({ code, message: expect.stringContaining(message) });
-    expect(system.changed).toEqual([]);
-  });
-
-  it('since it was told to stop removes what it had made', async () => {
-    await standins.take();
-    const stop = new AbortController();
-    // It is never online: the run waits for it.
-    const system: SystemStandin = server({
-      seeded: () => {
-        stop.abort(new StillpointError('interrupted', 'told to stop'));
-        throw new Error('');
+    const system = server({
+      onChange: (statement) => {
+        if (statement.startsWith('GRANT')) throw new StillpointError('privilege-missing', 'may not grant');
       },
     });
-    expect(await failure({ system, signal: stop.signal })).toMatchObject({ code: 'interrupted' });
-    expect(Object.keys(system.databases)).toEqual(['customer2', 'system']);
+    const error = await failure({ system, alias: 'shop', only: 'customer1', into: 'customer1' });
+    expect(error).toMatchObject({ code: 'privilege-missing', exitCode: 7 });
+    expect(error.hint).toContain('database customer1 is restored and online');
+    expect(system.databases.customer1).toEqual({ lastCommittedTxn: 10 });
+    expect(system.aliases.shop).toBe('customer2');
   });
 });

@@ -5,10 +5,11 @@ import { systemClock } from '../../../runner/clock';
 import type { Terminal } from '../../../runner/wiring/handlers/terminal';
 import { inPlaceHandler } from '../../../runner/wiring/in-place';
 import { restoreHandler } from '../../../runner/wiring/restore';
-import { restoreDumpByJob } from '../../../runner/wiring/restore-dump-job';
+import { assertDump, restoreDumpByJob } from '../../../runner/wiring/restore-dump-job';
 import { restoreFromStore } from '../../../runner/wiring/restore-from-store';
 import type { World } from '../../../runner/wiring/world';
 import { QuietLog } from '../../support/quiet-log';
+import { record } from '../../support/record';
 
 // Whatever went on to a cluster would fail for want of one, with another code.
 const world = {
@@ -74,4 +75,14 @@ it('into a server in the cluster refuses what is of a restore out of a store', a
 it('into a server refuses what is said of claims', async () => {
   const refused = restoreDumpByJob('orders-dump/latest', { ...options({ claim: ['copy'] }), host: 'copy-db' }, world);
   await expect(refused).rejects.toMatchObject({ code: 'usage-invalid', message: expect.stringContaining('--claim') });
+});
+
+it.each([
+  [record({ mode: 'dump', dump: { tool: '2025.10', databases: [] } }), 'Neo4jOnlineRestore'],
+  [record({}), 'leave --host out'],
+])('a server named for what is no dump is refused, with what there is to do', (stored, hint) => {
+  expect(() => assertDump(stored)).toThrow(
+    expect.objectContaining({ code: 'usage-invalid', hint: expect.stringContaining(hint) }),
+  );
+  expect(() => assertDump(record({ mode: 'dump', dump: { tool: 'pg_dumpall' } }))).not.toThrow();
 });

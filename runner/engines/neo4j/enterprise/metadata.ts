@@ -2,10 +2,8 @@
  * The script that `neo4j-admin database restore` writes beside a database: statements that make its users, roles and privileges
  * anew. What of it is run is chosen before anything is touched. Pure. [doc: Operations Manual, Restore users and roles metadata]
  */
+import type { MetadataName } from '../../../../src/contract';
 import { StillpointError } from '../../../errors';
-
-/** What is taken of users and roles. */
-export type MetadataChoice = 'none' | 'roles' | 'all';
 
 /** The statements of a script: they end with a semicolon outside of quotes; lines that begin with `//` or `:` are the shell's. */
 export function statementsIn(script: string): readonly string[] {
@@ -34,7 +32,7 @@ export function statementsIn(script: string): readonly string[] {
 }
 
 /** What of a script is run. Throws tool-failed where a statement is of a kind that is not known, and users are to be left out. */
-export function chosenOf(script: string, choice: MetadataChoice): readonly string[] {
+export function chosenOf(script: string, choice: MetadataName): readonly string[] {
   if (choice === 'none') return [];
   const statements = statementsIn(script);
   return choice === 'all' ? statements : statements.filter((statement) => kindOf(statement) === 'role');

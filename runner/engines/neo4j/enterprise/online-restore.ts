@@ -79,7 +79,9 @@ class Restore {
     return await this.#within(async (system) => {
       await using served = await serve(seed.file, endpoint);
       await this.#create(system, seed, served);
-      const switched = await this.#handOver(system, seed);
+      const switched = await this.#handOver(system, seed).catch((thrown: unknown) => {
+        throw notHandedOver(asStillpointError(thrown), this.#into);
+      });
       const done = { database: this.#into, version, transaction: seed.transaction };
       return switched === undefined ? done : { ...done, switched };
     });
@@ -235,6 +237,15 @@ async function change(
 ): Promise<Switched> {
   await system.change(`moving alias ${switched.alias}`, move, signal);
   return switched;
+}
+
+/** It is good, and is not taken back for what did not come after it. */
+function notHandedOver(error: StillpointError, database: string): StillpointError {
+  return new StillpointError(error.code, error.message, {
+    cause: error,
+    exitCode: 7,
+    hint: `database ${database} is restored and online; its roles, or the alias, are as far as this says: go on from there, or drop it and begin anew`,
+  });
 }
 
 function dropped(error: StillpointError, database: string): StillpointError {

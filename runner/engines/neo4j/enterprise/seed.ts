@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { StillpointError } from '../../../errors';
 import type { OnlineRestoreRequest, OnlineRestoreWorld } from '../../../tools/online-restore';
 import { lastWordsOf } from '../../../tools/tool';
+import { checkLine, lookLine } from '../dump';
 import { SETTINGS_FOLDER } from '../settings';
 import { factsIn, foldersOf, prepareFiles } from '../stored-files';
 import { restoreLine } from './admin-lines';
@@ -37,6 +38,7 @@ export async function makeSeed(into: string, request: Request, world: OnlineRest
   const [data, dumps] = [join(scratch, 'data'), join(scratch, 'seed')];
   for (const folder of [data, dumps]) await mkdir(folder, { recursive: true });
   await prepareFiles(data, true);
+  const stored = { directory: data, database: into, toolSays: request.toolSays };
   const run = async (what: string, args: readonly string[]): Promise<string> => {
     world.signal.throwIfAborted();
     world.log.info({ step: what }, 'step begins');
@@ -55,12 +57,11 @@ export async function makeSeed(into: string, request: Request, world: OnlineRest
   const version = adminVersionOf(request.toolSays);
   const line = restoreLine(version, { artifact, database: into, until: untilOf(until), replace: false });
   await run('restore', line.args);
-  const { position, incomplete } = factsIn(await run('look', ['database', 'info', '--format=json', into]));
+  const { position, incomplete } = factsIn(await run('look', lookLine(stored).args(data)));
   const transaction = position.transaction ?? '';
   if (incomplete) throw new StillpointError('restore-differs', `the files of ${into} would have to be recovered`);
   assertReached(into, Number(transaction), until === undefined ? highestTransaction : undefined);
-  const reports = join(data, SETTINGS_FOLDER, 'logs');
-  if (check) await run('check', ['database', 'check', `--report-path=${reports}`, '--max-off-heap-memory=30%', into]);
+  if (check) await run('check', checkLine(stored).args(data));
   const metadata = chosenOf(await scriptOf(join(data, 'scripts', into)), request.metadata);
   await run('dump', ['database', 'dump', `--to-path=${dumps}`, into]);
   // Room for whoever shares the volume.
