@@ -31,7 +31,7 @@ export interface OnlineRestoreRequest {
 /** A file that the server can fetch, for as long as this is not disposed of. */
 export interface ServedFile extends AsyncDisposable {
   readonly uri: string;
-  /** How often it was fetched to its end. */
+  /** How often it was sent to its end. */
   readonly fetched: () => number;
 }
 
