@@ -92,6 +92,24 @@ export class Retrying {
     }
   }
 
+  /**
+   * Takes back what an upload has left: quietly, for what failed before is what is told. What a store was still taking when
+   * it was told to drop the upload comes back after that, as S3 says of its own
+   * (https://docs.aws.amazon.com/AmazonS3/latest/API/API_AbortMultipartUpload.html): where parts were cut off on their way,
+   * it is told again, twice.
+   */
+  async takeBack(
+    { cutOff }: { readonly cutOff: boolean },
+    work: (signal: AbortSignal) => Promise<void>,
+  ): Promise<void> {
+    using limit = this.undoing();
+    for (const pause of cutOff ? [0, ...LATE_MS] : [0]) {
+      if (pause > 0) await this.#pause(pause, limit.signal).catch(() => undefined);
+      if (limit.signal.aborted) return;
+      await this.run(limit, work).catch(() => undefined);
+    }
+  }
+
   /** A signal for what has to be undone when the call's own has been aborted already. */
   undoing(): { readonly signal: AbortSignal } & Disposable {
     return timeLimit(this.#context.clock, UNDO_MS, () => {
@@ -100,5 +118,7 @@ export class Retrying {
   }
 }
 
+/** How long after the last time an upload is dropped once more. */
+const LATE_MS = [250, 1000];
 /** Within the time that a pod has between SIGTERM and SIGKILL. */
 const UNDO_MS = 20_000;

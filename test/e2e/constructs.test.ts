@@ -6,7 +6,6 @@ import { Chart, Size, Testing } from 'cdk8s';
 import { Secret } from 'cdk8s-plus-28';
 import {
   BackupJob,
-  BackupSchedule,
   BackupTrigger,
   BackupVolume,
   PostgresBackup,
@@ -21,6 +20,7 @@ import { backupEnd, succeeded } from './harness/backup';
 import { apply, KINDS, list, read } from './harness/cluster';
 import { jobEnd, podEnd, podsOf, type TestJob } from './harness/job';
 import { makeNamespace, type TestNamespace } from './harness/namespace';
+import { NEVER } from './harness/never';
 import type { TestPolicy } from './harness/policy';
 import { startOnClaims, startPostgres, type TestPostgres } from './harness/postgres';
 import { eventually } from './harness/wait';
@@ -67,7 +67,7 @@ function preDeployment(): { readonly scope: Chart; readonly policy: TestPolicy; 
     ],
     separateWal: true,
     snapshotClass: SnapshotClass.fromName(inject('registry')),
-    schedule: BackupSchedule.cron('0 0 31 2 *'),
+    schedule: NEVER,
     registry: Registry.fromNamespace(inject('registry')),
     image: inject('image'),
   });

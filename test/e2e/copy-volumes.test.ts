@@ -17,10 +17,11 @@ import {
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
 import { type BackupRecord, COMPONENTS, LABELS } from '../../src/contract';
 import { type Anything, apply, KINDS, list, read, remove } from './harness/cluster';
-import { DumpScene, NEVER, type Policy } from './harness/dump-scene';
+import { DumpScene, type Policy } from './harness/dump-scene';
 import { FILE_OWNER, type Filling, fillVolume, startFilesPod, type Tree, treeOf } from './harness/files';
 import { jobEnd, startBackup } from './harness/job';
 import { makeNamespace, type TestNamespace } from './harness/namespace';
+import { NEVER } from './harness/never';
 import { runnerProcess } from './harness/runner-process';
 import { eventually } from './harness/wait';
 

@@ -19,8 +19,9 @@ import {
 import { afterAll, beforeAll, expect, inject, test } from 'vitest';
 import { type BackupRecord, COMPONENTS, LABELS } from '../../src/contract';
 import { type Anything, apply, create, KINDS, list, read, remove } from './harness/cluster';
-import { DumpScene, NEVER, type Policy, PREFIX } from './harness/dump-scene';
+import { DumpScene, type Policy, PREFIX } from './harness/dump-scene';
 import { jobEnd, nthPod, podsOf, startBackup } from './harness/job';
+import { NEVER } from './harness/never';
 import { startOnClaims, startPostgres, type TestPostgres } from './harness/postgres';
 import { stillpointOf } from './harness/stillpoint';
 import { eventually } from './harness/wait';

@@ -10,7 +10,8 @@ import { Secret } from 'cdk8s-plus-28';
 import { RedisDump, RedisDumpRestore } from 'stillpoint';
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 import { type Anything, apply, KINDS } from './harness/cluster';
-import { DumpScene, NEVER, type RestoreEnd } from './harness/dump-scene';
+import { DumpScene, type RestoreEnd } from './harness/dump-scene';
+import { NEVER } from './harness/never';
 import { type RedisClient, type RedisImage, startRedis, startRedisOnClaim } from './harness/redis';
 import { stillpointAlone } from './harness/stillpoint';
 

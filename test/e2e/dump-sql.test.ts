@@ -11,9 +11,10 @@ import { MySqlDump, MySqlDumpRestore, type MySqlDumpRestoreProps } from 'stillpo
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import type { BackupRecord } from '../../src/contract';
 import type { SqlClient } from '../ledger/sql';
-import { DumpScene, NEVER, type RestoreEnd } from './harness/dump-scene';
+import { DumpScene, type RestoreEnd } from './harness/dump-scene';
 import { putImageTools } from './harness/image-tools';
 import { type MySqlImage, ROOT_PASSWORD, startMySql, type TestMySql } from './harness/mysql';
+import { NEVER } from './harness/never';
 import { type Answer, stillpointAlone } from './harness/stillpoint';
 
 /** What docs/dumps.md tells users to grant, and no more. */

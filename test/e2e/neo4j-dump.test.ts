@@ -6,8 +6,9 @@ import { Size } from 'cdk8s';
 import { Neo4jDump, type Neo4jDumpProps, Neo4jDumpRestore, type Neo4jDumpRestoreProps, Neo4jStore } from 'stillpoint';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type Anything, apply, KINDS, list, read } from './harness/cluster';
-import { DumpScene, NEVER, type Policy, PREFIX, type RestoreEnd } from './harness/dump-scene';
+import { DumpScene, type Policy, PREFIX, type RestoreEnd } from './harness/dump-scene';
 import { NEO4J_IMAGE, startNeo4j, startNeo4jOnClaim, type TestNeo4j } from './harness/neo4j';
+import { NEVER } from './harness/never';
 import type { TestS3 } from './harness/s3';
 import { stillpointOf } from './harness/stillpoint';
 

@@ -11,9 +11,10 @@ import { BackupVolume, PostgresBackup, Registry, SnapshotClass } from 'stillpoin
 import { afterAll, beforeAll, expect, inject, test } from 'vitest';
 import type { BackupRecord } from '../../src/contract';
 import { type Anything, apply, KINDS, read, remove } from './harness/cluster';
-import { DumpScene, NEVER, type Policy, PREFIX } from './harness/dump-scene';
+import { DumpScene, type Policy, PREFIX } from './harness/dump-scene';
 import { jobEnd, nthPod, podEnd, startBackup } from './harness/job';
 import { makeNamespace, RUN_LABEL, removeNamespace, type TestNamespace, uniqueName } from './harness/namespace';
+import { NEVER } from './harness/never';
 import { startOnClaims, startPostgres } from './harness/postgres';
 import { type Answer, stillpointAlone, stillpointOf } from './harness/stillpoint';
 import { eventually } from './harness/wait';

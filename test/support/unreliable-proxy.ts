@@ -1,5 +1,7 @@
 /** A way to an HTTP server that can be made as bad as real ones are. What it does not spoil is the server's own answer. */
+import { once } from 'node:events';
 import {
+  type ClientRequest,
   createServer,
   type IncomingHttpHeaders,
   type IncomingMessage,
@@ -28,6 +30,8 @@ export interface SpoiltAnswer {
   readonly body: Buffer;
 }
 
+/** As much of a body stays on its way. */
+const KEPT_BYTES = 16;
 /** A body as short as this is a message of the protocol's own. */
 const CONTENT_BYTES = 64 * 1024;
 
@@ -44,6 +48,11 @@ export class UnreliableProxy implements AsyncDisposable {
 
   /** Changes the answers to whatever is no GET. */
   alterAnswer: ((answer: SpoiltAnswer) => SpoiltAnswer) | undefined;
+  /** Requests that the server has not answered, whether or not anybody waits for the answer. */
+  underWay = 0;
+  /** Keeps the last bytes of what is PUT, and hands them on when it is told to, though whoever sent them has left. */
+  readonly #kept: KeptTail[] = [];
+  #keepsTails = false;
   /** How many bodies were changed. */
   corrupted = 0;
   #corrupting = 0;
@@ -73,6 +82,30 @@ export class UnreliableProxy implements AsyncDisposable {
     this.cutAnswersAfter = undefined;
     this.alterAnswer = undefined;
     this.#corrupting = 0;
+    this.#keepsTails = false;
+    void this.#deliverKept();
+  }
+
+  /**
+   * From now on the last bytes of what is PUT stay on their way until whoever sent them has left and asked for something
+   * else: they arrive before that is answered. So does a network that has taken a part which nobody waits for any more.
+   */
+  keepTails(): void {
+    this.#keepsTails = true;
+  }
+
+  /** How many are on their way. */
+  get kept(): number {
+    return this.#kept.length;
+  }
+
+  /** Whether all but the last bytes of them are through. */
+  get keptAll(): boolean {
+    return this.#kept.every(({ complete }) => complete);
+  }
+
+  async #deliverKept(): Promise<void> {
+    await Promise.all(this.#kept.splice(0).map((tail) => tail.deliver()));
   }
 
   /** Changes a byte in each of the next so many bodies that are a content. */
@@ -99,9 +132,13 @@ export class UnreliableProxy implements AsyncDisposable {
     this.hears({ method, url, headers });
     if (this.spoil(asked, answer) === 'spoilt') return;
     const { hostname, port } = this.target();
+    this.underWay += 1;
     const onward = request(
       { hostname, port, method: asked.method, path: asked.url, headers: asked.headers },
-      (answered) => {
+      async (answered) => {
+        if (method !== 'PUT' && this.#kept.length > 0 && this.#kept.every((tail) => tail.left()))
+          await this.#deliverKept();
+        if (answer.closed) return answered.resume();
         if (this.alterAnswer !== undefined && asked.method !== 'GET')
           return altered(this.alterAnswer, answered, answer);
         answer.writeHead(answered.statusCode ?? 502, answered.headers);
@@ -113,6 +150,18 @@ export class UnreliableProxy implements AsyncDisposable {
       },
     );
     onward.on('error', () => answer.destroy());
+    onward.on('close', () => {
+      this.underWay -= 1;
+    });
+    if (this.#keepsTails && method === 'PUT') {
+      const tail = new KeptTail(Number(headers['content-length'] ?? 0), answer, onward);
+      this.#kept.push(tail);
+      asked
+        .on('error', () => undefined)
+        .pipe(tail.body, { end: false })
+        .pipe(onward);
+      return;
+    }
     asked.on('error', () => onward.destroy());
     answer.on('close', () => onward.destroy());
     if (this.#corrupting > 0 && Number(asked.headers['content-length'] ?? 0) > CONTENT_BYTES) {
@@ -125,6 +174,47 @@ export class UnreliableProxy implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     for (const socket of this.#sockets) socket.destroy();
     await new Promise<void>((resolve) => this.#server.close(() => resolve()));
+  }
+}
+
+/** A body without its last bytes, until they are delivered. */
+class KeptTail {
+  readonly body: Transform;
+  #passed = 0;
+  #rest: Buffer[] = [];
+
+  constructor(
+    private readonly bytes: number,
+    private readonly answer: ServerResponse,
+    private readonly onward: ClientRequest,
+  ) {
+    const keep = Math.min(bytes, KEPT_BYTES);
+    this.body = new Transform({
+      transform: (chunk: Buffer, _, done) => {
+        const through = Math.max(0, Math.min(chunk.length, bytes - keep - this.#passed));
+        this.#passed += chunk.length;
+        this.#rest.push(chunk.subarray(through));
+        done(undefined, chunk.subarray(0, through));
+      },
+      flush: (done) => done(undefined, Buffer.concat(this.#rest)),
+    });
+  }
+
+  get complete(): boolean {
+    return this.#passed === this.bytes;
+  }
+
+  /** Whether all of it is here, and whoever sent it has left. */
+  left(): boolean {
+    return this.complete && this.answer.closed;
+  }
+
+  /** Resolves when the server has answered or hung up. */
+  async deliver(): Promise<void> {
+    if (this.onward.closed) return;
+    const over = once(this.onward, 'close');
+    this.body.end();
+    await over;
   }
 }
 

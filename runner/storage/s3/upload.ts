@@ -64,6 +64,8 @@ export class S3Upload {
   /** One instant for the whole upload, in whole seconds: S3 is told no others, and what is on record is what it keeps. */
   readonly #lockedUntil: Date | undefined;
   #whole = 0;
+  /** Whether the store may be taking a part yet of which nobody awaits the answer. */
+  #cutOff = false;
   /** Begun when it is known that one request is not enough. */
   #multipart: Promise<{ readonly id: string; readonly ofWhole: boolean }> | undefined;
 
@@ -151,6 +153,7 @@ export class S3Upload {
     });
     return await retrying.run({ signal, bytes: bytes.length }, async (limited) => {
       const answer = await client.send(command, { abortSignal: limited }).catch((error: unknown) => {
+        this.#cutOff ||= limited.aborted;
         throw translate(asked, error);
       });
       return { ...confirmed(asked, bytes, ChecksumCRC32, answer), PartNumber: number };
@@ -233,16 +236,14 @@ export class S3Upload {
     const upload = await this.#multipart?.catch(() => undefined);
     if (upload === undefined) return;
     const { client, retrying } = this.#target;
-    using limit = retrying.undoing();
     const asked = this.#asked('abort the upload of');
     const command = new AbortMultipartUploadCommand({ ...this.#place(), UploadId: upload.id });
-    const aborting = retrying.run(limit, async (signal) => {
+    // `abandon` removes what stays nevertheless.
+    await retrying.takeBack({ cutOff: this.#cutOff }, async (signal) => {
       await client.send(command, { abortSignal: signal }).catch((error: unknown) => {
         throw translate(asked, error);
       });
     });
-    // What failed before is what is told; `abandon` removes what stays.
-    await aborting.catch(() => undefined);
   }
 
   #place(): { readonly Bucket: string; readonly Key: string } {

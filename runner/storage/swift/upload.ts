@@ -45,6 +45,8 @@ export class SwiftUpload {
   readonly #options: PutOptions;
   /** Whether anything lies beside. */
   #segmented = false;
+  /** Whether the store may be taking a segment yet of which nobody awaits the answer. */
+  #cutOff = false;
 
   constructor(target: SwiftTarget, options: PutOptions) {
     this.#target = target;
@@ -82,7 +84,12 @@ export class SwiftUpload {
     this.#segmented = true;
     const name = this.#beside(String(number).padStart(8, '0'));
     const etag = createHash('md5').update(bytes).digest('hex');
-    await this.#put(this.#asked(`upload segment ${number} of`), name, { bytes, etag, conditional: false }, signal);
+    try {
+      await this.#put(this.#asked(`upload segment ${number} of`), name, { bytes, etag, conditional: false }, signal);
+    } catch (error) {
+      this.#cutOff ||= signal.aborted;
+      throw error;
+    }
     return { path: `/${container}/${name}`, etag, size_bytes: bytes.length };
   }
 
@@ -161,17 +168,14 @@ export class SwiftUpload {
 
   async #abort(): Promise<void> {
     const { account, retrying, container } = this.#target;
-    using limit = retrying.undoing();
-    const { signal } = limit;
     const asked = this.#asked('abort the upload of');
     const query = { format: 'json', prefix: this.#beside(''), limit: '10000' };
-    const removing = async (): Promise<void> => {
+    // `abandon` removes what stays nevertheless.
+    await retrying.takeBack({ cutOff: this.#cutOff }, async (signal) => {
       const found = await account.ask(asked, { method: 'GET', path: [container], query }, signal);
       const names = (JSON.parse(found.text) as readonly { readonly name: string }[]).map(({ name }) => name);
       await removeAll(account, asked, container, names, signal);
-    };
-    // What failed before is what is told; `abandon` removes what stays.
-    await removing().catch(() => undefined);
+    });
   }
 
   #beside(name: string): string {

@@ -3,7 +3,8 @@ import { Secret } from 'cdk8s-plus-28';
 import pg from 'pg';
 import { PostgresDump, type PostgresDumpProps, PostgresDumpRestore, type PostgresDumpRestoreProps } from 'stillpoint';
 import type { BackupRecord } from '../../../src/contract';
-import { DumpScene, NEVER, type Policy, type RestoreEnd } from '../harness/dump-scene';
+import { DumpScene, type Policy, type RestoreEnd } from '../harness/dump-scene';
+import { NEVER } from '../harness/never';
 import { addressOf } from '../harness/pods';
 import { SUPERUSER_PASSWORD, startPostgres, type TestPostgres } from '../harness/postgres';
 

@@ -3,12 +3,13 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Chart, Duration, Testing } from 'cdk8s';
 import { Secret } from 'cdk8s-plus-28';
-import { type BackupPolicy, BackupSchedule, BackupStorage, Registry, type RegistryProps } from 'stillpoint';
+import { type BackupPolicy, BackupStorage, Registry, type RegistryProps } from 'stillpoint';
 import { expect, inject } from 'vitest';
 import type { BackupRecord } from '../../../src/contract';
 import { type Anything, apply, KINDS, read, remove } from './cluster';
 import { jobEnd, nthPod, type PodEnd, podEnd, startBackup, type TestJob } from './job';
 import { makeNamespace, RUN_LABEL, removeNamespace, type TestNamespace, uniqueName } from './namespace';
+import { NEVER } from './never';
 import { startS3, type TestS3 } from './s3';
 import { type Answer, stillpointOf } from './stillpoint';
 import { eventually } from './wait';
@@ -44,9 +45,6 @@ export interface Shared {
   readonly image: string;
   readonly deadline: Duration;
 }
-
-/** Never by itself: tests start the Jobs. */
-export const NEVER = BackupSchedule.cron('0 0 31 2 *');
 
 export class DumpScene implements AsyncDisposable {
   private constructor(

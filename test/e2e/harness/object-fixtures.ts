@@ -28,7 +28,7 @@ export async function s3Fixture(servers: Servers): Promise<ObjectStoreFixture> {
     patient: await world.open({ kind: 's3', credentialsDirectory, s3, patienceSeconds: 120 }),
     leftovers: async () => {
       const { Uploads = [] } = await administrator.send(new ListMultipartUploadsCommand({ Bucket: BUCKET }));
-      return Uploads.length;
+      return Uploads.map(({ Key }) => `${Key}`);
     },
     wrongCredentials: async () => {
       const wrong = await world.secret({ ...S3_LOGIN, AWS_SECRET_ACCESS_KEY: 'a-wrong-secret' });
@@ -71,11 +71,11 @@ export async function swiftFixture(servers: Servers): Promise<ObjectStoreFixture
         .split('\n')
         .filter(Boolean);
       const whole = new Map<string, string>();
-      let left = 0;
+      const left: string[] = [];
       for (const name of beside) {
         const [, key = '', id = ''] = /^[^/]+\/(.+)\/([^/]+)\/[^/]+$/.exec(name) ?? [];
         if (!whole.has(key)) whole.set(key, await (await raw(`/${key}?multipart-manifest=get`)).text());
-        if (whole.get(key)?.includes(id) !== true) left += 1;
+        if (whole.get(key)?.includes(id) !== true) left.push(name);
       }
       return left;
     },
@@ -111,8 +111,9 @@ export async function gcsFixture(servers: Servers): Promise<ObjectStoreFixture> 
   return {
     store: await world.open({ kind: 'gcs', credentialsDirectory, gcs }),
     patient: await world.open({ kind: 'gcs', credentialsDirectory, gcs, patienceSeconds: 120 }),
+    manyParts: true,
     // No listing shows sessions.
-    leftovers: async () => 0,
+    leftovers: async () => [],
     wrongCredentials: async () => {
       const credentials = await account('wrong-secret@shop');
       return await world.open({
@@ -142,7 +143,7 @@ export async function azureFixture(servers: Servers): Promise<ObjectStoreFixture
     store: await world.open({ kind: 'azure', credentialsDirectory, azure }),
     patient: await world.open({ kind: 'azure', credentialsDirectory, azure, patienceSeconds: 120 }),
     // Blocks without a list are removed by Azure itself, in time.
-    leftovers: async () => 0,
+    leftovers: async () => [],
     wrongCredentials: async () => {
       const wrong = await world.secret({
         ...login,

@@ -3,7 +3,6 @@ import { Chart, Duration, Testing } from 'cdk8s';
 import { Secret } from 'cdk8s-plus-28';
 import type { Construct } from 'constructs';
 import {
-  BackupSchedule,
   BackupVolume,
   type DatabaseBackup,
   type DatabaseBackupProps,
@@ -24,6 +23,7 @@ import {
 import { apply } from './cluster';
 import type { TestMongo } from './mongo';
 import type { TestMySql } from './mysql';
+import { NEVER } from './never';
 import type { TestPostgres } from './postgres';
 import type { TestRedis } from './redis';
 import { thisRun } from './this-run';
@@ -79,7 +79,7 @@ export function usualProps({ className = thisRun.registry, asGroup = false }: Te
     ...(asGroup
       ? { groupSnapshotClass: GroupSnapshotClass.fromName(className) }
       : { snapshotClass: SnapshotClass.fromName(className) }),
-    schedule: BackupSchedule.cron('0 0 31 2 *'),
+    schedule: NEVER,
     registry: Registry.fromNamespace(thisRun.registry, 0),
     image: thisRun.image,
     deadline: Duration.minutes(5),

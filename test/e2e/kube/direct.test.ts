@@ -1,7 +1,7 @@
 /** Cuts without the snapshot controller: what every store holds, and what holds the account that may make contents. */
 import { Chart, Testing } from 'cdk8s';
 import { Secret } from 'cdk8s-plus-28';
-import { BackupSchedule, BackupVolume, PostgresBackup, Registry, SnapshotClass } from 'stillpoint';
+import { BackupVolume, PostgresBackup, Registry, SnapshotClass } from 'stillpoint';
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
 import { systemClock } from '../../../runner/clock';
 import { StillpointError } from '../../../runner/errors';
@@ -15,6 +15,7 @@ import { ANNOTATIONS, COMPONENTS, LABELS, MANAGED_BY } from '../../../src/contra
 import { snapshotStoreContract } from '../../integration/contract/snapshot-store';
 import { apply, KINDS, list, read } from '../harness/cluster';
 import { makeNamespace, type TestNamespace } from '../harness/namespace';
+import { NEVER } from '../harness/never';
 import { eventually } from '../harness/wait';
 import { clientAs } from './account';
 import { connect, cutRequest, keptLog, makeRetainClass, makeVolumes, recordOf, snapshotsOnStorage } from './fixture';
@@ -156,7 +157,11 @@ describe('the account that may make contents', () => {
   beforeAll(async () => {
     [registry, shop] = [await makeNamespace('guard'), await makeNamespace('shop')];
     const chart = new Chart(Testing.app(), 'registry');
-    new Registry(chart, 'registry', { namespaceName: registry.name, image: inject('image') });
+    new Registry(chart, 'registry', {
+      namespaceName: registry.name,
+      image: inject('image'),
+      schedule: NEVER,
+    });
     await apply(chart.toJson().filter(({ kind }) => kind !== 'Namespace'));
     const policies = new Chart(Testing.app(), 'policy', { namespace: shop.name });
     new PostgresBackup(policies, 'orders-db', {
@@ -165,7 +170,7 @@ describe('the account that may make contents', () => {
       volumes: [BackupVolume.fromClaimName('data')],
       snapshotClass: SnapshotClass.fromName('disk'),
       directCut: true,
-      schedule: BackupSchedule.cron('0 0 31 2 *'),
+      schedule: NEVER,
       registry: Registry.fromNamespace(registry.name),
       image: inject('image'),
       name: POLICY,

@@ -4,7 +4,7 @@
  */
 import { Chart, Testing } from 'cdk8s';
 import { Secret } from 'cdk8s-plus-28';
-import { BackupSchedule, BackupVolume, PostgresBackup, Registry, SnapshotClass } from 'stillpoint';
+import { BackupVolume, PostgresBackup, Registry, SnapshotClass } from 'stillpoint';
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
 import { systemClock } from '../../../runner/clock';
 import { prune } from '../../../runner/commands/prune';
@@ -20,6 +20,7 @@ import { KubernetesSnapshots } from '../../../runner/snapshots/kubernetes';
 import { type BackupRecord, COMPONENTS, LABELS, policyDocumentName, recordName } from '../../../src/contract';
 import { apply, KINDS, list, patch, read, remove } from '../harness/cluster';
 import { makeNamespace, type TestNamespace } from '../harness/namespace';
+import { NEVER } from '../harness/never';
 import { eventually } from '../harness/wait';
 import { clientAs } from './account';
 import { connect, cutRequest, keptLog, makeVolumes, recordOf } from './fixture';
@@ -50,7 +51,13 @@ async function makePlace(admissionPolicy: boolean): Promise<Place> {
     await registry[Symbol.asyncDispose]();
   });
   const chart = new Chart(Testing.app(), 'registry');
-  new Registry(chart, 'registry', { namespaceName: registry.name, image: inject('image'), admissionPolicy });
+  new Registry(chart, 'registry', {
+    namespaceName: registry.name,
+    image: inject('image'),
+    admissionPolicy,
+    // These tests prune themselves.
+    schedule: NEVER,
+  });
   await apply(chart.toJson().filter(({ kind }) => kind !== 'Namespace'));
   for (const { name } of [shop, bank]) await applyPolicy(name, registry.name);
   const clientOf = async (namespace: string, account: string): Promise<KubeClient> =>
@@ -75,7 +82,7 @@ async function applyPolicy(namespace: string, registry: string): Promise<void> {
     credentials: Secret.fromSecretName(chart, 'login', 'orders-db'),
     volumes: [BackupVolume.fromClaimName('data')],
     snapshotClass: SnapshotClass.fromName('disk'),
-    schedule: BackupSchedule.cron('0 0 31 2 *'),
+    schedule: NEVER,
     registry: Registry.fromNamespace(registry),
     image: inject('image'),
     name: POLICY,
@@ -278,9 +285,8 @@ describe('the account of a policy', () => {
     await expect(change(object, { labels: {} })).rejects.toMatchObject(refused);
   });
 
-  test('is no hindrance to others: other ConfigMaps, a person, and the pruner', async () => {
-    const other = { metadata: { name: 'other', namespace: place.registry }, data: {} };
-    await create(other);
+  test('is no hindrance to others: other ConfigMaps, a person, and the pruner', async ({ task }) => {
+    await create({ metadata: { name: `other-${task.result?.retryCount ?? 0}`, namespace: place.registry }, data: {} });
     const mine = await createOwn({ phase: 'succeeded' });
     for (const { record } of [mine, theirs]) {
       await patch(KINDS.configMap, nameOf(record), place.registry, { metadata: { annotations: { seen: 'yes' } } });

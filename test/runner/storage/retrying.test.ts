@@ -99,3 +99,29 @@ describe('a request is tried again', () => {
     expect(clock.armed).toBe(0);
   });
 });
+
+describe('what an upload has left is taken back', () => {
+  const taking = async (cutOff: boolean): Promise<readonly number[]> => {
+    const clock = new FakeClock();
+    const at: number[] = [];
+    const taken = new Retrying({ clock, random: () => 0, patienceMs: 300_000 }).takeBack({ cutOff }, async () => {
+      at.push(clock.monotonic());
+      throw new StillpointError('store-denied', 'the store answered 403');
+    });
+    for (let step = 0; step < 40; step++) {
+      await turn();
+      clock.advance(125);
+    }
+    await taken;
+    expect(clock.armed).toBe(0);
+    return at.map((each) => each - (at[0] ?? 0));
+  };
+
+  it('once where every part was answered', async () => {
+    expect(await taking(false)).toEqual([0]);
+  });
+
+  it('three times where parts were cut off on their way, whatever the store says', async () => {
+    expect(await taking(true)).toEqual([0, 250, 1250]);
+  });
+});
