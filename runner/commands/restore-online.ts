@@ -77,18 +77,21 @@ async function restoreStep(
   await emptied(scratch);
   try {
     await mkdir(folder);
-    log.info({ step: 'fetch', database: wanted.name, files: wanted.files.length }, 'step begins');
-    const chain: string[] = [];
-    for (const key of wanted.files) chain.push(await fetchFile(objectOf(record, key), store, folder, context));
-    const request = { toolSays, database: wanted.name, chain, highestTransaction: wanted.highest, until, metadata };
+    const bring = async (): Promise<readonly string[]> => {
+      log.info({ step: 'fetch', database: wanted.name, files: wanted.files.length }, 'step begins');
+      const chain: string[] = [];
+      for (const key of wanted.files) chain.push(await fetchFile(objectOf(record, key), store, folder, context));
+      return chain;
+    };
+    const request = { toolSays, database: wanted.name, highestTransaction: wanted.highest, until, metadata };
     const place = { into: config.spec.into, check, replace, alias, scratch };
-    return await tool.restore(target, { ...request, ...place }, worldOf(context));
+    return await tool.restore(target, { ...request, ...place }, { ...worldOf(context), bring });
   } finally {
     await emptied(scratch).catch(() => undefined);
   }
 }
 
-function worldOf(context: RestoreDumpContext): OnlineRestoreWorld {
+function worldOf(context: RestoreDumpContext): Omit<OnlineRestoreWorld, 'bring'> {
   const { log, clock, signal } = context;
   return {
     run: (line, env) => runTool(line, context, env),
