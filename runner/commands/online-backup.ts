@@ -114,24 +114,31 @@ class Online {
     last: ReadonlyMap<string, BackupRecord>,
   ): Promise<readonly OnlineEnd[]> {
     const { log, signal } = this.#context;
-    const { from, type, longestChain = Number.POSITIVE_INFINITY } = wanted;
+    const { from, type, longestChain = Number.POSITIVE_INFINITY, chainEnd = 'full' } = wanted;
     log.info({ step: 'backup', databases: found.selected.map(({ name }) => name) }, 'step begins');
-    const earlier = found.selected.map(({ name }) => filesOf(last.get(name), name));
-    // With nothing to go on with the tool takes all of a database: only where it may decide that itself is a chain long enough.
-    const goesOn = (keys: readonly string[]): boolean => type === 'differential' || keys.length < longestChain;
-    if (type !== 'full') for (const keys of earlier.filter(goesOn)) await files.linkInto(work.backups, keys);
+    const earlier = new Map(found.selected.map(({ name }) => [name, filesOf(last.get(name), name)]));
+    const long = [...earlier]
+      .filter(([, keys]) => type === 'auto' && keys.length >= longestChain)
+      .map(([name]) => name);
+    const aggregate = chainEnd === 'aggregate' ? long : [];
+    // With nothing to go on with the tool takes all of a database.
+    const anew = type === 'full' ? [...earlier.keys()] : long.filter((name) => !aggregate.includes(name));
+    for (const [name, keys] of earlier) if (!anew.includes(name)) await files.linkInto(work.backups, keys);
     const world: OnlineWorld = {
       run: (line) => runTool(line, this.#context),
       freeBytes: () => files.freeBytes(),
       sizeOf: (file) => files.sizeOf(file),
       lastBytes: (database) => largest(last.get(database), database),
+      alone: (file) => files.alone(work, file),
       signal,
     };
     const places = { to: work.backups, report: work.reports, temp: work.temp };
-    const ends = await online.backUp({ toolSays: facts.tool, databases: found.selected, from, type, ...places }, world);
+    const what = { toolSays: facts.tool, databases: found.selected, from, type, aggregate };
+    const ends = await online.backUp({ ...what, ...places }, world);
     // What a run that was stopped, or lost its Lease, has of the last one says nothing of that.
     signal.throwIfAborted();
-    for (const { name, error } of ends) {
+    for (const { name, error, warnings = [] } of ends) {
+      for (const message of warnings) log.warn({ step: 'backup', database: name }, message);
       if (error === undefined) log.info({ step: 'backup', database: name }, 'database backed up and checked');
       else log.error({ step: 'backup', database: name, code: error.code }, error.message);
     }

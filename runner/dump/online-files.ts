@@ -71,6 +71,16 @@ export class OnlineFiles {
     }
   }
 
+  /** Makes a folder in which a file is alone. */
+  async alone({ root }: Work, file: string): Promise<string> {
+    const folder = join(root, 'alone', basename(file));
+    await translated(folder, async () => {
+      await mkdir(folder, { recursive: true });
+      await link(file, join(folder, basename(file)));
+    });
+    return folder;
+  }
+
   /** Gives a file its final name, durably, and reads it back for its digest. */
   async publish(file: string, key: string, signal: AbortSignal): Promise<RecordedObject> {
     const path = this.pathOf(key);

@@ -67,6 +67,10 @@ const engineOptions = optional(
 export const ONLINE_TYPES = ['full', 'differential', 'auto'] as const;
 export type OnlineType = (typeof ONLINE_TYPES)[number];
 
+/** What comes after a chain that is long enough: all of the database anew, or one file that is made of the chain. */
+export const CHAIN_ENDS = ['full', 'aggregate'] as const;
+export type ChainEnd = (typeof CHAIN_ENDS)[number];
+
 /** A server that backups are taken from, as the tool takes it. */
 export const BACKUP_ADDRESS_PATTERN = '^[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?:[0-9]{1,5}$';
 
@@ -88,6 +92,9 @@ const online = object(
     type: oneOf(ONLINE_TYPES, 'differential fails where there is no chain to go on with; auto begins one.'),
     longestChain: optional(
       integer({ minimum: 1, description: 'Of so many files a chain is long enough: auto begins the next one.' }),
+    ),
+    chainEnd: optional(
+      oneOf(CHAIN_ENDS, 'How auto begins it: full, unless given; or aggregate, by one file that is made of the chain.'),
     ),
   },
   {

@@ -23,6 +23,17 @@ export enum Neo4jBackupType {
   AUTO = 'auto',
 }
 
+/** What comes after a chain that is long enough. */
+export enum Neo4jChainEnd {
+  /** All of the database is taken of the server again. */
+  FULL = 'full',
+  /**
+   * What was written since is taken, and `neo4j-admin` makes one full file of it and the chain. Where that comes to nothing (an image before 5.2, no
+   * room, a file that its check finds not good) all is taken again, and the record says why.
+   */
+  AGGREGATE = 'aggregate',
+}
+
 /** Properties of a {@link Neo4jOnlineBackup}. */
 export interface Neo4jOnlineBackupProps extends DumpToolProps, PolicyProps {
   /**
@@ -60,6 +71,14 @@ export interface Neo4jOnlineBackupProps extends DumpToolProps, PolicyProps {
    */
   readonly longestChain?: number;
 
+  /**
+   * What comes after a chain of that length, where the type is `AUTO`. One that is aggregated spares the server another full backup, and takes room
+   * for the chain once more. Points in time before it are restored from the earlier backups.
+   *
+   * @default Neo4jChainEnd.FULL
+   */
+  readonly chainEnd?: Neo4jChainEnd;
+
   /** The volume that the tool writes to: `BackupStorage.volume(…)`, of a file system that has hard links. */
   readonly storage: BackupStorage;
 }
@@ -92,12 +111,13 @@ export class Neo4jOnlineBackup extends BackupPolicy {
     checkDumpKinds(this, props);
     checkConnection(this, props);
     checkEnum(this, 'type', props.type, Neo4jBackupType);
+    checkEnum(this, 'chainEnd', props.chainEnd, Neo4jChainEnd);
     checkVolumeStorage(this, props);
     checkNames(this, 'backupServers', props.backupServers, BACKUP_ADDRESS_PATTERN);
     for (const prop of ['databases', 'aliases'] as const) {
       if (props[prop] !== undefined) checkNames(this, prop, props[prop], DATABASE_NAME_PATTERN);
     }
-    checkLongestChain(this, props);
+    checkChains(this, props);
     const { aliases, databases = aliases === undefined ? ['*'] : undefined } = props;
     const online = {
       from: props.backupServers,
@@ -105,6 +125,7 @@ export class Neo4jOnlineBackup extends BackupPolicy {
       ...(aliases === undefined ? {} : { aliases }),
       type: props.type ?? Neo4jBackupType.FULL,
       ...(props.type === Neo4jBackupType.AUTO ? { longestChain: props.longestChain ?? LONGEST_CHAIN } : {}),
+      ...(props.chainEnd === undefined ? {} : { chainEnd: props.chainEnd }),
     };
     // The tool compresses its files itself.
     const asTheyAre = { ...props, compression: DumpCompression.NONE };
@@ -126,15 +147,17 @@ export class Neo4jOnlineBackup extends BackupPolicy {
 /** Two weeks of one backup a day. */
 const LONGEST_CHAIN = 14;
 
-function checkLongestChain(construct: Construct, { type, longestChain }: Neo4jOnlineBackupProps): void {
-  if (longestChain === undefined) return;
-  if (type !== Neo4jBackupType.AUTO) {
+function checkChains(construct: Construct, props: Neo4jOnlineBackupProps): void {
+  const { type, longestChain } = props;
+  for (const prop of ['longestChain', 'chainEnd'] as const) {
+    if (props[prop] === undefined || type === Neo4jBackupType.AUTO) continue;
     throw invalid(
       construct,
-      `has a longestChain, and the type ${type ?? Neo4jBackupType.FULL}`,
+      `has a ${prop}, and the type ${type ?? Neo4jBackupType.FULL}`,
       'set the type to Neo4jBackupType.AUTO, or leave it out',
     );
   }
+  if (longestChain === undefined) return;
   if (Number.isInteger(longestChain) && longestChain >= 1) return;
   throw invalid(construct, `has the longestChain ${longestChain}`, 'set it to a whole number from 1 on');
 }

@@ -6,6 +6,7 @@ import {
   BackupStorage,
   BackupTrigger,
   Neo4jBackupType,
+  Neo4jChainEnd,
   Neo4jOnlineBackup,
   type Neo4jOnlineBackupProps,
 } from 'stillpoint';
@@ -57,6 +58,12 @@ describe('a Neo4jOnlineBackup', () => {
     const online = (props: Parameters<typeof config>[0]) => config(props).spec.dump.online;
     expect(online({ type: Neo4jBackupType.AUTO, longestChain: 3 })).toMatchObject({ longestChain: 3 });
     expect(online({ type: Neo4jBackupType.DIFFERENTIAL })).not.toHaveProperty('longestChain');
+    expect(online({ type: Neo4jBackupType.AUTO, chainEnd: Neo4jChainEnd.AGGREGATE })).toMatchObject({
+      longestChain: 14,
+      chainEnd: 'aggregate',
+    });
+    expect(online({ type: Neo4jBackupType.AUTO })).not.toHaveProperty('chainEnd');
+    expect(() => config({ chainEnd: Neo4jChainEnd.AGGREGATE })).toThrow(/has a chainEnd, and the type full/);
     expect(() => config({ longestChain: 3 })).toThrow(/has a longestChain, and the type full/);
     expect(() => config({ type: Neo4jBackupType.AUTO, longestChain: 0.5 })).toThrow(/has the longestChain 0.5/);
   });
