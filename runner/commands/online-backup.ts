@@ -1,7 +1,7 @@
 /** Takes one online backup: files of databases, by the engine's own tool from a running server; step by step. */
 import { type BackupRecord, dumpLeaseName, UNFINISHED } from '../../src/contract';
 import { checkOnline, type OnlineChecked } from '../dump/online-checks';
-import { OnlineFiles, type Work } from '../dump/online-files';
+import { placeOf, type Work } from '../dump/online-place';
 import { filesOf, onlineRecord, publishedRecord } from '../dump/online-record';
 import { takeFolder } from '../dump/owner';
 import { asStillpointError, StillpointError } from '../errors';
@@ -151,7 +151,7 @@ class Online {
   async #publishStep(checked: OnlineChecked, ends: readonly OnlineEnd[]): Promise<BackupRecord> {
     const { folder, files, found } = checked;
     const { signal, clock } = this.#context;
-    const keyOf = (file: string): string => `${folder}${file.slice(file.lastIndexOf('/') + 1)}`;
+    const keyOf = (file: string): string => `${folder}${files.nameOf(file)}`;
     const good = ends.flatMap(({ chain = [] }) => chain.map(({ file }) => file));
     await this.#announceStep(checked, good.map(keyOf));
     const objects = [];
@@ -180,9 +180,9 @@ class Online {
 }
 
 /** What runners that are gone were at work on when they ended: the Lease holds that they are. */
-async function forgetEarlierWork({ registry, namespace, config, log }: DumpContext): Promise<void> {
-  const { database, storage } = config.spec;
-  const files = new OnlineFiles(storage);
+async function forgetEarlierWork({ registry, namespace, config, openStore, log }: DumpContext): Promise<void> {
+  const { database } = config.spec;
+  const files = placeOf(config.spec, openStore);
   for (const { record } of await registry.list({ namespace, database, phases: UNFINISHED })) {
     await files.forget(record).catch((thrown: unknown) => {
       log.warn({ id: record.id, code: asStillpointError(thrown).code }, 'files of an earlier run are left');

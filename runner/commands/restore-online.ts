@@ -14,6 +14,7 @@ import { saidBy } from '../dump/tool-version';
 import { asStillpointError, StillpointError } from '../errors';
 import { refuseOnErrors } from '../findings';
 import { recordPath } from '../output/records';
+import { ENCRYPTED_EXTENSION } from '../pipe/encryption';
 import { opened } from '../pipe/restore';
 import type { ObjectStore } from '../storage/object-store';
 import type { OnlineRestored, OnlineRestoreWorld } from '../tools/online-restore';
@@ -153,7 +154,7 @@ async function fetchFile(
 ): Promise<string> {
   const { signal } = context;
   const opening = await openObject(context, object, store);
-  const path = join(folder, basename(object.key));
+  const path = join(folder, basename(object.key, ENCRYPTED_EXTENSION));
   const content = await store.get(object.key, { signal });
   try {
     await pipeline(opened(content, passedOf(object), opening), createWriteStream(path, { flags: 'wx' }), { signal });

@@ -93,13 +93,19 @@ const online = object(
     longestChain: optional(
       integer({ minimum: 1, description: 'Of so many files a chain is long enough: auto begins the next one.' }),
     ),
+    scratch: optional(
+      string({
+        pattern: '^/',
+        description: 'A folder of the pod that the tool works in: of every store that is no directory.',
+      }),
+    ),
     chainEnd: optional(
       oneOf(CHAIN_ENDS, 'How auto begins it: full, unless given; or aggregate, by one file that is made of the chain.'),
     ),
   },
   {
     description:
-      "Where the engine's tool takes the files of each database from a running server, in place of a stream: they lie in a directory store, uncompressed by us.",
+      "Where the engine's tool takes the files of each database from a running server, in place of a stream: they lie in the store as the tool has written them, uncompressed by us.",
   },
 );
 

@@ -25,11 +25,11 @@ import { jobEnd, nthPod, type PodEnd, podEnd, startBackup, type TestJob } from '
 import { makeNamespace, type TestNamespace } from './harness/namespace';
 import {
   ADMIN_IMAGE,
+  addTool,
   backupServerOf,
   GRAPH_PASSWORD,
   startGraph,
   type TestGraph,
-  withTool,
 } from './harness/neo4j-enterprise';
 import { runnerProcess } from './harness/runner-process';
 import { stillpoint, stillpointAlone } from './harness/stillpoint';
@@ -73,7 +73,8 @@ async function policy(id: string, aliases: string[]): Promise<{ name: string; na
     type: Neo4jBackupType.AUTO,
     schedule: NEVER,
   });
-  await apply(withTool(chart.toJson()));
+  addTool(chart);
+  await apply(chart.toJson());
   return { name: backup.policyName, namespace: place.name, database: backup.databaseName };
 }
 
@@ -107,7 +108,8 @@ async function startRestore(
     scratch: { size: Size.mebibytes(64) },
     ...props,
   });
-  await apply(withTool(chart.toJson()));
+  addTool(chart);
+  await apply(chart.toJson());
   const found = await eventually(`Job ${jobName} is there`, () => read(KINDS.job, jobName, place.name));
   const job = { name: jobName, namespace: place.name, uid: found.metadata?.uid ?? '' };
   return { job, pod: await nthPod(job) };

@@ -4,6 +4,7 @@
  */
 import { readFile } from 'node:fs/promises';
 import { gzipSync } from 'node:zlib';
+import { type Chart, JsonPatch } from 'cdk8s';
 import { build } from 'esbuild';
 import { type Anything, apply, KINDS } from './cluster';
 import { secret, statefulServer } from './objects';
@@ -71,19 +72,23 @@ export function backupServerOf({ name }: TestGraph): string {
 
 const TOOL = 'neo4j-admin-stand-in';
 
-/** Every pod of a chart's Jobs with the tool on its PATH, as the vendor's image has its own. */
-export function withTool(objects: readonly Anything[]): readonly Anything[] {
-  return objects.map((object) => {
-    const copy = structuredClone(object);
-    const job = copy.kind === 'CronJob' ? copy.spec.jobTemplate : copy;
-    if (copy.kind !== 'CronJob' && copy.kind !== 'Job') return copy;
-    const pod = job.spec.template.spec;
-    pod.volumes.push({ name: 'tool', configMap: { name: TOOL, defaultMode: 0o555 } });
-    const mount = { name: 'tool', mountPath: '/usr/local/bin/neo4j-admin', subPath: 'neo4j-admin', readOnly: true };
-    for (const container of pod.containers) container.volumeMounts.push(mount);
-    return copy;
-  });
+const MOUNT = { name: 'tool', mountPath: '/usr/local/bin/neo4j-admin', subPath: 'neo4j-admin', readOnly: true };
+
+/** Puts the tool on the PATH of every pod of a chart's Jobs, where the vendor's image has its own. */
+export function addTool(chart: Chart): void {
+  for (const object of chart.apiObjects) {
+    const pod = POD_PATHS[object.kind];
+    if (pod === undefined) continue;
+    const volume = { name: 'tool', configMap: { name: TOOL, defaultMode: 0o555 } };
+    object.addJsonPatch(JsonPatch.add(`${pod}/volumes/-`, volume));
+    object.addJsonPatch(JsonPatch.add(`${pod}/containers/0/volumeMounts/-`, MOUNT));
+  }
 }
+
+const POD_PATHS: Readonly<Record<string, string>> = {
+  CronJob: '/spec/jobTemplate/spec/template/spec',
+  Job: '/spec/template/spec',
+};
 
 function shebang(program: string): string {
   // In a file without an ending Node looks for itself what kind of module it is.
