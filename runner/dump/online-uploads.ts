@@ -16,6 +16,7 @@ import { fileBytes, folderAlone, foldersIn, freeOf, removeFolder } from './work-
 
 export class OnlineUploads implements OnlinePlace {
   readonly #root: string;
+  #store: Promise<ObjectStore> | undefined;
 
   constructor(
     readonly scratch: string,
@@ -48,7 +49,8 @@ export class OnlineUploads implements OnlinePlace {
   }
 
   async publish(file: string, key: string, signal: AbortSignal): Promise<RecordedObject> {
-    const store = await this.openStore();
+    this.#store ??= this.openStore();
+    const store = await this.#store;
     const packing = new Packing();
     const how = { compression: 'none', recipients: this.recipients } as const;
     const content = packing.of(createReadStream(file, { signal }), how);

@@ -12,8 +12,8 @@ import type { PolicyNames } from '../job-config';
 import { checkRecipients } from '../recipients';
 import type { MountedVolume, RunnerPod } from '../runner-pod';
 import type { BackupStorage } from '../storage';
-import { JAVA_RESOURCES } from './neo4j-pod';
-import { checkScratch, type Neo4jScratchProps, SCRATCH, scratchVolume } from './neo4j-scratch';
+import { checkScratch, JAVA_RESOURCES, SCRATCH, scratchVolume } from './neo4j-pod';
+import type { Neo4jScratchProps } from './neo4j-scratch';
 
 /** What an online backup takes of a database. */
 export enum Neo4jBackupType {

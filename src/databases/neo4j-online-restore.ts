@@ -8,8 +8,8 @@ import type { DumpSourceProps, DumpToolProps } from '../dump-props';
 import { DumpRestore } from '../dump-restore';
 import { invalid } from '../invalid';
 import { given } from '../resources';
-import { JAVA_RESOURCES } from './neo4j-pod';
-import { checkScratch, type Neo4jScratchProps, SCRATCH, scratchVolume } from './neo4j-scratch';
+import { checkScratch, JAVA_RESOURCES, SCRATCH, scratchVolume } from './neo4j-pod';
+import type { Neo4jScratchProps } from './neo4j-scratch';
 
 /** What a {@link Neo4jOnlineRestore} takes of the users and roles that a backup has beside the data. */
 export enum Neo4jMetadata {
