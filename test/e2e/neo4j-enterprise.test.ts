@@ -11,6 +11,7 @@ import { Secret } from 'cdk8s-plus-28';
 import {
   BackupStorage,
   Neo4jBackupType,
+  Neo4jChainEnd,
   Neo4jOnlineBackup,
   Neo4jOnlineRestore,
   type Neo4jOnlineRestoreProps,
@@ -71,6 +72,8 @@ async function policy(id: string, aliases: string[]): Promise<{ name: string; na
     backupServers: [`${graph.name}-9.${graph.name}-members:6362`, backupServerOf(graph)],
     aliases,
     type: Neo4jBackupType.AUTO,
+    longestChain: 2,
+    chainEnd: Neo4jChainEnd.AGGREGATE,
     schedule: NEVER,
   });
   addTool(chart);
@@ -142,7 +145,7 @@ async function stored(of: Policy): Promise<readonly string[]> {
 }
 
 describe('Neo4j Enterprise, by stand-ins for the server and neo4j-admin', () => {
-  test('what aliases point to, in full and what came since, is restored beside it, and the alias moves there and back', async () => {
+  test('what aliases point to, in full, what came since, and a chain made one file, is restored beside it, and the alias moves there and back', async () => {
     const customers = await policy('customers', ['shop', 'other']);
     const full = await backUp(customers);
     expect(full).toMatchObject({ phase: 'succeeded', engine: 'neo4j', serverVersion: '2025.10.0' });
@@ -155,6 +158,11 @@ describe('Neo4j Enterprise, by stand-ins for the server and neo4j-admin', () => 
     const [first, second] = later.dump?.databases ?? [];
     expect([first?.files?.length, first?.highestTransaction]).toEqual([2, 25]);
     expect([second?.files?.length, second?.highestTransaction]).toEqual([2, 10]);
+    await graph.set('customer1', 30, ROLES);
+    const whole = await backUp(customers);
+    expect(whole.dump?.databases).toMatchObject([{ highestTransaction: 30 }, { highestTransaction: 10 }]);
+    expect(whole.dump?.databases?.map(({ files }) => files?.length)).toEqual([1, 1]);
+    expect(whole.warnings).toEqual([]);
 
     const refused = await restore('present', later, { onlyDatabase: 'customer1' });
     expect(refused.exitCode).toBe(3);
@@ -162,16 +170,16 @@ describe('Neo4j Enterprise, by stand-ins for the server and neo4j-admin', () => 
     expect(refused.log).not.toContainEqual(expect.objectContaining({ step: 'fetch' }));
     expect((await graph.state()).changed).toEqual([]);
 
-    const copied = await restore('copied', full, { onlyDatabase: 'shop', intoDatabase: 'customer1-of-old' });
+    const copied = await restore('copied', later, { onlyDatabase: 'shop', intoDatabase: 'customer1-of-old' });
     expect(copied.exitCode, JSON.stringify(copied.log.slice(-3))).toBe(0);
-    expect((await graph.state()).databases['customer1-of-old']).toEqual({ lastCommittedTxn: 10 });
+    expect((await graph.state()).databases['customer1-of-old']).toEqual({ lastCommittedTxn: 25 });
 
-    const switched = await restore('switched', later, { switchAlias: 'shop' });
+    const switched = await restore('switched', whole, { switchAlias: 'shop' });
     expect(switched.exitCode, JSON.stringify(switched.log.slice(-3))).toBe(0);
     const { aliases, databases, changed } = await graph.state();
     expect(aliases.shop).toMatch(/^shop-\d{10}$/);
-    expect(databases[aliases.shop ?? '']).toEqual({ lastCommittedTxn: 25 });
-    expect(databases.customer1).toEqual({ lastCommittedTxn: 25 });
+    expect(databases[aliases.shop ?? '']).toEqual({ lastCommittedTxn: 30 });
+    expect(databases.customer1).toEqual({ lastCommittedTxn: 30 });
     expect(changed.slice(1).map((each) => each.split(' ', 2).join(' '))).toEqual([
       'CREATE DATABASE',
       'CREATE ROLE',
