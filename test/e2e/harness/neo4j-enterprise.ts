@@ -4,7 +4,7 @@
  */
 import { readFile } from 'node:fs/promises';
 import { gzipSync } from 'node:zlib';
-import { type Chart, JsonPatch } from 'cdk8s';
+import { ApiObject, type Chart, JsonPatch } from 'cdk8s';
 import { build } from 'esbuild';
 import { type Anything, apply, KINDS } from './cluster';
 import { secret, statefulServer } from './objects';
@@ -76,7 +76,7 @@ const MOUNT = { name: 'tool', mountPath: '/usr/local/bin/neo4j-admin', subPath: 
 
 /** Puts the tool on the PATH of every pod of a chart's Jobs, where the vendor's image has its own. */
 export function addTool(chart: Chart): void {
-  for (const object of chart.apiObjects) {
+  for (const object of chart.node.findAll().filter((each) => ApiObject.isApiObject(each))) {
     const pod = POD_PATHS[object.kind];
     if (pod === undefined) continue;
     const volume = { name: 'tool', configMap: { name: TOOL, defaultMode: 0o555 } };
