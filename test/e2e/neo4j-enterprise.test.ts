@@ -20,7 +20,6 @@ import {
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
 import { type BackupRecord, STORE_VOLUME_MOUNT } from '../../src/contract';
 import { type Anything, apply, KINDS, read, remove } from './harness/cluster';
-import { NEVER } from './harness/dump-scene';
 import { startFilesPod } from './harness/files';
 import { jobEnd, nthPod, type PodEnd, podEnd, startBackup, type TestJob } from './harness/job';
 import { makeNamespace, type TestNamespace } from './harness/namespace';
@@ -32,6 +31,7 @@ import {
   startGraph,
   type TestGraph,
 } from './harness/neo4j-enterprise';
+import { NEVER } from './harness/never';
 import { runnerProcess } from './harness/runner-process';
 import { stillpoint, stillpointAlone } from './harness/stillpoint';
 import { runInPod } from './harness/tool-in-pod';

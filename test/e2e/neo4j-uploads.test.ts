@@ -8,8 +8,9 @@ import { Size } from 'cdk8s';
 import { Secret } from 'cdk8s-plus-28';
 import { Neo4jOnlineBackup, type Neo4jOnlineBackupProps, Neo4jOnlineRestore } from 'stillpoint';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { DumpScene, NEVER, type Policy, PREFIX, type RestoreEnd } from './harness/dump-scene';
+import { DumpScene, type Policy, PREFIX, type RestoreEnd } from './harness/dump-scene';
 import { ADMIN_IMAGE, addTool, backupServerOf, startGraph, type TestGraph } from './harness/neo4j-enterprise';
+import { NEVER } from './harness/never';
 import { stillpointOf } from './harness/stillpoint';
 import { eventually } from './harness/wait';
 
