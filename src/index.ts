@@ -13,6 +13,7 @@ export * from './databases/neo4j';
 export * from './databases/neo4j-dump';
 export * from './databases/neo4j-online-backup';
 export * from './databases/neo4j-online-restore';
+export * from './databases/neo4j-scratch';
 export * from './databases/neo4j-store';
 export * from './databases/nuodb';
 export type { NuoDbServersProps } from './databases/nuodb-servers';

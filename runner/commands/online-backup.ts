@@ -1,7 +1,7 @@
 /** Takes one online backup: files of databases, by the engine's own tool from a running server; step by step. */
 import { type BackupRecord, dumpLeaseName, UNFINISHED } from '../../src/contract';
 import { checkOnline, type OnlineChecked } from '../dump/online-checks';
-import { OnlineFiles, type Work } from '../dump/online-files';
+import { placeOf, type Work } from '../dump/online-place';
 import { filesOf, onlineRecord, publishedRecord } from '../dump/online-record';
 import { takeFolder } from '../dump/owner';
 import { asStillpointError, StillpointError } from '../errors';
@@ -114,24 +114,31 @@ class Online {
     last: ReadonlyMap<string, BackupRecord>,
   ): Promise<readonly OnlineEnd[]> {
     const { log, signal } = this.#context;
-    const { from, type, longestChain = Number.POSITIVE_INFINITY } = wanted;
+    const { from, type, longestChain = Number.POSITIVE_INFINITY, chainEnd = 'full' } = wanted;
     log.info({ step: 'backup', databases: found.selected.map(({ name }) => name) }, 'step begins');
-    const earlier = found.selected.map(({ name }) => filesOf(last.get(name), name));
-    // With nothing to go on with the tool takes all of a database: only where it may decide that itself is a chain long enough.
-    const goesOn = (keys: readonly string[]): boolean => type === 'differential' || keys.length < longestChain;
-    if (type !== 'full') for (const keys of earlier.filter(goesOn)) await files.linkInto(work.backups, keys);
+    const earlier = new Map(found.selected.map(({ name }) => [name, filesOf(last.get(name), name)]));
+    const long = [...earlier]
+      .filter(([, keys]) => type === 'auto' && keys.length >= longestChain)
+      .map(([name]) => name);
+    const aggregate = chainEnd === 'aggregate' ? long : [];
+    // With nothing to go on with the tool takes all of a database.
+    const anew = type === 'full' ? [...earlier.keys()] : long.filter((name) => !aggregate.includes(name));
+    for (const [name, keys] of earlier) if (!anew.includes(name)) await files.linkInto(work.backups, keys);
     const world: OnlineWorld = {
       run: (line) => runTool(line, this.#context),
       freeBytes: () => files.freeBytes(),
       sizeOf: (file) => files.sizeOf(file),
       lastBytes: (database) => largest(last.get(database), database),
+      alone: (file) => files.alone(work, file),
       signal,
     };
     const places = { to: work.backups, report: work.reports, temp: work.temp };
-    const ends = await online.backUp({ toolSays: facts.tool, databases: found.selected, from, type, ...places }, world);
+    const what = { toolSays: facts.tool, databases: found.selected, from, type, aggregate };
+    const ends = await online.backUp({ ...what, ...places }, world);
     // What a run that was stopped, or lost its Lease, has of the last one says nothing of that.
     signal.throwIfAborted();
-    for (const { name, error } of ends) {
+    for (const { name, error, warnings = [] } of ends) {
+      for (const message of warnings) log.warn({ step: 'backup', database: name }, message);
       if (error === undefined) log.info({ step: 'backup', database: name }, 'database backed up and checked');
       else log.error({ step: 'backup', database: name, code: error.code }, error.message);
     }
@@ -144,7 +151,7 @@ class Online {
   async #publishStep(checked: OnlineChecked, ends: readonly OnlineEnd[]): Promise<BackupRecord> {
     const { folder, files, found } = checked;
     const { signal, clock } = this.#context;
-    const keyOf = (file: string): string => `${folder}${file.slice(file.lastIndexOf('/') + 1)}`;
+    const keyOf = (file: string): string => `${folder}${files.nameOf(file)}`;
     const good = ends.flatMap(({ chain = [] }) => chain.map(({ file }) => file));
     await this.#announceStep(checked, good.map(keyOf));
     const objects = [];
@@ -173,9 +180,9 @@ class Online {
 }
 
 /** What runners that are gone were at work on when they ended: the Lease holds that they are. */
-async function forgetEarlierWork({ registry, namespace, config, log }: DumpContext): Promise<void> {
-  const { database, storage } = config.spec;
-  const files = new OnlineFiles(storage);
+async function forgetEarlierWork({ registry, namespace, config, openStore, log }: DumpContext): Promise<void> {
+  const { database } = config.spec;
+  const files = placeOf(config.spec, openStore);
   for (const { record } of await registry.list({ namespace, database, phases: UNFINISHED })) {
     await files.forget(record).catch((thrown: unknown) => {
       log.warn({ id: record.id, code: asStillpointError(thrown).code }, 'files of an earlier run are left');

@@ -14,6 +14,7 @@ import { saidBy } from '../dump/tool-version';
 import { asStillpointError, StillpointError } from '../errors';
 import { refuseOnErrors } from '../findings';
 import { recordPath } from '../output/records';
+import { ENCRYPTED_EXTENSION } from '../pipe/encryption';
 import { opened } from '../pipe/restore';
 import type { ObjectStore } from '../storage/object-store';
 import type { OnlineRestored, OnlineRestoreWorld } from '../tools/online-restore';
@@ -77,18 +78,21 @@ async function restoreStep(
   await emptied(scratch);
   try {
     await mkdir(folder);
-    log.info({ step: 'fetch', database: wanted.name, files: wanted.files.length }, 'step begins');
-    const chain: string[] = [];
-    for (const key of wanted.files) chain.push(await fetchFile(objectOf(record, key), store, folder, context));
-    const request = { toolSays, database: wanted.name, chain, highestTransaction: wanted.highest, until, metadata };
+    const bring = async (): Promise<readonly string[]> => {
+      log.info({ step: 'fetch', database: wanted.name, files: wanted.files.length }, 'step begins');
+      const chain: string[] = [];
+      for (const key of wanted.files) chain.push(await fetchFile(objectOf(record, key), store, folder, context));
+      return chain;
+    };
+    const request = { toolSays, database: wanted.name, highestTransaction: wanted.highest, until, metadata };
     const place = { into: config.spec.into, check, replace, alias, scratch };
-    return await tool.restore(target, { ...request, ...place }, worldOf(context));
+    return await tool.restore(target, { ...request, ...place }, { ...worldOf(context), bring });
   } finally {
     await emptied(scratch).catch(() => undefined);
   }
 }
 
-function worldOf(context: RestoreDumpContext): OnlineRestoreWorld {
+function worldOf(context: RestoreDumpContext): Omit<OnlineRestoreWorld, 'bring'> {
   const { log, clock, signal } = context;
   return {
     run: (line, env) => runTool(line, context, env),
@@ -150,7 +154,7 @@ async function fetchFile(
 ): Promise<string> {
   const { signal } = context;
   const opening = await openObject(context, object, store);
-  const path = join(folder, basename(object.key));
+  const path = join(folder, basename(object.key, ENCRYPTED_EXTENSION));
   const content = await store.get(object.key, { signal });
   try {
     await pipeline(opened(content, passedOf(object), opening), createWriteStream(path, { flags: 'wx' }), { signal });

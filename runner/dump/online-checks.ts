@@ -3,14 +3,16 @@ import type { BackupRecord, DumpConfig } from '../../src/contract';
 import type { Engine } from '../engine';
 import { asStillpointError, StillpointError } from '../errors';
 import { refuseOnErrors } from '../findings';
+import { checkRecipients } from '../pipe/age-keys';
 import type { Finding } from '../ports';
 import type { ObjectStore } from '../storage/object-store';
 import type { EngineOnline, FoundDatabases } from '../tools/online';
 import type { DumpCheckContext } from './checks';
 import { imageFindings } from './image';
-import { dumpFolder, OWNER_FILE, RECORD_FILE } from './keys';
-import { OnlineFiles } from './online-files';
+import { dumpFolder, keysOf, OWNER_FILE, RECORD_FILE } from './keys';
+import { type OnlinePlace, placeOf } from './online-place';
 import type { DumpFacts } from './record';
+import { storeFindings } from './store-findings';
 import { saidBy } from './tool-version';
 
 /** What is going to be used, and what was found of it. */
@@ -20,7 +22,7 @@ export interface OnlineChecked {
   readonly online: EngineOnline;
   readonly wanted: NonNullable<DumpConfig['spec']['dump']['online']>;
   readonly found: FoundDatabases;
-  readonly files: OnlineFiles;
+  readonly files: OnlinePlace;
   readonly store: ObjectStore;
   /** What the keys of this backup begin with. */
   readonly folder: string;
@@ -30,11 +32,13 @@ export interface OnlineChecked {
 /** Runs every check. Throws where it cannot go on: no server, no tool, no volume. */
 export async function checkOnline(
   context: DumpCheckContext,
-  record: Pick<BackupRecord, 'namespace' | 'database' | 'id'>,
+  record: Pick<BackupRecord, 'namespace' | 'database' | 'id' | 'plannedObjects'>,
 ): Promise<OnlineChecked> {
   const { config, engine, platform, log, signal } = context;
   const { online, wanted } = onlineOf(engine, config);
-  const files = new OnlineFiles(config.spec.storage);
+  const files = placeOf(config.spec, context.openStore);
+  const { recipients } = config.spec.dump;
+  if (recipients !== undefined) await checkRecipients(recipients);
   const access = await platform.checkAccess();
   refuseOnErrors(await imageFindings(context.root));
   const target = await context.readTarget();
@@ -49,10 +53,11 @@ export async function checkOnline(
   const room: Finding = {
     severity: 'ok',
     code: 'ok',
-    subject: store.name,
+    subject: files.scratch ?? store.name,
     message: `${await files.freeBytes()} bytes are free`,
   };
-  const findings = [...access, ...toolFindings(online, tool), ...foundFindings(found), room];
+  const free = await storeFindings(store, folder, keysOf(record), signal);
+  const findings = [...access, ...toolFindings(online, tool), ...foundFindings(found), ...free, room];
   const warnings = [...findings, ...found.findings]
     .filter(({ severity }) => severity === 'warning')
     .map(({ subject, message }) => `${subject}: ${message}`);

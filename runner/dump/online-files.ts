@@ -5,39 +5,25 @@
  */
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { link, mkdir, rm, stat, statfs } from 'node:fs/promises';
+import { link } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import type { BackupRecord, RecordedObject, StoreConfig } from '../../src/contract';
+import type { RecordedObject, StoreConfig } from '../../src/contract';
 import { StillpointError } from '../errors';
 import { syncPath } from '../local/copy-tree';
 import { fullKey } from '../storage/keys';
 import { dumpFolder } from './keys';
-
-type Named = Pick<BackupRecord, 'namespace' | 'database' | 'id'>;
-
-/** Where an online backup works. */
-export interface Work {
-  readonly root: string;
-  readonly backups: string;
-  readonly reports: string;
-  readonly temp: string;
-}
+import type { Named, OnlinePlace, Work } from './online-place';
+import { fileBytes, folderAlone, foldersIn, freeOf, removeFolder, translated } from './work-folders';
 
 /** Finds the files of backups in a store that is a folder. Throws config-invalid for another store. */
-export class OnlineFiles {
+export class OnlineFiles implements OnlinePlace {
   readonly #root: string;
   readonly #prefix: string | undefined;
 
   constructor({ kind, directory, prefix }: StoreConfig) {
     if (kind !== 'directory' || directory === undefined) {
-      throw new StillpointError(
-        'config-invalid',
-        `an online backup is taken into a volume, and its store is of ${kind}`,
-        {
-          hint: "take BackupStorage.volume({ claimName: '…' })",
-        },
-      );
+      throw new StillpointError('config-invalid', `a store of ${kind} has no folder`);
     }
     this.#root = directory.path;
     this.#prefix = prefix;
@@ -47,20 +33,14 @@ export class OnlineFiles {
     return join(this.#root, fullKey(this.#prefix, key));
   }
 
-  /** Makes an empty folder to work in: on the same file system as the final one. */
+  /** On the same file system as the final folder. */
   async work(of: Named): Promise<Work> {
     await this.forget(of);
-    const root = this.#workOf(of);
-    const work = { root, backups: join(root, 'backups'), reports: join(root, 'reports'), temp: join(root, 'temp') };
-    for (const folder of [work.backups, work.reports, work.temp])
-      await translated(folder, () => mkdir(folder, { recursive: true }));
-    return work;
+    return await foldersIn(this.#workOf(of));
   }
 
-  /** Removes what a backup has left of its work. */
   async forget(of: Named): Promise<void> {
-    const folder = this.#workOf(of);
-    await translated(folder, () => rm(folder, { recursive: true, force: true }));
+    await removeFolder(this.#workOf(of));
   }
 
   /** Brings earlier files to where the tool looks for a chain, without a copy of them. */
@@ -69,6 +49,14 @@ export class OnlineFiles {
       const path = this.pathOf(key);
       await translated(path, () => link(path, join(folder, basename(key))));
     }
+  }
+
+  alone({ root }: Work, file: string): Promise<string> {
+    return folderAlone(root, file);
+  }
+
+  nameOf(file: string): string {
+    return basename(file);
   }
 
   /** Gives a file its final name, durably, and reads it back for its digest. */
@@ -90,30 +78,16 @@ export class OnlineFiles {
     return { key, location, bytes, sha256, plainBytes: bytes, plainSha256: sha256, compression: 'none' };
   }
 
-  /** What is free on the volume, in bytes, for whoever is not root. */
-  async freeBytes(): Promise<number> {
-    const { bavail, bsize } = await translated(this.#root, () => statfs(this.#root));
-    return bavail * bsize;
+  freeBytes(): Promise<number> {
+    return freeOf(this.#root);
   }
 
-  async sizeOf(file: string): Promise<number> {
-    return (await translated(file, () => stat(file))).size;
+  sizeOf(file: string): Promise<number> {
+    return fileBytes(file);
   }
 
   /** Beside the backup's own folder: what lies in that is restored, or removed, by its name. */
   #workOf(of: Named): string {
     return `${this.pathOf(dumpFolder('stillpoint', of).slice(0, -1))}.partial`;
-  }
-}
-
-async function translated<T>(path: string, work: () => Promise<T>): Promise<T> {
-  try {
-    return await work();
-  } catch (cause) {
-    const code = (cause as NodeJS.ErrnoException).code ?? 'unknown error';
-    throw new StillpointError('store-refused', `${path} could not be used for the backup (${code})`, {
-      hint: 'the volume has to be writable, and of a file system that has hard links',
-      cause,
-    });
   }
 }

@@ -45,6 +45,7 @@ export function publishedRecord(
       databases: [...ends.map((end) => recorded(end, keyOf)), ...wrong.map(unfound)],
     },
     objects,
+    warnings: [...(record.warnings ?? []), ...ends.flatMap(({ warnings = [] }) => warnings)],
     times: { ...record.times, ready: at, finished: at },
   };
 }

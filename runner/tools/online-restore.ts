@@ -10,8 +10,6 @@ export interface OnlineRestoreRequest {
   readonly toolSays: string;
   /** The name that the database had. */
   readonly database: string;
-  /** All files that it takes, the full one first: absolute paths in one folder. */
-  readonly chain: readonly string[];
   /** The last transaction that the backup has. */
   readonly highestTransaction: number;
   /** The name that it gets; one beside the alias where there is an alias, else its own, when left out. */
@@ -36,6 +34,8 @@ export interface ServedFile extends AsyncDisposable {
 }
 
 export interface OnlineRestoreWorld {
+  /** Brings all files that the database takes, the full one first: absolute paths in one folder. It may take hours: what can be refused is refused before. */
+  readonly bring: () => Promise<readonly string[]>;
   readonly run: (
     line: { readonly program: string; readonly args: readonly string[] },
     environment: Readonly<Record<string, string>>,

@@ -36,6 +36,8 @@ export interface OnlineEnd extends FoundDatabase {
   /** All that a restore of it takes, the full one first: there if, and only if, the backup is good. */
   readonly chain?: readonly OnlineFile[] | undefined;
   readonly error?: StillpointError | undefined;
+  /** What did not come about as it was wanted, though the backup is good. */
+  readonly warnings?: readonly string[] | undefined;
 }
 
 export interface OnlineRequest {
@@ -51,6 +53,8 @@ export interface OnlineRequest {
   readonly report: string;
   /** An empty folder for files until the tool is done. */
   readonly temp: string;
+  /** Those of whose chain one full file is made when it has grown by this backup. */
+  readonly aggregate: readonly string[];
 }
 
 /** How a run of the tool ended. */
@@ -71,6 +75,8 @@ export interface OnlineWorld {
   readonly sizeOf: (file: string) => Promise<number>;
   /** What the largest file of a database took in the last backup; 0 where there is none. */
   readonly lastBytes: (database: string) => number;
+  /** A folder with nothing but that file. */
+  readonly alone: (file: string) => Promise<string>;
   readonly signal: AbortSignal;
 }
 

@@ -67,6 +67,10 @@ const engineOptions = optional(
 export const ONLINE_TYPES = ['full', 'differential', 'auto'] as const;
 export type OnlineType = (typeof ONLINE_TYPES)[number];
 
+/** What comes after a chain that is long enough: all of the database anew, or one file that is made of the chain. */
+export const CHAIN_ENDS = ['full', 'aggregate'] as const;
+export type ChainEnd = (typeof CHAIN_ENDS)[number];
+
 /** A server that backups are taken from, as the tool takes it. */
 export const BACKUP_ADDRESS_PATTERN = '^[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?:[0-9]{1,5}$';
 
@@ -89,10 +93,19 @@ const online = object(
     longestChain: optional(
       integer({ minimum: 1, description: 'Of so many files a chain is long enough: auto begins the next one.' }),
     ),
+    scratch: optional(
+      string({
+        pattern: '^/',
+        description: 'A folder of the pod that the tool works in: of every store that is no directory.',
+      }),
+    ),
+    chainEnd: optional(
+      oneOf(CHAIN_ENDS, 'How auto begins it: full, unless given; or aggregate, by one file that is made of the chain.'),
+    ),
   },
   {
     description:
-      "Where the engine's tool takes the files of each database from a running server, in place of a stream: they lie in a directory store, uncompressed by us.",
+      "Where the engine's tool takes the files of each database from a running server, in place of a stream: they lie in the store as the tool has written them, uncompressed by us.",
   },
 );
 

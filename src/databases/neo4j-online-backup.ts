@@ -9,9 +9,11 @@ import { dumpConfigOf } from '../dump-config';
 import { DumpCompression, type DumpToolProps } from '../dump-props';
 import { invalid } from '../invalid';
 import type { PolicyNames } from '../job-config';
-import type { MountedVolume } from '../runner-pod';
+import { checkRecipients } from '../recipients';
+import type { MountedVolume, RunnerPod } from '../runner-pod';
 import type { BackupStorage } from '../storage';
-import { checkVolumeStorage } from './neo4j-pod';
+import { checkScratch, JAVA_RESOURCES, SCRATCH, scratchVolume } from './neo4j-pod';
+import type { Neo4jScratchProps } from './neo4j-scratch';
 
 /** What an online backup takes of a database. */
 export enum Neo4jBackupType {
@@ -21,6 +23,17 @@ export enum Neo4jBackupType {
   DIFFERENTIAL = 'differential',
   /** What was written since the backup before; all of it where there is none. */
   AUTO = 'auto',
+}
+
+/** What comes after a chain that is long enough. */
+export enum Neo4jChainEnd {
+  /** All of the database is taken of the server again. */
+  FULL = 'full',
+  /**
+   * What was written since is taken, and `neo4j-admin` makes one full file of it and the chain. Where that comes to nothing (an image before 5.2, no
+   * room, a file that its check finds not good) all is taken again, and the record says why.
+   */
+  AGGREGATE = 'aggregate',
 }
 
 /** Properties of a {@link Neo4jOnlineBackup}. */
@@ -60,13 +73,38 @@ export interface Neo4jOnlineBackupProps extends DumpToolProps, PolicyProps {
    */
   readonly longestChain?: number;
 
-  /** The volume that the tool writes to: `BackupStorage.volume(…)`, of a file system that has hard links. */
+  /**
+   * What comes after a chain of that length, where the type is `AUTO`. One that is aggregated spares the server another full backup, and takes room
+   * for the chain once more. Points in time before it are restored from the earlier backups.
+   *
+   * @default Neo4jChainEnd.FULL
+   */
+  readonly chainEnd?: Neo4jChainEnd;
+
+  /**
+   * Where the backups lie. On a volume, `BackupStorage.volume(…)`, the tool writes to it itself: its file system has to have hard links. Into any other
+   * store the runner uploads what the tool has written and checked in `scratch`; of that kind are full backups alone.
+   */
   readonly storage: BackupStorage;
+
+  /**
+   * The volume that the tool works in, where the storage is none.
+   *
+   * @default - none: the storage is a volume
+   */
+  readonly scratch?: Neo4jScratchProps;
+
+  /**
+   * The public keys of age (`age1…`) that files are encrypted for before they are uploaded. What lies on a volume is not encrypted.
+   *
+   * @default - none: they are not encrypted
+   */
+  readonly recipients?: string[];
 }
 
 /**
  * Backs up databases of a Neo4j of the Enterprise edition on a schedule while it runs, by its own `neo4j-admin database backup` of 5 or
- * later, into a volume. Which databases there are, and what aliases point to, the runner asks over Bolt when a backup begins. Each is
+ * later, into a volume or an object store. Which databases there are, and what aliases point to, the runner asks over Bolt when a backup begins. Each is
  * taken, looked at and checked by itself: one that fails fails the Job, and the backup has the others.
  *
  * Its main child is a CronJob, so a backup by hand is `kubectl create job --from=cronjob/<policy name> <any name>`.
@@ -92,19 +130,22 @@ export class Neo4jOnlineBackup extends BackupPolicy {
     checkDumpKinds(this, props);
     checkConnection(this, props);
     checkEnum(this, 'type', props.type, Neo4jBackupType);
-    checkVolumeStorage(this, props);
+    checkEnum(this, 'chainEnd', props.chainEnd, Neo4jChainEnd);
+    checkPlace(this, props);
     checkNames(this, 'backupServers', props.backupServers, BACKUP_ADDRESS_PATTERN);
     for (const prop of ['databases', 'aliases'] as const) {
       if (props[prop] !== undefined) checkNames(this, prop, props[prop], DATABASE_NAME_PATTERN);
     }
-    checkLongestChain(this, props);
+    checkChains(this, props);
     const { aliases, databases = aliases === undefined ? ['*'] : undefined } = props;
     const online = {
       from: props.backupServers,
       ...(databases === undefined ? {} : { databases }),
       ...(aliases === undefined ? {} : { aliases }),
       type: props.type ?? Neo4jBackupType.FULL,
+      ...(props.scratch === undefined ? {} : { scratch: SCRATCH }),
       ...(props.type === Neo4jBackupType.AUTO ? { longestChain: props.longestChain ?? LONGEST_CHAIN } : {}),
+      ...(props.chainEnd === undefined ? {} : { chainEnd: props.chainEnd }),
     };
     // The tool compresses its files itself.
     const asTheyAre = { ...props, compression: DumpCompression.NONE };
@@ -114,7 +155,13 @@ export class Neo4jOnlineBackup extends BackupPolicy {
 
   /** @internal */
   protected override _secrets(props: Neo4jOnlineBackupProps): readonly MountedVolume[] {
-    return [...connectionVolumes(props), ...props.storage._volumes()];
+    const scratch = props.scratch === undefined ? [] : [scratchVolume(props.scratch)];
+    return [...connectionVolumes(props), ...props.storage._volumes(), ...scratch];
+  }
+
+  /** @internal */
+  protected override _pod(): Pick<RunnerPod, 'resources'> {
+    return { resources: JAVA_RESOURCES };
   }
 
   /** @internal */
@@ -123,18 +170,41 @@ export class Neo4jOnlineBackup extends BackupPolicy {
   }
 }
 
+/** A volume keeps what the tool writes to it, and what was written before lies there; a bucket is written to from a volume that comes and goes. */
+function checkPlace(construct: Construct, props: Neo4jOnlineBackupProps): void {
+  const { kind } = props.storage._toConfig();
+  const { type = Neo4jBackupType.FULL, scratch, recipients } = props;
+  if (kind === 'directory') {
+    if (scratch !== undefined) {
+      throw invalid(construct, 'has a scratch volume, and a storage that is one', 'leave scratch out');
+    }
+    if (recipients === undefined) return;
+    throw invalid(construct, 'has recipients, and a volume', 'leave recipients out, or store in a bucket');
+  }
+  checkScratch(construct, scratch);
+  checkRecipients(construct, props);
+  if (type === Neo4jBackupType.FULL) return;
+  throw invalid(
+    construct,
+    `has the type ${type}, and a storage of the kind ${kind}`,
+    "leave type out, or take a volume, where chains are gone on with: BackupStorage.volume({ claimName: '…' })",
+  );
+}
+
 /** Two weeks of one backup a day. */
 const LONGEST_CHAIN = 14;
 
-function checkLongestChain(construct: Construct, { type, longestChain }: Neo4jOnlineBackupProps): void {
-  if (longestChain === undefined) return;
-  if (type !== Neo4jBackupType.AUTO) {
+function checkChains(construct: Construct, props: Neo4jOnlineBackupProps): void {
+  const { type, longestChain } = props;
+  for (const prop of ['longestChain', 'chainEnd'] as const) {
+    if (props[prop] === undefined || type === Neo4jBackupType.AUTO) continue;
     throw invalid(
       construct,
-      `has a longestChain, and the type ${type ?? Neo4jBackupType.FULL}`,
+      `has a ${prop}, and the type ${type ?? Neo4jBackupType.FULL}`,
       'set the type to Neo4jBackupType.AUTO, or leave it out',
     );
   }
+  if (longestChain === undefined) return;
   if (Number.isInteger(longestChain) && longestChain >= 1) return;
   throw invalid(construct, `has the longestChain ${longestChain}`, 'set it to a whole number from 1 on');
 }

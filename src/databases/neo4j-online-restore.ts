@@ -1,5 +1,3 @@
-import type { Size } from 'cdk8s';
-import { k8s } from 'cdk8s-plus-28';
 import type { Construct } from 'constructs';
 import { checkDumpKinds, checkEnum } from '../check-kinds';
 import { checkConnection } from '../checks';
@@ -9,8 +7,9 @@ import type { RestoreGoal, RestorePod } from '../dump-config';
 import type { DumpSourceProps, DumpToolProps } from '../dump-props';
 import { DumpRestore } from '../dump-restore';
 import { invalid } from '../invalid';
-import { given, sizeQuantity } from '../resources';
-import { checkVolumeStorage, JAVA_RESOURCES } from './neo4j-pod';
+import { given } from '../resources';
+import { checkScratch, JAVA_RESOURCES, SCRATCH, scratchVolume } from './neo4j-pod';
+import type { Neo4jScratchProps } from './neo4j-scratch';
 
 /** What a {@link Neo4jOnlineRestore} takes of the users and roles that a backup has beside the data. */
 export enum Neo4jMetadata {
@@ -20,19 +19,6 @@ export enum Neo4jMetadata {
   ROLES = 'roles',
   /** Users too, with the passwords that they had, and their roles. Who was removed since the backup comes back. */
   ALL = 'all',
-}
-
-/** The volume that a restore works in; it goes with the restore's pod. */
-export interface Neo4jScratchProps {
-  /** Its size: room for the files of the backup, the database, and a dump of it. */
-  readonly size: Size;
-
-  /**
-   * Its storage class.
-   *
-   * @default - the cluster's default
-   */
-  readonly storageClassName?: string;
 }
 
 /** Properties of a {@link Neo4jOnlineRestore}. */
@@ -127,13 +113,10 @@ export class Neo4jOnlineRestore extends DumpRestore {
   protected override _check(props: Neo4jOnlineRestoreProps): void {
     checkDumpKinds(this, props);
     checkConnection(this, props);
-    checkVolumeStorage(this, props);
     checkEnum(this, 'metadata', props.metadata, Neo4jMetadata);
     for (const prop of ['onlyDatabase', 'intoDatabase', 'switchAlias'] as const) checkName(this, prop, props[prop]);
     checkUntil(this, props);
-    if (typeof props.scratch?.size?.toKibibytes !== 'function') {
-      throw invalid(this, 'has no scratch volume', 'say how large it is, as scratch: { size: Size.gibibytes(50) }');
-    }
+    checkScratch(this, props.scratch);
     if (props.replaceExisting === true && props.switchAlias !== undefined && props.intoDatabase === undefined) {
       throw invalid(
         this,
@@ -163,22 +146,13 @@ export class Neo4jOnlineRestore extends DumpRestore {
 
   /** @internal */
   protected override _pod(props: Neo4jOnlineRestoreProps): RestorePod {
-    const { size, storageClassName } = props.scratch;
-    const spec: k8s.PersistentVolumeClaimSpec = {
-      accessModes: ['ReadWriteOnce'],
-      ...given('storageClassName', storageClassName),
-      resources: { requests: { storage: k8s.Quantity.fromString(sizeQuantity(size)) } },
-    };
-    const volume = { name: 'scratch', ephemeral: { volumeClaimTemplate: { spec } } };
     return {
       serverImage: props.serverImage,
       resources: JAVA_RESOURCES,
-      volumes: [{ volume, path: SCRATCH, writable: true }, ...connectionVolumes(props)],
+      volumes: [scratchVolume(props.scratch), ...connectionVolumes(props)],
     };
   }
 }
-
-const SCRATCH = '/scratch';
 
 function checkName(construct: Construct, prop: string, name: string | undefined): void {
   if (name === undefined || new RegExp(ONE_DATABASE_PATTERN).test(name)) return;

@@ -1,8 +1,10 @@
 import { Size } from 'cdk8s';
-import { type ContainerResources, Cpu } from 'cdk8s-plus-28';
+import { type ContainerResources, Cpu, k8s } from 'cdk8s-plus-28';
 import type { Construct } from 'constructs';
 import { invalid } from '../invalid';
-import type { BackupStorage } from '../storage';
+import { given, sizeQuantity } from '../resources';
+import type { MountedVolume } from '../runner-pod';
+import type { Neo4jScratchProps } from './neo4j-scratch';
 
 /**
  * A Java machine beside the runner, and of it a quarter as its heap.
@@ -15,12 +17,32 @@ export const JAVA_RESOURCES: ContainerResources = {
 };
 
 /**
- * Refuses a store that is no volume: the tool writes and finds files of online backups itself.
+ * Where the volume is mounted that a Job works in.
  *
  * @internal
  */
-export function checkVolumeStorage(construct: Construct, { storage }: { readonly storage: BackupStorage }): void {
-  const { kind } = storage._toConfig();
-  if (kind === 'directory') return;
-  throw invalid(construct, `has a storage of the kind ${kind}`, "take BackupStorage.volume({ claimName: '…' })");
+export const SCRATCH = '/scratch';
+
+/**
+ * Refuses what has no size.
+ *
+ * @internal
+ */
+export function checkScratch(construct: Construct, scratch: Neo4jScratchProps | undefined): void {
+  if (typeof scratch?.size?.toKibibytes === 'function') return;
+  throw invalid(construct, 'has no scratch volume', 'say how large it is, as scratch: { size: Size.gibibytes(50) }');
+}
+
+/**
+ * The volume of a pod.
+ *
+ * @internal
+ */
+export function scratchVolume({ size, storageClassName }: Neo4jScratchProps): MountedVolume {
+  const spec: k8s.PersistentVolumeClaimSpec = {
+    accessModes: ['ReadWriteOnce'],
+    ...given('storageClassName', storageClassName),
+    resources: { requests: { storage: k8s.Quantity.fromString(sizeQuantity(size)) } },
+  };
+  return { volume: { name: 'scratch', ephemeral: { volumeClaimTemplate: { spec } } }, path: SCRATCH, writable: true };
 }

@@ -1,4 +1,4 @@
-import { Testing } from 'cdk8s';
+import { Size, Testing } from 'cdk8s';
 import { Secret } from 'cdk8s-plus-28';
 import {
   BackupJob,
@@ -6,6 +6,7 @@ import {
   BackupStorage,
   BackupTrigger,
   Neo4jBackupType,
+  Neo4jChainEnd,
   Neo4jOnlineBackup,
   type Neo4jOnlineBackupProps,
 } from 'stillpoint';
@@ -13,6 +14,9 @@ import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { DUMP_CONFIG, type DumpConfig, fits } from '../../src/contract';
 import { type Manifest, only, podOf, shop } from './synth';
+
+const BUCKET = BackupStorage.s3({ bucket: 'backups', region: 'eu-central-1' });
+const scratch = { size: Size.gibibytes(20) };
 
 function synth(props: Partial<Neo4jOnlineBackupProps> = {}, job = false): Manifest[] {
   const chart = shop();
@@ -57,6 +61,12 @@ describe('a Neo4jOnlineBackup', () => {
     const online = (props: Parameters<typeof config>[0]) => config(props).spec.dump.online;
     expect(online({ type: Neo4jBackupType.AUTO, longestChain: 3 })).toMatchObject({ longestChain: 3 });
     expect(online({ type: Neo4jBackupType.DIFFERENTIAL })).not.toHaveProperty('longestChain');
+    expect(online({ type: Neo4jBackupType.AUTO, chainEnd: Neo4jChainEnd.AGGREGATE })).toMatchObject({
+      longestChain: 14,
+      chainEnd: 'aggregate',
+    });
+    expect(online({ type: Neo4jBackupType.AUTO })).not.toHaveProperty('chainEnd');
+    expect(() => config({ chainEnd: Neo4jChainEnd.AGGREGATE })).toThrow(/has a chainEnd, and the type full/);
     expect(() => config({ longestChain: 3 })).toThrow(/has a longestChain, and the type full/);
     expect(() => config({ type: Neo4jBackupType.AUTO, longestChain: 0.5 })).toThrow(/has the longestChain 0.5/);
   });
@@ -74,6 +84,19 @@ describe('a Neo4jOnlineBackup', () => {
     expect(spec.volumes).toContainEqual({ name: 'store', persistentVolumeClaim: { claimName: 'graph-backups' } });
   });
 
+  it('is uploaded from a volume of the pod alone, encrypted where that was wanted', () => {
+    const recipients = ['age1qqqqqqqqqqqqqqqq'];
+    const bucket = { storage: BUCKET, scratch, recipients };
+    const { dump, storage } = config(bucket).spec;
+    expect(dump).toMatchObject({ recipients, online: { type: 'full', scratch: '/scratch' } });
+    expect(storage).toMatchObject({ kind: 's3' });
+    const { spec } = podOf(only(synth(bucket), 'CronJob'));
+    expect(spec.containers[0].volumeMounts).toContainEqual({ name: 'scratch', mountPath: '/scratch', readOnly: false });
+    const { ephemeral } = spec.volumes.find(({ name }: { name: string }) => name === 'scratch');
+    expect(ephemeral.volumeClaimTemplate.spec.resources.requests).toEqual({ storage: '20Gi' });
+    expect(spec.containers[0].resources.limits).toEqual({ memory: '1Gi' });
+  });
+
   it('is taken before a deployment too, which keeps it until it is released', () => {
     const name = only(synth({}, true), 'Job').metadata.name;
     const document = parse(only(synth({}, true), 'ConfigMap', name).data['backup.yaml']);
@@ -86,7 +109,11 @@ describe('a Neo4jOnlineBackup', () => {
     [{ backupServers: ['graph'] }, 'has the backupServers ["graph"]'],
     [{ databases: ['--to-path=x'] }, 'has the databases ["--to-path=x"]'],
     [{ aliases: [] }, 'has the aliases []'],
-    [{ storage: BackupStorage.s3({ bucket: 'backups', region: 'eu-central-1' }) }, 'has a storage of the kind s3'],
+    [{ storage: BUCKET }, 'has no scratch volume'],
+    [{ storage: BUCKET, scratch, type: Neo4jBackupType.AUTO }, 'has the type auto, and a storage of the kind s3'],
+    [{ storage: BUCKET, scratch, recipients: ['age'] }, 'has the recipient "age"'],
+    [{ scratch }, 'has a scratch volume, and a storage that is one'],
+    [{ recipients: ['age1qqqqqqqqqqqqqqqq'] }, 'has recipients, and a volume'],
     [{ serverImage: '' }, 'has the serverImage ""'],
   ])('refuses %j', (props, message) => {
     expect(() => synth(props)).toThrow(message);

@@ -55,6 +55,12 @@ describe('a Neo4jOnlineRestore', () => {
     expect(spec({ untilTransaction: 42 }).online).toMatchObject({ until: '42' });
   });
 
+  it('takes a backup out of a bucket too, opened by an identity', () => {
+    const storage = BackupStorage.s3({ bucket: 'backups', region: 'eu-central-1' });
+    const props = { storage, identity: Secret.fromSecretName(shop(), 'identity', 'age-identity') };
+    expect(spec(props)).toMatchObject({ storage: { kind: 's3' }, identityFile: expect.stringMatching(/identity$/) });
+  });
+
   it('works in a volume of its own, which goes with its pod', () => {
     const { spec: pod } = podOf(
       only(synth({ scratch: { size: Size.gibibytes(50), storageClassName: 'fast' } }), 'Job'),
@@ -78,7 +84,6 @@ describe('a Neo4jOnlineRestore', () => {
     [{ replaceExisting: true, switchAlias: 'customer1' }, 'replaces a database whose name is made anew'],
     [{ scratch: undefined as unknown as Neo4jOnlineRestoreProps['scratch'] }, 'has no scratch volume'],
     [{ serverImage: '' }, 'has the serverImage ""'],
-    [{ storage: BackupStorage.s3({ bucket: 'backups', region: 'eu-central-1' }) }, 'has a storage of the kind s3'],
   ])('refuses %j', (props, message) => {
     expect(() => synth(props)).toThrow(message);
   });

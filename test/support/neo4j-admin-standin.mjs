@@ -2,7 +2,8 @@
  * A stand-in for neo4j-admin of the Enterprise edition, 2025, which was not to be had. It reads the options that
  * runner/engines/neo4j/enterprise writes and refuses all others. What it is not:
  * - a "server" is a folder beside the backups, `STANDIN_SERVER`, with one JSON file a database: `{"id": …, "highest": …}`; `--from` is
- *   believed unless it says `nobody:6362`;
+ *   believed unless it says `nobody:6362`. Where there is no such folder, the file is fetched by HTTP from the first of `--from` that answers:
+ *   test/e2e/standins/neo4j speaks no more than that in place of the backup protocol;
  * - a backup file is JSON of its header, and holds no store and no transactions; `check` says that a file, or a restored store, is broken when
  *   its header says `"broken": true`, and looks at no chain;
  * - a restored store is the header of the last file, and a dump is the restored store: what is in none of them no restore can lose;
@@ -10,6 +11,8 @@
  * - the script of users and roles is what the server's JSON has under `metadata`;
  * - its table has the columns of the documentation, and no others; times are counted, not taken;
  * - it says that it is of 2025.10.0, whatever `STANDIN_VERSION` does not say otherwise;
+ * - of 5 it knows `database aggregate-backup`, of later ones `backup aggregate`; `STANDIN_AGGREGATE=fails` makes it end with 1, `=broken` makes a
+ *   file that its check finds broken, `=short` one that lacks the last transaction;
  * - `STANDIN_FAIL=<database>` makes the backup of that one end with 1 and a file all the same, as problems beside a success do.
  */
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
@@ -21,12 +24,16 @@ if (group === '--version') {
   process.exit(0);
 }
 const known = {
-  'database backup': ['from', 'to-path', 'type', 'include-metadata', 'temp-path'],
+  'database backup': ['from', 'to-path', 'type', 'include-metadata', 'temp-path', 'inspect-path'],
   'database check': ['from-path', 'temp-path', 'report-path', 'max-off-heap-memory'],
   'database restore': ['from-path', 'temp-path', 'restore-until', 'overwrite-destination'],
   'database info': ['format'],
   'database dump': ['to-path'],
-  'backup aggregate': ['from-path', 'temp-path', 'keep-old-backup'],
+  [(process.env.STANDIN_VERSION ?? '').startsWith('5.') ? 'database aggregate-backup' : 'backup aggregate']: [
+    'from-path',
+    'temp-path',
+    'keep-old-backup',
+  ],
   'backup inspect': ['show-metadata', 'empty'],
 }[`${group} ${verb}`];
 if (known === undefined) fail(`Unmatched arguments: ${group} ${verb}`, 64);
@@ -78,12 +85,36 @@ function nextTime(folder) {
   return `2025-10-07T16-00-${String(latest + 1).padStart(2, '0')}`;
 }
 
-const commands = {
-  'database backup': () => {
+/** What the server has of a database. */
+async function served(database) {
+  const folder = process.env.STANDIN_SERVER;
+  const missing = `Database '${database}' does not exist on the server`;
+  if (folder !== undefined) {
     if (options.from === 'nobody:6362') fail('Connection refused: nobody:6362');
-    const served = join(process.env.STANDIN_SERVER, `${word}.json`);
-    if (!existsSync(served)) fail(`Database '${word}' does not exist on the server`);
-    const { id, highest, broken, metadata } = JSON.parse(readFileSync(served, 'utf8'));
+    const file = join(folder, `${database}.json`);
+    return existsSync(file) ? readFileSync(file, 'utf8') : fail(missing);
+  }
+  for (const from of options.from.split(',')) {
+    const response = await fetch(`http://${from}/${database}`).catch(() => undefined);
+    if (response !== undefined) return response.ok ? await response.text() : fail(missing);
+  }
+  return fail(`Connection refused: ${options.from}`);
+}
+
+function inspect(folder) {
+  const row = (cells) => console.log(`| ${cells.join(' | ')} |`);
+  const columns = ['FILE', 'DATABASE', 'DATABASE ID', 'TIME (UTC)', 'FULL', 'COMPRESSED', 'LOWEST TX', 'HIGHEST TX'];
+  row(columns);
+  for (const { file, database, id, time, full, lowest, highest } of headers(folder)) {
+    row([`file://${file}`, database, id, time, full, true, lowest, highest]);
+  }
+}
+
+const commands = {
+  'database backup': async () => {
+    // As the versions of 5 have it that have no command of its own for it.
+    if (options['inspect-path'] !== undefined) return inspect(options['inspect-path']);
+    const { id, highest, broken, metadata } = JSON.parse(await served(word));
     const all = headers(options['to-path']);
     const last = all.find((each) => each.id === id && each.highest > 0);
     if (options.type === 'DIFF' && last === undefined) fail(`No chain of '${word}' to continue`);
@@ -128,21 +159,18 @@ const commands = {
   'database dump': () => {
     writeFileSync(join(options['to-path'], `${word}.dump`), readFileSync(storeOf(word)));
   },
+  'database aggregate-backup': () => commands['backup aggregate'](),
   'backup aggregate': () => {
+    const how = process.env.STANDIN_AGGREGATE;
+    if (how === 'fails') fail('Failed to aggregate: recovery');
     const { last, highest } = chainOf(options['from-path']);
     const { file, ...header } = last;
     const time = nextTime(dirname(file));
-    const whole = { ...header, time, full: true, lowest: 1, highest };
+    const reached = how === 'short' ? highest - 1 : highest;
+    const whole = { ...header, time, full: true, lowest: 1, highest: reached, broken: how === 'broken' };
     writeFileSync(join(dirname(file), `${header.database}-${time}.backup`), JSON.stringify(whole));
     if (options['keep-old-backup'] !== 'true') fail('the stand-in keeps them always');
   },
-  'backup inspect': () => {
-    const row = (cells) => console.log(`| ${cells.join(' | ')} |`);
-    const columns = ['FILE', 'DATABASE', 'DATABASE ID', 'TIME (UTC)', 'FULL', 'COMPRESSED', 'LOWEST TX', 'HIGHEST TX'];
-    row(columns);
-    for (const { file, database, id, time, full, lowest, highest } of headers(word)) {
-      row([`file://${file}`, database, id, time, full, true, lowest, highest]);
-    }
-  },
+  'backup inspect': () => inspect(word),
 };
-commands[`${group} ${verb}`]();
+await commands[`${group} ${verb}`]();

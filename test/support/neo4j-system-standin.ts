@@ -37,12 +37,16 @@ export interface SystemStandin {
   open: OpenConnection;
 }
 
+interface Seed {
+  readonly highest: number;
+}
+
 export interface Oddities {
   readonly edition?: string;
   /** Undefined: the question is not answered. */
   readonly providers?: string | undefined;
   /** What happens to a seed between its fetch and its database; throws what `SHOW DATABASES` is to say. */
-  readonly seeded?: (seed: { readonly highest: number }) => { readonly highest: number };
+  readonly seeded?: (seed: Seed) => Seed | Promise<Seed>;
   readonly onChange?: (statement: string) => void;
 }
 
@@ -85,7 +89,7 @@ export function systemStandin(
     try {
       const response = await fetch(uri);
       if (!response.ok) throw new Error(`${response.status} for the seed`);
-      const { highest } = seeded((await response.json()) as { highest: number });
+      const { highest } = await seeded((await response.json()) as Seed);
       if (typeof highest !== 'number') throw new Error('the seed is no dump');
       now[name] = { lastCommittedTxn: highest };
     } catch (thrown) {

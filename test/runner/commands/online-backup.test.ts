@@ -126,6 +126,29 @@ describe('a differential backup', () => {
     expect(lengths).toEqual([1, 2, 1]);
   });
 
+  it('makes one file of a chain that is long enough, where that was wanted, and goes on from it', async () => {
+    const online = { type: 'auto', longestChain: 2, chainEnd: 'aggregate' } as const;
+    const [lengths, warned]: [(number | undefined)[], (readonly string[] | undefined)[]] = [[], []];
+    const ids = [FIRST, SECOND, THIRD, '20261129030000', '20261130030000'];
+    for (const [index, id] of ids.entries()) {
+      await at('customer1', 10 * (index + 1));
+      // The last of them finds that it cannot: the server is asked for all of it.
+      const env = id === ids.at(-1) ? { STANDIN_AGGREGATE: 'broken' } : {};
+      const { objects, warnings, dump } = await take({ id, online, env });
+      expect(dump?.databases).toMatchObject([{ highestTransaction: 10 * (index + 1) }]);
+      lengths.push(objects?.length);
+      warned.push(warnings);
+    }
+    expect(lengths).toEqual([1, 2, 1, 2, 1]);
+    expect(warned.slice(0, -1).flat()).toEqual([]);
+    expect(warned.at(-1)).toEqual([expect.stringMatching(/^database customer1: its chain was not aggregated: /)]);
+    const folders = (await stored()).filter((file) => file.endsWith('.backup'));
+    // Of what was aggregated nothing is gone, and nothing else is left.
+    expect(folders.map((file) => file.slice(0, 8))).toEqual(
+      ['26', '27', '27', '28', '29', '29', '30'].map((day) => `202611${day}`),
+    );
+  });
+
   it('fails where there is nothing to go on with, and leaves nothing', async () => {
     const error = await failure({ online: { type: 'differential' } });
     expect(error.message).toContain("No chain of 'customer1' to continue");

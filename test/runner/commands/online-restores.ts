@@ -6,6 +6,8 @@ import type { RestoreDumpContext } from '../../../runner/commands/restore-dump-c
 import { restoreOnline } from '../../../runner/commands/restore-online';
 import { unmarked } from '../../../runner/dump/source';
 import { asStillpointError, type StillpointError } from '../../../runner/errors';
+import type { Identity } from '../../../runner/pipe/age-keys';
+import type { ObjectStore } from '../../../runner/storage/object-store';
 import type { OnlineRestored } from '../../../runner/tools/online-restore';
 import type { DumpRestoreConfig } from '../../../src/contract';
 import { type Oddities, type SystemStandin, systemStandin } from '../../support/neo4j-system-standin';
@@ -21,6 +23,9 @@ export interface Wanted extends Partial<Online> {
   readonly system?: SystemStandin;
   readonly env?: Readonly<Record<string, string>>;
   readonly signal?: AbortSignal;
+  readonly identities?: readonly Identity[];
+  /** Gets the key of each file of the backup that was read. */
+  readonly read?: string[];
 }
 
 /** The server as it is when something is restored: customer1 has been lost. */
@@ -28,7 +33,7 @@ export const server = (oddities?: Oddities): SystemStandin =>
   systemStandin({ customer2: {}, system: { type: 'system' } }, { shop: 'customer2' }, oddities);
 
 export async function restore(standins: OnlineStandins, wanted: Wanted = {}): Promise<OnlineRestored> {
-  const { id = FIRST, only, into, system = server(), env, signal, ...more } = wanted;
+  const { id = FIRST, only, into, system = server(), env, signal, identities, read = [], ...more } = wanted;
   const base = standins.contextOf({ system });
   const { scratch = join(standins.folder, 'scratch'), metadata = 'roles' } = more;
   const online: Online = { scratch, metadata, ...more };
@@ -48,7 +53,7 @@ export async function restore(standins: OnlineStandins, wanted: Wanted = {}): Pr
     },
     registry: standins.registry,
     uses: { begin: async (stored) => unmarked(stored.record) },
-    readIdentities: async () => undefined,
+    readIdentities: async () => identities,
     engineNamed: async () => base.engine,
     readTarget: async () => ({
       connection: { host: '127.0.0.1', port: 7687, usernameFile: '/user' },
@@ -56,7 +61,16 @@ export async function restore(standins: OnlineStandins, wanted: Wanted = {}): Pr
       password: 'p',
       tls: undefined,
     }),
-    openStore: base.openStore,
+    openStore: async () => {
+      const store = await base.openStore();
+      const get = store.get.bind(store);
+      return Object.assign(store, {
+        get: ((key, options) => {
+          if (key.endsWith('.backup')) read.push(key);
+          return get(key, options);
+        }) satisfies ObjectStore['get'],
+      });
+    },
     events: base.events,
     root: '/',
     environment: standins.environment(env),

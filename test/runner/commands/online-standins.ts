@@ -11,6 +11,7 @@ import type { Engine } from '../../../runner/engine';
 import { enterpriseOnline } from '../../../runner/engines/neo4j/enterprise/online';
 import { asStillpointError, type StillpointError } from '../../../runner/errors';
 import { DirectoryRegistry } from '../../../runner/registry/directory';
+import type { ObjectStore } from '../../../runner/storage/object-store';
 import type { BackupRecord, DumpConfig, StoreConfig } from '../../../src/contract';
 import { type SystemStandin, systemStandin } from '../../support/neo4j-system-standin';
 import { QuietLog } from '../../support/quiet-log';
@@ -31,6 +32,9 @@ export interface Situation {
   readonly path?: string;
   readonly dump?: Partial<DumpConfig['spec']['dump']>;
   readonly storage?: StoreConfig;
+  /** As into a bucket: the tool works in the scratch folder, and the store, which is a folder all the same, is uploaded to. */
+  readonly uploads?: boolean;
+  readonly store?: (real: ObjectStore) => ObjectStore;
 }
 
 export const SYSTEM = (): SystemStandin =>
@@ -80,9 +84,12 @@ export class OnlineStandins implements AsyncDisposable {
     return { ...process.env, PATH: path, STANDIN_SERVER: join(this.folder, 'server'), ...env };
   }
 
-  contextOf({ id = FIRST, online, env, trigger, system = SYSTEM(), path, dump, storage }: Situation): DumpContext {
+  contextOf(situation: Situation): DumpContext {
+    const { id = FIRST, online, env, trigger, system = SYSTEM(), path, dump, storage, uploads = false } = situation;
     const place = { storage: storage ?? this.storage, registry: this.registry, said: this.said };
-    const base = dumpContext(place, { jobUid: `job-${id}` });
+    const { store } = situation;
+    const base = dumpContext(place, { jobUid: `job-${id}`, ...(store === undefined ? {} : { store }) });
+    const scratch = uploads ? { scratch: join(this.folder, 'scratch') } : {};
     const engine = {
       name: 'neo4j',
       open: async () => ({
@@ -97,11 +104,12 @@ export class OnlineStandins implements AsyncDisposable {
         ...base.config.spec,
         engine: 'neo4j',
         database: 'graph',
+        ...(uploads ? { storage: { kind: 's3', s3: { bucket: 'backups' } } } : {}),
         ...(trigger === undefined ? {} : { trigger }),
         dump: {
           compression: 'none',
           layout: 'stillpoint',
-          online: { from: ['graph:6362'], type: 'full', databases: ['customer1'], ...online },
+          online: { from: ['graph:6362'], type: 'full', databases: ['customer1'], ...scratch, ...online },
           ...dump,
         },
       },

@@ -26,7 +26,7 @@ describe('a restore that comes to nothing', () => {
   it.each([
     ['its file was altered', 'stream-broken'],
     ['its file is gone', 'object-not-found'],
-  ])('since %s asks nothing of the server', async (how, code) => {
+  ])('since %s changes nothing there, whatever was asked', async (how, code) => {
     const { objects: [object] = [] } = await standins.take();
     const path = new URL(object?.location ?? '');
     if (code === 'stream-broken') {
@@ -34,18 +34,20 @@ describe('a restore that comes to nothing', () => {
     } else await rm(path);
     const system = server();
     expect(await failure({ system }), how).toMatchObject({ code });
-    expect(system.asked).toEqual([]);
+    expect(system.changed).toEqual([]);
     expect(await scratch()).toEqual([]);
   });
 
   it.each<[string, Oddities, Partial<StillpointError>]>([
     ['the server is of another edition', { edition: 'community' }, { code: 'server-unsafe' }],
     ['the server fetches nothing by HTTP', { providers: 'CloudSeedProvider' }, { code: 'server-unsafe' }],
-  ])('since %s changes nothing there', async (_, oddities, error) => {
+  ])('since %s changes nothing there, and brings no file', async (_, oddities, error) => {
     await standins.take();
     const system = server(oddities);
-    expect(await failure({ system })).toMatchObject(error);
+    const read: string[] = [];
+    expect(await failure({ system, read })).toMatchObject(error);
     expect(system.changed).toEqual([]);
+    expect(read).toEqual([]);
   });
 
   it('since the server refuses the seed says so, and removes what it had made', async () => {

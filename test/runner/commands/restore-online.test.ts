@@ -32,7 +32,10 @@ describe('an online backup that is restored', () => {
   it('is a database of its own name, with all that the backup has, and leaves nothing in the scratch volume', async () => {
     await standins.take();
     const system = server();
-    expect(await restore({ system })).toEqual({ database: 'customer1', version: '2025.10.0', transaction: '10' });
+    const read: string[] = [];
+    const done = { database: 'customer1', version: '2025.10.0', transaction: '10' };
+    expect(await restore({ system, read })).toEqual(done);
+    expect(read).toEqual([`stillpoint/shop/graph/${FIRST}/customer1-2025-10-07T16-00-01.backup`]);
     expect(system.databases.customer1).toEqual({ lastCommittedTxn: 10 });
     expect(await scratch()).toEqual([]);
     expect(standins.said).toContain(`Normal SuccessfulRestore: Backup shop/graph/${FIRST} restored as customer1`);
@@ -142,10 +145,12 @@ describe('a switch', () => {
 });
 
 describe('a database that is there', () => {
-  it('is not touched, before anything is made ready', async () => {
+  it('is not touched, and no byte is brought for it', async () => {
     await standins.take();
     const system = systemStandin({ customer1: { lastCommittedTxn: 99 } });
-    const error = await failure({ system });
+    const read: string[] = [];
+    const error = await failure({ system, read });
+    expect(read).toEqual([]);
     expect(error).toMatchObject({ code: 'restore-exists', exitCode: 3 });
     expect(system.changed).toEqual([]);
     expect(system.databases.customer1).toEqual({ lastCommittedTxn: 99 });

@@ -3,7 +3,7 @@
  * documentation says, and no server has taken one of them. [doc: Operations Manual 4.4, 5, 2025: Backup and restore] Pure.
  */
 import { StillpointError } from '../../../errors';
-import { type AdminVersion, assertReachable, hasArtifacts, isAtLeast, wordOf } from './admin-version';
+import { type AdminVersion, hasArtifacts, isAtLeast, wordOf } from './admin-version';
 
 /** One run of the tool. Nothing secret is in it: backups take no login. */
 export interface AdminLine {
@@ -19,7 +19,7 @@ export interface BackupRequest {
   readonly database: string;
   /** `host:6362`, each tried in order. */
   readonly from: readonly string[];
-  /** A folder, or from 5.19 on a place in object storage. */
+  /** A folder. */
   readonly to: string;
   readonly type: BackupType;
   /** An empty folder for files until the command is done. */
@@ -33,7 +33,6 @@ export function backupLine(version: AdminVersion, request: BackupRequest): Admin
   const { database, from, to, type, temp } = request;
   const name = nameOf(database);
   if (from.length === 0) throw invalid('a backup names no server', 'name one or several, as graph:6362');
-  assertReachable(version, to);
   const metadata = name === SYSTEM ? [] : ['--include-metadata=all'];
   if (!hasArtifacts(version)) return mutableBackupLine(version, { ...request, database: name }, metadata);
   return line('database', 'backup', [
@@ -109,7 +108,6 @@ export function aggregateLine(version: AdminVersion, { artifact, temp }: Aggrega
       hint: 'take full backups, or an image of 5.2 or later',
     });
   }
-  assertReachable(version, artifact);
   const options = [`--from-path=${artifact}`, '--keep-old-backup=true', ...tempOf(version, temp)];
   return version.major > 5 ? line('backup', 'aggregate', options) : line('database', 'aggregate-backup', options);
 }
@@ -127,7 +125,6 @@ export interface RestoreRequest {
 export function restoreLine(version: AdminVersion, request: RestoreRequest): AdminLine {
   const { artifact, database, until, replace, temp } = request;
   const name = nameOf(database);
-  assertReachable(version, artifact);
   if (!hasArtifacts(version)) {
     if (until === undefined) {
       return line('restore', [`--from=${artifact}`, `--database=${name}`, ...(replace ? ['--force'] : [])]);

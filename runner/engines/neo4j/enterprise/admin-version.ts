@@ -28,25 +28,6 @@ export function hasArtifacts(version: AdminVersion): boolean {
   return isAtLeast(version, 5, 0);
 }
 
-/** Since when the tool writes to object storage by itself. [doc: Back up an online database] */
-const STORES: Readonly<Record<string, readonly [major: number, minor: number]>> = {
-  's3:': [5, 19],
-  'gs:': [5, 21],
-  'azb:': [5, 24],
-};
-
-/** Throws tool-version where the tool cannot reach the path: a folder every one can. */
-export function assertReachable(version: AdminVersion, path: string): void {
-  const [scheme] = /^[a-z0-9]+:(?=\/\/)/.exec(path) ?? [];
-  if (scheme === undefined) return;
-  const since = STORES[scheme];
-  if (since !== undefined && isAtLeast(version, ...since)) return;
-  const when = since === undefined ? 'of no version' : `from ${since.join('.')} on`;
-  throw new StillpointError('tool-version', `neo4j-admin ${wordOf(version)} does not write to ${scheme}//, ${when}`, {
-    hint: 'back up to a volume, or take a later image of the same series',
-  });
-}
-
 export function wordOf({ major, minor }: AdminVersion): string {
   return `${major}.${String(minor).padStart(major > 1000 ? 2 : 1, '0')}`;
 }

@@ -1,43 +1,22 @@
 /** Backs up databases one by one by neo4j-admin: what becomes of one neither hides nor spoils the others. */
 import { asStillpointError, StillpointError } from '../../../errors';
-import { lastWordsOf } from '../../../tools/tool';
-import { type AdminLine, type BackupRequest, backupLine, checkLine, inspectLine } from './admin-lines';
-import { type AdminVersion, hasArtifacts } from './admin-version';
-import { type Artifact, artifactsIn, chainOf } from './artifacts';
+import { backupLine, checkLine } from './admin-lines';
+import { good, inspect, type OnlineBackup, type OnlineBackupWorld } from './admin-run';
+import { hasArtifacts } from './admin-version';
+import { aggregated } from './aggregate';
+import { type Artifact, chainOf } from './artifacts';
 import type { Selected } from './selection';
-
-/** How a run of the tool ended. */
-export interface AdminEnd {
-  readonly exitCode: number;
-  readonly output: string;
-  readonly said: string;
-}
-
-export interface OnlineBackup extends Pick<BackupRequest, 'from' | 'to' | 'type' | 'temp'> {
-  readonly version: AdminVersion;
-  readonly databases: readonly Selected[];
-  /** Where reports of checks go. */
-  readonly report: string;
-}
-
-/** What this needs of the world. */
-export interface OnlineBackupWorld {
-  readonly run: (line: AdminLine, signal: AbortSignal) => Promise<AdminEnd>;
-  /** What is free where the backups go; undefined of a place that has no end. */
-  readonly freeBytes: () => Promise<number | undefined>;
-  /** What a file takes up there. */
-  readonly sizeOf: (file: string) => Promise<number>;
-  /** What the largest file of a database took in the last backup, where that lies elsewhere; 0 where there is none. */
-  readonly lastBytes?: ((database: string) => number) | undefined;
-  readonly signal: AbortSignal;
-}
 
 /** What became of one database. */
 export interface DatabaseEnd extends Selected {
   /** All that a restore of it takes, the full one first: there if, and only if, the backup is good. */
   readonly chain?: readonly Artifact[] | undefined;
   readonly error?: StillpointError | undefined;
+  /** What did not come about as it was wanted, though the backup is good. */
+  readonly warnings?: readonly string[] | undefined;
 }
+
+type Taken = Required<Pick<DatabaseEnd, 'chain' | 'warnings'>>;
 
 /** Takes all of them, whatever becomes of each. Throws only where nothing can be said of any: an interruption, no tool. */
 export async function backUpOnline(backup: OnlineBackup, world: OnlineBackupWorld): Promise<readonly DatabaseEnd[]> {
@@ -45,14 +24,50 @@ export async function backUpOnline(backup: OnlineBackup, world: OnlineBackupWorl
   for (const selected of backup.databases) {
     world.signal.throwIfAborted();
     try {
-      ends.push({ ...selected, chain: await one(selected.name, backup, world) });
+      ends.push({ ...selected, ...(await taken(selected.name, backup, world)) });
     } catch (thrown) {
-      const error = asStillpointError(thrown);
-      if (error.code === 'tool-missing' || error.code === 'interrupted') throw error;
-      ends.push({ ...selected, error });
+      ends.push({ ...selected, error: ofOne(thrown) });
     }
   }
   return ends;
+}
+
+/** What went wrong with one database; throws what would go wrong with all. */
+function ofOne(thrown: unknown): StillpointError {
+  const error = asStillpointError(thrown);
+  if (error.code === 'tool-missing' || error.code === 'interrupted') throw error;
+  return error;
+}
+
+async function taken(database: string, backup: OnlineBackup, world: OnlineBackupWorld): Promise<Partial<Taken>> {
+  const chain = await one(database, backup, world);
+  if (chain === undefined || chain.length < 2 || backup.aggregate?.includes(database) !== true) return { chain };
+  return await shortened(database, chain, backup, world);
+}
+
+/** One full file in place of a chain that is good: made of it, or else taken of the server. What neither gives stays the chain. */
+async function shortened(
+  database: string,
+  chain: readonly Artifact[],
+  backup: OnlineBackup,
+  world: OnlineBackupWorld,
+): Promise<Taken> {
+  const warnings: string[] = [];
+  const ways: Readonly<Record<string, () => Promise<readonly Artifact[] | undefined>>> = {
+    'its chain was not aggregated': async () => [await aggregated(database, chain, backup, world)],
+    'it was not taken in full': () => one(database, { ...backup, type: 'full' }, world),
+  };
+  for (const [otherwise, way] of Object.entries(ways)) {
+    world.signal.throwIfAborted();
+    try {
+      const short = await way();
+      if (short !== undefined) return { chain: short, warnings };
+    } catch (thrown) {
+      world.signal.throwIfAborted();
+      warnings.push(`database ${database}: ${otherwise}: ${ofOne(thrown).message}`);
+    }
+  }
+  return { chain, warnings };
 }
 
 async function one(
@@ -61,25 +76,20 @@ async function one(
   world: OnlineBackupWorld,
 ): Promise<readonly Artifact[] | undefined> {
   const { version, to, report, temp } = backup;
-  const before = await inspect(backup, world);
+  const before = await inspect(to, backup, world);
   await assertRoom(database, before, world);
   const files = new Set(before.map(({ file }) => file));
   // Exit code 1 stands for "failed" and for "succeeded with problems" alike: what cannot be told apart is no backup.
   await good(`the backup of ${database}`, backupLine(version, { ...backup, database }), world);
   await good(`the check of ${database}`, checkLine(version, { database, from: to, report, temp }), world);
   if (!hasArtifacts(version)) return undefined;
-  const after = await inspect(backup, world);
+  const after = await inspect(to, backup, world);
   const made = after.find((each) => each.database === database && !files.has(each.file));
   if (made !== undefined) return chainOf(made, after);
   throw new StillpointError(
     'tool-failed',
     `neo4j-admin said that it had backed up ${database}, and there is no new file`,
   );
-}
-
-async function inspect({ version, to }: OnlineBackup, world: OnlineBackupWorld): Promise<readonly Artifact[]> {
-  const line = inspectLine(version, to);
-  return line === undefined ? [] : artifactsIn(await good(`the look at ${to}`, line, world));
 }
 
 /** As much as the largest backup of it took: a differential one takes less, and may have to be a full one. */
@@ -99,14 +109,5 @@ async function assertRoom(
     {
       hint: 'make the volume larger, or let retention keep less',
     },
-  );
-}
-
-async function good(what: string, line: AdminLine, { run, signal }: OnlineBackupWorld): Promise<string> {
-  const { exitCode, output, said } = await run(line, signal);
-  if (exitCode === 0) return output;
-  throw new StillpointError(
-    'tool-failed',
-    `${what} ended with ${exitCode}: ${lastWordsOf(said, []) || 'no word of why'}`,
   );
 }

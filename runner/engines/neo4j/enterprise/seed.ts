@@ -27,13 +27,13 @@ export interface Seed {
 
 type Request = Pick<
   OnlineRestoreRequest,
-  'toolSays' | 'database' | 'chain' | 'highestTransaction' | 'until' | 'metadata' | 'check' | 'scratch'
+  'toolSays' | 'database' | 'highestTransaction' | 'until' | 'metadata' | 'check' | 'scratch'
 >;
 
 /** Makes it, under the name that it gets. Throws tool-failed, restore-differs. */
 export async function makeSeed(into: string, request: Request, world: OnlineRestoreWorld): Promise<Seed> {
-  const { scratch, chain, check, until, highestTransaction } = request;
-  const artifact = chain.at(-1);
+  const { scratch, check, until, highestTransaction } = request;
+  const artifact = (await world.bring()).at(-1);
   if (artifact === undefined) throw new StillpointError('config-invalid', `the backup has no file of ${into}`);
   const [data, dumps] = [join(scratch, 'data'), join(scratch, 'seed')];
   for (const folder of [data, dumps]) await mkdir(folder, { recursive: true });

@@ -1,16 +1,13 @@
 /** Online backups by a stand-in for neo4j-admin (test/support/neo4j-admin-standin.mjs says what it is not), which runs as a process. */
 import { execFile } from 'node:child_process';
-import { mkdir, mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises';
+import { link, mkdir, mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { OnlineBackup, OnlineBackupWorld } from '../../../../../runner/engines/neo4j/enterprise/admin-run';
 import { artifactsIn, chainOf } from '../../../../../runner/engines/neo4j/enterprise/artifacts';
-import {
-  backUpOnline,
-  type DatabaseEnd,
-  type OnlineBackup,
-  type OnlineBackupWorld,
-} from '../../../../../runner/engines/neo4j/enterprise/online-backup';
+import { backUpOnline, type DatabaseEnd } from '../../../../../runner/engines/neo4j/enterprise/online-backup';
+import { StillpointError } from '../../../../../runner/errors';
 
 const STANDIN = new URL('../../../../support/neo4j-admin-standin.mjs', import.meta.url).pathname;
 const never = new AbortController().signal;
@@ -43,6 +40,11 @@ function worldOf(env: Readonly<Record<string, string>> = {}, freeBytes = 1e9): O
       }),
     freeBytes: async () => freeBytes,
     sizeOf: async (file) => (await stat(file)).size,
+    alone: async (file) => {
+      const one = await mkdtemp(join(folder, 'alone-'));
+      await link(file, join(one, basename(file)));
+      return one;
+    },
     signal: never,
   };
 }
@@ -142,6 +144,88 @@ describe('neo4j-admin (a stand-in)', () => {
     await at('orders', 11);
     const [fourth] = await take(['orders']);
     expect(fourth?.error).toMatchObject({ code: 'stream-broken' });
+  });
+});
+
+describe('a chain that is long enough', () => {
+  const aggregate = ['orders'];
+  beforeEach(async () => {
+    await at('orders', 5);
+    await take(['orders']);
+    await at('orders', 9);
+  });
+
+  it.each([
+    ['2025.10.0', { major: 2025, minor: 10 }],
+    ['5.26.0', { major: 5, minor: 26 }],
+  ])('becomes one full file of all that it has, and stays beside it: %s', async (says, version) => {
+    const [end] = await take(['orders'], { aggregate, version }, worldOf({ STANDIN_VERSION: says }));
+    expect([ranges(end as DatabaseEnd), end?.warnings]).toEqual(['1-9', []]);
+    expect((await readdir(to)).map((name) => name.slice(-9, -7))).toEqual(['01', '02', '03']);
+    expect(end?.chain?.[0]?.file).toMatch(/-03\.backup$/);
+  });
+
+  it('has an end of which nothing was written, and becomes one file all the same', async () => {
+    await take(['orders']);
+    const [end] = await take(['orders'], { aggregate });
+    expect([ranges(end as DatabaseEnd), end?.warnings]).toEqual(['1-9', []]);
+  });
+
+  it('of another database stays as it is', async () => {
+    const [end] = await take(['orders'], { aggregate: ['others'] });
+    expect(ranges(end as DatabaseEnd)).toBe('1-5 6-9');
+  });
+
+  it.each([
+    [
+      'the tool cannot',
+      { STANDIN_AGGREGATE: 'fails' },
+      {},
+      /the aggregation of orders ended with 1: Failed to aggregate/,
+    ],
+    [
+      'what came of it is not consistent',
+      { STANDIN_AGGREGATE: 'broken' },
+      {},
+      /the check of what orders was aggregated to .*Inconsist/,
+    ],
+    ['it lacks something', { STANDIN_AGGREGATE: 'short' }, {}, /there is no full file up to transaction 9$/],
+    ['the version has it not', {}, { version: { major: 5, minor: 1 } }, /neo4j-admin 5\.1 does not aggregate/],
+  ])('is taken in full again where %s, and that is said', async (_, env, more, why) => {
+    const [end] = await take(['orders'], { aggregate, ...more }, worldOf(env));
+    expect(end?.error).toBeUndefined();
+    expect(ranges(end as DatabaseEnd)).toBe('1-9');
+    expect(end?.warnings).toEqual([expect.stringMatching(/^database orders: its chain was not aggregated: /)]);
+    expect(end?.warnings?.[0]).toMatch(why);
+    // The last of what lies there: taken after whatever the aggregation has left.
+    expect((await readdir(to)).toSorted().at(-1)).toBe(basename(end?.chain?.[0]?.file ?? ''));
+  });
+
+  it('stays where there is room for neither', async () => {
+    const free = [1e9, 10, 10];
+    const world = { ...worldOf(), freeBytes: async () => free.shift() };
+    const [end] = await take(['orders'], { aggregate }, world);
+    expect(free).toEqual([]);
+    expect(ranges(end as DatabaseEnd)).toBe('1-5 6-9');
+    expect(end?.warnings).toEqual([
+      expect.stringMatching(/its chain was not aggregated: 10 bytes are free, and the chain of orders takes \d+$/),
+      expect.stringMatching(/it was not taken in full: 10 bytes are free for a backup of orders/),
+    ]);
+  });
+
+  it('that a stop ends in the middle is no backup', async () => {
+    const stop = new AbortController();
+    const world = worldOf();
+    const stopping: OnlineBackupWorld = {
+      ...world,
+      signal: stop.signal,
+      run: async (line, signal) => {
+        if (line.args.includes('aggregate')) stop.abort(new StillpointError('interrupted', 'told to stop'));
+        signal.throwIfAborted();
+        return await world.run(line, signal);
+      },
+    };
+    await expect(take(['orders'], { aggregate }, stopping)).rejects.toMatchObject({ code: 'interrupted' });
   });
 });
 

@@ -1,0 +1,49 @@
+/** The folders that an engine's tool works in, on whatever volume. Every failure names the path. */
+import { link, mkdir, rm, stat, statfs } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import { StillpointError } from '../errors';
+import type { Work } from './online-place';
+
+/** Makes them in a folder. */
+export async function foldersIn(root: string): Promise<Work> {
+  const work = { root, backups: join(root, 'backups'), reports: join(root, 'reports'), temp: join(root, 'temp') };
+  for (const folder of [work.backups, work.reports, work.temp])
+    await translated(folder, () => mkdir(folder, { recursive: true }));
+  return work;
+}
+
+export async function removeFolder(folder: string): Promise<void> {
+  await translated(folder, () => rm(folder, { recursive: true, force: true }));
+}
+
+/** A folder with nothing but that file, without a copy of it. */
+export async function folderAlone(root: string, file: string): Promise<string> {
+  const folder = join(root, 'alone', basename(file));
+  await translated(folder, async () => {
+    await mkdir(folder, { recursive: true });
+    await link(file, join(folder, basename(file)));
+  });
+  return folder;
+}
+
+/** What is free there, in bytes, for whoever is not root. */
+export async function freeOf(folder: string): Promise<number> {
+  const { bavail, bsize } = await translated(folder, () => statfs(folder));
+  return bavail * bsize;
+}
+
+export async function fileBytes(file: string): Promise<number> {
+  return (await translated(file, () => stat(file))).size;
+}
+
+export async function translated<T>(path: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (cause) {
+    const code = (cause as NodeJS.ErrnoException).code ?? 'unknown error';
+    throw new StillpointError('store-refused', `${path} could not be used for the backup (${code})`, {
+      hint: 'the volume has to be writable, and of a file system that has hard links',
+      cause,
+    });
+  }
+}
