@@ -1,23 +1,32 @@
 /** How a dump is made smaller on its way, and back. */
-import type { Transform } from 'node:stream';
-import { createGunzip, createGzip, createZstdCompress, createZstdDecompress } from 'node:zlib';
+import { createGunzip, createGzip, createZstdDecompress } from 'node:zlib';
 import type { CompressionName } from '../../src/contract';
+import { type Content, through } from './stages';
+import { zstdFrames } from './zstd-frames';
 
 interface Codec {
   /** What the name of a file ends with. */
   readonly extension: string;
-  readonly compress?: () => Transform;
-  readonly decompress?: () => Transform;
+  readonly compress: (content: Content) => Content;
+  readonly decompress: (content: Content) => Content;
 }
 
 /** Every way to compress, by its name in records. Levels are the tools' own defaults. */
-export const COMPRESSIONS = {
-  zstd: { extension: '.zst', compress: () => createZstdCompress(), decompress: () => createZstdDecompress() },
-  gzip: { extension: '.gz', compress: () => createGzip(), decompress: () => createGunzip() },
-  none: { extension: '' },
-} as const satisfies Record<CompressionName, Codec>;
+const COMPRESSIONS: Readonly<Record<CompressionName, Codec>> = {
+  zstd: {
+    extension: '.zst',
+    compress: zstdFrames,
+    decompress: (content) => through(content, createZstdDecompress()),
+  },
+  gzip: {
+    extension: '.gz',
+    compress: (content) => through(content, createGzip()),
+    decompress: (content) => through(content, createGunzip()),
+  },
+  none: { extension: '', compress: (content) => content, decompress: (content) => content },
+};
 
-/** One of {@link COMPRESSIONS}. */
+/** One of those that records name. */
 export type Compression = CompressionName;
 
 /** The codec of a name. */

@@ -2,7 +2,7 @@
 import type { Recipient } from './age-keys';
 import { type Compression, codecOf } from './compression';
 import { encrypted } from './encryption';
-import { type Content, Measure, through } from './stages';
+import { type Content, Measure } from './stages';
 
 /** What went through a pipe. */
 export interface Passed {
@@ -36,7 +36,7 @@ export class Packing {
 
   /** What is stored of a content. Taken once. */
   async *of(content: Content, { compression, recipients }: PackOptions): AsyncGenerator<Uint8Array, void> {
-    const packed = through(this.#plain.of(content), codecOf(compression).compress?.());
+    const packed = codecOf(compression).compress(this.#plain.of(content));
     yield* this.#stored.of(recipients === undefined ? packed : encrypted(packed, recipients));
     this.#whole = true;
   }

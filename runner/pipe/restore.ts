@@ -11,7 +11,7 @@ import { codecOf } from './compression';
 import type { Passed, PipeOptions } from './dump';
 import { decrypted } from './encryption';
 import { logProgress } from './progress';
-import { type Content, Measure, through } from './stages';
+import { type Content, Measure } from './stages';
 
 /** How a stored content is opened. */
 export interface Opening extends Pick<PipeOptions, 'compression'> {
@@ -59,7 +59,7 @@ export async function* opened(
     read = true;
   }
   try {
-    yield* plain.of(through(packed(), codecOf(compression).decompress?.()));
+    yield* plain.of(codecOf(compression).decompress(packed()));
   } catch (thrown) {
     // What cannot be decompressed is not what was written. A store's own errors say themselves what they are.
     const code = (thrown as { readonly code?: unknown } | undefined)?.code;

@@ -28,9 +28,8 @@ export class Measure {
   }
 }
 
-/** The content through a transform; as it is without one. What fails before it fails after it too. */
-export function through(content: Content, transform: Transform | undefined): Content {
-  if (transform === undefined) return content;
+/** The content through a transform. What fails before it fails after it too. */
+export function through(content: Content, transform: Transform): Content {
   // The error reaches the reader by the transform, which the pipeline destroys with it.
   return pipeline(Readable.from(content, { objectMode: false }), transform, () => undefined);
 }

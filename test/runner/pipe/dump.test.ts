@@ -322,7 +322,7 @@ describe('whatever ends a dump leaves no process', () => {
       for (let turns = 0; turns < 10; turns++) await setImmediate();
       throw new StillpointError('store-unreachable', 'the store is gone');
     };
-    const script = `console.log(process.pid); setInterval(() => process.stdout.write('x'.repeat(1000)), 5);`;
+    const script = `console.log(process.pid); setInterval(() => process.stdout.write('x'.repeat(100_000)), 5);`;
     for (const compression of ['none', 'zstd'] as const) {
       await expect(dump(scripted(script), slow, options({ compression }))).rejects.toMatchObject({
         code: 'store-unreachable',
