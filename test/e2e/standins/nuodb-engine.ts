@@ -38,7 +38,7 @@ const waiting = journal.lines.slice(inArchive);
 let flushing = false;
 
 /** Where both stand, for the hooks, in memory that they share: a process that is stopped answers nobody. */
-const status = openSync(process.env.STATUS_FILE ?? '', 'w');
+const status = openSync(process.argv[2] ?? '', 'w');
 function publish(): void {
   writeSync(status, `${inArchive} ${inJournal}`.padEnd(40), 0);
 }

@@ -21,6 +21,8 @@ import { text } from 'node:stream/consumers';
 import { setTimeout as pause } from 'node:timers/promises';
 
 const { NUODB_ARCHIVE_DIR: ARCHIVE = '', NUODB_JOURNAL_DIR: JOURNAL = '', FREEZE_MODE: MODE = '' } = process.env;
+/** Where the engine says how far it is, and by which it is told from others. */
+const STATUS = process.env.STATUS_FILE ?? '';
 const FREEZE_TIMEOUT = process.env.FREEZE_TIMEOUT ?? '30';
 const [ID, ID_OF_JOURNAL, START] = [`${ARCHIVE}/backup.txt`, `${JOURNAL}/backup.txt`, `${ARCHIVE}/backup_sid.txt`];
 
@@ -47,7 +49,8 @@ function engines(): readonly Process[] {
   return readdirSync('/proc').flatMap((name): Process[] => {
     if (!/^\d+$/.test(name)) return [];
     try {
-      if (!readFileSync(`/proc/${name}/cmdline`, 'utf8').includes('nuodb-engine')) return [];
+      const [, program, status] = readFileSync(`/proc/${name}/cmdline`, 'utf8').split('\0');
+      if (program?.includes('nuodb-engine') !== true || status !== STATUS) return [];
       const [, fields = ''] = readFileSync(`/proc/${name}/stat`, 'utf8').split(') ');
       return [{ pid: Number(name), start: `${name}-${fields.split(' ')[19]}` }];
     } catch {
@@ -151,11 +154,9 @@ function inTurn<T>(work: () => Promise<T>): Promise<T> {
 const BEHIND = 3;
 
 function state(): object {
-  const [archive = Number.NaN, journal = Number.NaN] = (readIf(process.env.STATUS_FILE ?? '') ?? '')
-    .split(' ')
-    .map(Number);
+  const [archive = Number.NaN, journal = Number.NaN] = (readIf(STATUS) ?? '').split(' ').map(Number);
   const backup = readIf(ID) ?? '';
-  // By what is seen of the engine, not by what was done to it.
+  // What was done to a file system is seen of an archive that falls behind.
   const frozen =
     MODE === 'fsfreeze' ? archive < journal - BEHIND || backup !== '' : engines().some((one) => isStopped(one));
   return { frozen, backup, archive, journal };
@@ -171,7 +172,7 @@ async function serve(method: string, url: URL, body: string): Promise<void> {
   else await postBackup(id, url.searchParams.get('force') === 'true');
 }
 
-createServer(async (request, response) => {
+const server = createServer(async (request, response) => {
   const url = new URL(request.url ?? '/', 'http://hooks');
   const say = (status: number, answer: object): void => {
     response.writeHead(status, { 'Content-Type': 'application/json' }).end(`${JSON.stringify(answer)}\n`);
@@ -182,7 +183,9 @@ createServer(async (request, response) => {
     () => say(200, { success: true }),
     (error: Error) => say(error instanceof Refusal ? 400 : 500, { success: false, message: error.message }),
   );
-}).listen(Number(process.env.PORT ?? '8000'));
+});
+// Who asks for whatever port is told which.
+server.listen(Number(process.env.PORT ?? '8000'), () => process.stdout.write(`${JSON.stringify(server.address())}\n`));
 
 process.once('SIGTERM', () => {
   const over = (): never => process.exit(0);
