@@ -7,11 +7,11 @@ import { atomLedger, type Journal } from '../../ledger/nuodb';
 import {
   applyNuoDbPolicy,
   DATABASE,
-  HOOKS_PORT,
   startStorageManagers,
   stateOfCopy,
   type TestStorageManagers,
 } from '../harness/nuodb';
+import { HOOKS_PORT } from '../harness/nuodb-modes';
 import { addressOf } from '../harness/pods';
 import type { EngineAdapter, TestClient, TestServer } from './adapter';
 
