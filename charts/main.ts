@@ -17,6 +17,7 @@ import { registry } from './registry';
 import { sessions } from './sessions';
 import { shop } from './shop';
 import { staging } from './staging';
+import { uploads } from './uploads';
 
 const app = new App();
 // What a cluster has once comes first, so that `kubectl apply -f dist/` works on a cluster that has nothing yet.
@@ -39,6 +40,7 @@ for (const chart of [
   ocelotDump,
   ordersCopy,
   customers,
+  uploads,
 ])
   chart(app).addDependency(cluster);
 app.synth();

@@ -41,6 +41,19 @@ function notTraced(message: string): StillpointError {
   });
 }
 
+/**
+ * In what a server is another one after the last cut than before the first, by the place that it runs in; undefined where it ran on.
+ * A session ends with its server, but a program beside a server that was told to hold it may go on saying that it does.
+ */
+export function movedFrom(before: ServerPlace, now: ServerPlace): string | undefined {
+  if (now.uid !== before.uid) {
+    return `the server ran in ${before.name} (${before.uid}) before the first cut, in ${now.name} (${now.uid}) after`;
+  }
+  const { container = '' } = now;
+  if (now.running?.[container] === before.running?.[container]) return undefined;
+  return `container ${container} of ${now.name}, which the server runs in, was started anew while the backup was at work`;
+}
+
 /** Whether the server's paths lie on the volumes of the policy, as findings. */
 export async function coverageFindings(
   session: EngineSession,

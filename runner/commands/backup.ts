@@ -14,7 +14,7 @@ import { type Preflight, preflight } from '../preflight';
 import { cutRecord, failedRecord, freezingRecord, succeededRecord, undoneRecord } from '../record';
 import { BackupTurn } from '../slot';
 import { marksOf } from '../snapshot-marks';
-import { coverageFindings, traceServer } from '../trace';
+import { coverageFindings, movedFrom, traceServer } from '../trace';
 import { type BackupContext, budgetMs } from './backup-context';
 import { changed, failedInTheMiddle, freezeLeft, notReady } from './backup-errors';
 import { claim } from './claim';
@@ -204,11 +204,8 @@ class Backup {
       // What was stopped answers nobody, and is another pod afterwards: that nobody held its claims was proven.
       if (!source.engine.capabilities.hasServer || source.config.offline !== undefined) continue;
       const now = await traceServer(platform, session, source.config);
-      if (now.uid !== place.uid) {
-        throw changed(
-          `the server ran in ${place.name} (${place.uid}) before the first cut, in ${now.name} (${now.uid}) after`,
-        );
-      }
+      const moved = movedFrom(place, now);
+      if (moved !== undefined) throw changed(moved);
       refuseOnErrors(await coverageFindings(session, now, volumes, source.config));
       const answering = await session.whoAnswers(signal);
       const { facts } = outcome.proof.after;

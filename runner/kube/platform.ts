@@ -24,6 +24,7 @@ import {
   operatorOfPod,
   probesOf,
   recordedWorkload,
+  runningIn,
   serverContainer,
 } from './workload';
 
@@ -98,6 +99,8 @@ export class KubernetesPlatform implements Platform {
     return {
       uid,
       name: `pod ${this.#options.namespace}/${name}`,
+      container: server?.name,
+      running: runningIn(pod),
       ...(pod.spec.nodeName === undefined ? {} : { node: pod.spec.nodeName }),
       ...(where === undefined ? {} : { address: where }),
       mounts: mountsOf(pod, server),

@@ -14,6 +14,15 @@ export function serverContainer(pod: Pod, claims: readonly string[]): Container 
   return others.reduce((best, each) => (best === undefined || score(each) > score(best) ? each : best), first);
 }
 
+/** Which start of each container runs, by the names of those that run. */
+export function runningIn({ status }: Pod): Readonly<Record<string, string>> {
+  return Object.fromEntries(
+    (status?.containerStatuses ?? []).flatMap(({ name, state, containerID = '' }) =>
+      state?.running === undefined ? [] : [[name, containerID]],
+    ),
+  );
+}
+
 /**
  * All that the server's container mounts, as the server sees it, and the claims that only other containers of the pod
  * mount: their paths mean nothing to the server, so they carry the container's name.

@@ -50,6 +50,13 @@ export interface ServerPlace {
   /** Changes when the server's pod is replaced, although its name stays. */
   readonly uid: string;
   readonly name: string;
+  /** The container that the server runs in. */
+  readonly container?: string | undefined;
+  /**
+   * Which start of each container of its pod runs, as late as the kubelet says so: who holds a server by a program beside it need
+   * not notice that the server was started anew.
+   */
+  readonly running?: Readonly<Record<string, string>> | undefined;
   readonly node?: string | undefined;
   /** Where its server can be reached, when it was found by the name of its host. */
   readonly address?: string | undefined;

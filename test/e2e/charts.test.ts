@@ -6,6 +6,7 @@ import { globSync, readFileSync } from 'node:fs';
 import { afterAll, beforeAll, expect, inject, test } from 'vitest';
 import { parse, parseAllDocuments, stringify } from 'yaml';
 import { type DumpConfig, type JobConfig, MOUNTS } from '../../src/contract';
+import { ledgerIn, startBackend } from './harness/backend';
 import { attemptBackup, succeeded, takeBackup } from './harness/backup';
 import { type Anything, apply, KINDS, patch, read } from './harness/cluster';
 import { MONGO_TITLE, startMongo } from './harness/mongo';
@@ -16,6 +17,7 @@ import type { TestPolicy } from './harness/policy';
 import { BACKUP_PASSWORD, SUPERUSER_PASSWORD, startPostgres } from './harness/postgres';
 import { startRedis } from './harness/redis';
 import { startS3 } from './harness/s3';
+import { stillpoint } from './harness/stillpoint';
 
 let namespace: TestNamespace;
 
@@ -105,6 +107,31 @@ test('messaging: NuoDB (a stand-in), whose archive alone stands still', async ()
     heldUndone: { by: 'runner' },
   });
   expect(await managers.state()).toMatchObject({ frozen: false, backup: '' });
+});
+
+test('uploads: files of an application, held by its own commands and by fsfreeze, end where it stood', async () => {
+  const backend = await startBackend({ namespace: namespace.name });
+  await backend.more(20);
+  const policy = await applied('uploads');
+  const record = succeeded(await takeBackup(policy));
+  await backend.more(1);
+  const { held, linesWhenHeld } = await backend.state();
+  expect(held).toBe(false);
+  expect(record).toMatchObject({
+    freezes: 'writes',
+    proof: { holds: true, after: { facts: { 'hook.writer': 'held', 'hook.files': 'held' } } },
+    held: [{ undo: { hook: 'writer' } }, { undo: { hook: 'files' } }],
+    heldUndone: { by: 'runner' },
+  });
+  const answer = await stillpoint(
+    'restore',
+    `${namespace.name}/${policy.database}/${record.id}`,
+    '--claim',
+    'uploads-copy',
+  );
+  expect(answer, answer.stderr).toMatchObject({ exitCode: 0 });
+  const lines = await ledgerIn('uploads-copy', namespace.name);
+  expect(lines).toEqual(Array.from({ length: linesWhenHeld }, (_, index) => index + 1));
 });
 
 test(`catalogue: ${MONGO_TITLE}, which has no secondary: refused as it is, backed up where the primary will do`, async () => {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { EngineSession } from '../../runner/engine';
 import type { Platform, ServerPlace } from '../../runner/ports';
-import { traceServer } from '../../runner/trace';
+import { movedFrom, traceServer } from '../../runner/trace';
 import type { MemberConfig } from '../../src/contract';
 
 const CONFIG = { connection: { host: 'accounts-db' } } as MemberConfig;
@@ -52,5 +52,34 @@ describe('rule 3: tracing a server', () => {
       code: 'server-not-traced',
       message: `the server behind accounts-db says that ${message}`,
     });
+  });
+});
+
+describe('rule 3: after the last cut a server', () => {
+  const place: ServerPlace = {
+    ...PLACE,
+    container: 'engine',
+    running: { engine: 'containerd://1', hooks: 'containerd://2' },
+  };
+
+  it.each<[string, Partial<ServerPlace>, string | undefined]>([
+    ['runs on', {}, undefined],
+    ['runs on, and what stands beside it was started anew', { running: { engine: 'containerd://1' } }, undefined],
+    ['runs on, whose container is known only now', { container: 'hooks' }, undefined],
+    [
+      'is another pod',
+      { uid: 'pod-2' },
+      'ran in pod shop/accounts-db-0 (pod-1) before the first cut, in pod shop/accounts-db-0 (pod-2)',
+    ],
+    ['was started anew', { running: { engine: 'containerd://3' } }, 'container engine of pod shop/accounts-db-0'],
+    ['does not run', { running: {} }, 'container engine of pod shop/accounts-db-0'],
+  ])('%s', (_, change, message) => {
+    const moved = movedFrom(place, { ...place, ...change });
+    if (message === undefined) expect(moved).toBeUndefined();
+    else expect(moved).toContain(message);
+  });
+
+  it('of no cluster has no container', () => {
+    expect(movedFrom(PLACE, PLACE)).toBeUndefined();
   });
 });

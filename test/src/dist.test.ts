@@ -73,6 +73,7 @@ describe('dist/', () => {
       'sessions-db-backup',
       'shop-backup',
       'stillpoint-pruner',
+      'uploads-backup',
     ]);
   });
 

@@ -15,6 +15,21 @@ declare const chart: Chart;
 declare const backup: PostgresBackup;
 `;
 
+/** What the lines in the README's table of old ways take for granted besides. */
+const OF_TABLE = `
+declare const [schedule, credentials, storage]: [BackupSchedule, ReturnType<typeof Secret.fromSecretName>, BackupStorage];
+declare const volumes: BackupVolume[];
+declare const [serverImage, backupServers]: [string, string[]];
+declare const uploads: ConstructorParameters<typeof VolumeMember>[1];
+declare const graph: ConstructorParameters<typeof Neo4jMember>[1];
+`;
+
+/** The rows of the README's table of old ways, by their last cell: what is here instead. */
+const instead = (/^## What was a page of scripts\n(.*?)^## /ms.exec(readFileSync('README.md', 'utf8'))?.[1] ?? '')
+  .split('\n')
+  .filter((line) => /^\| [^-|]/.test(line))
+  .map((line) => line.split(' | ').at(-1) ?? '');
+
 const examples = globSync(['README.md', 'docs/**/*.md']).flatMap((page) =>
   [...readFileSync(page, 'utf8').matchAll(/^```ts\n(.*?)^```$/gms)].map(([, code = ''], index) => ({
     name: `${page} #${index + 1}`,
@@ -53,6 +68,24 @@ describe('the documentation', () => {
   it('has examples that compile', () => {
     expect(examples.length).toBeGreaterThan(5);
     expect(complaints(examples)).toEqual([]);
+  });
+
+  it('has in each row of what was a page of scripts a line or a chart, and all of them compile', () => {
+    expect(instead.length).toBeGreaterThanOrEqual(4);
+    const lines = instead.map((cell) => [...cell.matchAll(/`(new [^`]+)`/g)].map(([, code = '']) => code));
+    expect(lines.flat().length).toBeGreaterThanOrEqual(4);
+    const charts = instead.map((cell) => [...cell.matchAll(/\((charts\/[^)]+)\)/g)].map(([, path = '']) => path));
+    expect(instead.filter((_, row) => [...(lines[row] ?? []), ...(charts[row] ?? [])].length === 0)).toEqual([]);
+    expect(
+      complaints([
+        ...lines.flat().map((line, index) => ({
+          file: resolve(`example-instead-${index}.ts`),
+          code: `${PRELUDE}${OF_TABLE}${line};`,
+        })),
+        // Whichever it is, main.ts makes manifests of all of them (dist.test.ts).
+        ...charts.flat().map((path) => ({ file: resolve(path), code: readFileSync(path, 'utf8') })),
+      ]),
+    ).toEqual([]);
   });
 
   it('has examples that are really compiled', () => {

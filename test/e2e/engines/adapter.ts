@@ -53,6 +53,11 @@ export interface EngineMode {
    * two go together, and only the Lease keeps them apart.
    */
   readonly secondFreeze?: ErrorCode;
+  /**
+   * What lets it go is something else than in the first mode that holds anything: `npm run soak` puts it to the dead man's switch,
+   * too.
+   */
+  readonly undoneOtherwise?: true;
 }
 
 export interface StartOptions {

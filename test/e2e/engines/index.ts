@@ -52,6 +52,12 @@ export function holdingMode({ modes }: EngineAdapter): EngineMode {
   return modes.find(({ freezes }) => freezes !== 'nothing') ?? modes[0];
 }
 
+/** The modes in which it is tried what becomes of a server whose runner is lost. */
+export function modesToLose(adapter: EngineAdapter): readonly EngineMode[] {
+  const usual = holdingMode(adapter);
+  return adapter.modes.filter((mode) => mode === usual || (everything && mode.undoneOtherwise === true));
+}
+
 /** The modes that are tried on storage which misbehaves: the first one that holds something, or all of them. */
 export function storageModesOf(adapter: EngineAdapter): readonly EngineMode[] {
   const modes = adapter.modes.filter(isHeldBySession);

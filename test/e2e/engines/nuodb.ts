@@ -7,15 +7,18 @@ import { atomLedger, type Journal } from '../../ledger/nuodb';
 import {
   applyNuoDbPolicy,
   DATABASE,
-  HOOKS_PORT,
   startStorageManagers,
   stateOfCopy,
   type TestStorageManagers,
 } from '../harness/nuodb';
+import { HOOKS_PORT, type RealFreeze } from '../harness/nuodb-modes';
 import { addressOf } from '../harness/pods';
 import type { EngineAdapter, TestClient, TestServer } from './adapter';
 
 const common = { exact: false, secondFreeze: 'freeze-left' } as const;
+
+/** What of the modes stands in the manifest of the pod: the runner reads it there. */
+const MODES: readonly RealFreeze[] = ['fsfreeze', 'suspend'];
 
 export const nuodb: EngineAdapter = {
   title: 'NuoDB (a stand-in)',
@@ -26,15 +29,24 @@ export const nuodb: EngineAdapter = {
   without: ['login', 'rights', 'host', 'session'],
   modes: [
     { ...common, name: 'hotsnap', setup: 'two', layout: 'held', freezes: 'log-recycling' },
+    { ...common, name: 'fsfreeze', setup: 'fsfreeze', layout: 'held', freezes: 'log-recycling', undoneOtherwise: true },
+    { ...common, name: 'suspend', setup: 'suspend', layout: 'held', freezes: 'everything', undoneOtherwise: true },
     { ...common, name: 'hotsnap-one', setup: 'one', layout: 'atomic', freezes: 'nothing' },
   ],
   start: async ({ namespace, name, setup }) => {
-    const separateJournal = setup === 'two';
-    return serverOf(name, await startStorageManagers({ namespace, release: name, separateJournal }), separateJournal);
+    const separateJournal = setup !== 'one';
+    const freezeMode = MODES.find((mode) => mode === setup);
+    const options = { namespace, release: name, separateJournal, ...(freezeMode && { freezeMode }) };
+    return serverOf(name, await startStorageManagers(options), separateJournal, freezeMode);
   },
 };
 
-function serverOf(name: string, managers: TestStorageManagers, separateJournal: boolean): TestServer {
+function serverOf(
+  name: string,
+  managers: TestStorageManagers,
+  separateJournal: boolean,
+  freezeMode: RealFreeze | undefined,
+): TestServer {
   const { namespace } = managers;
   const pod = managers.pod(0);
   const archive = `archive-volume-${pod}`;
@@ -63,6 +75,7 @@ function serverOf(name: string, managers: TestStorageManagers, separateJournal: 
       password: '',
       tls: undefined,
       labels: { database: DATABASE, domain: 'nuodb', release: name },
+      environment: freezeMode === undefined ? {} : { FREEZE_MODE: freezeMode },
     }),
     request: () => ({
       id: '20260101000000',

@@ -4,8 +4,8 @@
  */
 import type { DatabaseBackupProps } from 'stillpoint';
 import type { LedgerClient } from '../../ledger/writer';
-import { has, holdingMode, LEADING_ENGINES } from '../engines';
-import type { EngineAdapter } from '../engines/adapter';
+import { has, holdingMode, LEADING_ENGINES, modesToLose } from '../engines';
+import type { EngineAdapter, EngineMode } from '../engines/adapter';
 import { MONGO_TITLE, startMongo } from './mongo';
 import { applyMongoPolicy, type TestPolicy } from './policy';
 
@@ -49,19 +49,20 @@ const MONGO: HeldEngine = {
 
 /** MongoDB as a server that lets nobody in while it is locked. */
 export const HELD: readonly HeldEngine[] = [
-  ...LEADING_ENGINES.filter(({ engine }) => engine.name !== 'mongodb').map(heldEngine),
+  ...LEADING_ENGINES.filter(({ engine }) => engine.name !== 'mongodb').flatMap((adapter) =>
+    modesToLose(adapter).map((mode) => heldEngine(adapter, mode)),
+  ),
   MONGO,
 ];
 
 /** The engines that a guard is needed for, with policies that name their server. */
 export const GUARDED: readonly HeldEngine[] = HELD.filter(({ guarded, named }) => guarded && named);
 
-function heldEngine(adapter: EngineAdapter): HeldEngine {
-  const mode = holdingMode(adapter);
+function heldEngine(adapter: EngineAdapter, mode: EngineMode): HeldEngine {
   const guarded = adapter.engine.capabilities.freezeOutlivesSession;
   return {
     title: `${adapter.title}, mode ${mode.name}`,
-    name: adapter.name,
+    name: mode === holdingMode(adapter) ? adapter.name : `${adapter.name}-${mode.name}`,
     guarded,
     named: has(adapter, 'host') && has(adapter, 'login'),
     writesWait: mode.freezes === 'writes' || mode.freezes === 'everything',

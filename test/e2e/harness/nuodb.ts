@@ -1,19 +1,17 @@
 /**
  * NuoDB: the cluster's stand-in for a storage manager with its backup hooks (nuodb-standin:1), in StatefulSets with the
  * labels, volumes and paths of NuoDB's Helm chart. It holds no database: what it writes are numbered atoms, to the journal
- * first and then to the archive.
+ * first and then to the archive. It pauses its archive as hotsnap does; with the other modes of the hooks: nuodb-modes.ts.
  */
 import { Chart, Testing } from 'cdk8s';
 import { NuoDbBackup, type NuoDbBackupProps } from 'stillpoint';
 import { type Anything, apply, create, KINDS, read, remove } from './cluster';
+import { ARCHIVE, HOOKS_PORT, JOURNAL, modesPod, modesPrograms, type RealFreeze } from './nuodb-modes';
 import { addressOf, isReady } from './pods';
 import { type TestPolicy, usualProps } from './policy';
 import { eventually } from './wait';
 
 const IMAGE = 'nuodb-standin:1';
-export const HOOKS_PORT = 8000;
-const ARCHIVE = '/var/opt/nuodb/archive';
-const JOURNAL = '/var/opt/nuodb/journal';
 
 /** The name of the database in its domain. */
 export const DATABASE = 'demo';
@@ -26,6 +24,8 @@ export interface StorageManagers {
   readonly replicas?: number;
   /** @default true */
   readonly separateJournal?: boolean;
+  /** What its hooks do; where each journal has a volume of its own. @default - what the image does, as hotsnap */
+  readonly freezeMode?: RealFreeze;
 }
 
 /** Where the archive and the journal stand, by the stand-in's own word. */
@@ -48,7 +48,7 @@ export interface TestStorageManagers {
 
 /** Starts storage managers, and waits until all of them are ready. */
 export async function startStorageManagers(options: StorageManagers): Promise<TestStorageManagers> {
-  const { namespace, release = 'db', replicas = 1, separateJournal = true } = options;
+  const { namespace, release = 'db', replicas = 1, separateJournal = true, freezeMode } = options;
   const statefulSet = `sm-${release}-nuodb-cluster0-${DATABASE}`;
   const labels = {
     app: `${release}-nuodb-cluster0-${DATABASE}`,
@@ -60,6 +60,7 @@ export async function startStorageManagers(options: StorageManagers): Promise<Te
   const pods = { ...labels, component: 'sm', role: 'nohotcopy' };
   const volumes = ['archive-volume', ...(separateJournal ? ['journal-volume'] : [])];
   await apply([
+    ...(freezeMode === undefined ? [] : [modesPrograms(namespace)]),
     {
       apiVersion: 'apps/v1',
       kind: 'StatefulSet',
@@ -69,7 +70,10 @@ export async function startStorageManagers(options: StorageManagers): Promise<Te
         replicas,
         podManagementPolicy: 'Parallel',
         selector: { matchLabels: pods },
-        template: { metadata: { labels: pods }, spec: podSpec(separateJournal) },
+        template: {
+          metadata: { labels: pods },
+          spec: freezeMode === undefined ? podSpec(separateJournal) : modesPod(freezeMode),
+        },
         volumeClaimTemplates: volumes.map((name) => ({
           metadata: { name, labels: { use: name } },
           spec: { accessModes: ['ReadWriteOnce'], resources: { requests: { storage: '1Gi' } } },

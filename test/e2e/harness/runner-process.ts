@@ -3,7 +3,7 @@ import { execFile, spawn } from 'node:child_process';
 import { readdirSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { promisify } from 'node:util';
-import { KINDS, read } from './cluster';
+import { type Anything, KINDS, read } from './cluster';
 import { eventually } from './wait';
 
 const run = promisify(execFile);
@@ -20,11 +20,12 @@ export interface RunnerProcess {
   resume(): void;
 }
 
-/** Finds the process of a pod's container on its node. */
-export async function runnerProcess(pod: string, namespace: string): Promise<RunnerProcess> {
+/** Finds the process of a pod's container on its node; where it has several, that of the one named. */
+export async function runnerProcess(pod: string, namespace: string, name?: string): Promise<RunnerProcess> {
   const { container, node } = await eventually(`the container of ${pod} runs`, async () => {
     const found = await read(KINDS.pod, pod, namespace);
-    const status = found?.status?.containerStatuses?.[0];
+    const statuses: readonly Anything[] = found?.status?.containerStatuses ?? [];
+    const status = name === undefined ? statuses[0] : statuses.find((each) => each.name === name);
     if (status?.state?.running === undefined) return undefined;
     return { container: String(status.containerID).replace('containerd://', ''), node: String(found?.spec.nodeName) };
   });

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import type { Container, Job, Pod, Workload } from '../../../runner/kube/objects';
 import { missingVerbs } from '../../../runner/kube/rules';
 import { runOf } from '../../../runner/kube/run';
-import { mountsOf, recordedWorkload, serverContainer } from '../../../runner/kube/workload';
+import { mountsOf, recordedWorkload, runningIn, serverContainer } from '../../../runner/kube/workload';
 import type { AccessNeed } from '../../../src/contract';
 
 describe('rights', () => {
@@ -77,6 +77,19 @@ describe('the pod of a server', () => {
       { path: '/run', volume: 'scratch', claim: undefined },
       { path: 'exporter:/backup', volume: 'backup', claim: 'backups' },
     ]);
+  });
+
+  test('says which starts of its containers run', () => {
+    const running = { name: 'postgres', containerID: 'containerd://2', state: { running: {} } };
+    const ended = {
+      name: 'exporter',
+      containerID: 'containerd://1',
+      state: { waiting: { reason: 'CrashLoopBackOff' } },
+    };
+    expect(runningIn({ ...pod, status: { containerStatuses: [running, ended] } })).toEqual({
+      postgres: 'containerd://2',
+    });
+    expect(runningIn(pod)).toEqual({});
   });
 
   test('is recorded without anything that may be a secret', () => {
