@@ -3,7 +3,7 @@ import { BACKUP_ID_PATTERN, type BackupId, type BackupRecord, type ExportedBacku
 import { asStillpointError, StillpointError } from '../errors';
 import { recordPath } from '../output/records';
 import type { ObjectStore } from '../storage/object-store';
-import { textOf } from '../storage/texts';
+import { type Owned, textOf } from '../storage/texts';
 import { EXPORT_MAX_BYTES, parseImportable } from './document';
 
 /** What the keys of all copies begin with. No dump does: its folder is called by its layout. */
@@ -11,6 +11,28 @@ export const COPIES_PREFIX = 'registry/';
 
 /** Says whose records lie there. */
 export const COPIES_OWNER = `${COPIES_PREFIX}owner.yaml`;
+
+/** Who keeps copies: a registry, by the UID of its namespace. */
+export interface CopiesOwner {
+  readonly registry: string;
+  readonly uid: string;
+}
+
+/** Refuses to touch the copies of another registry. Throws store-refused. */
+export function assertOwnCopies(
+  { name }: Pick<ObjectStore, 'name'>,
+  owner: CopiesOwner,
+  { registry, uid }: Owned,
+): void {
+  if (uid === owner.uid) return;
+  throw new StillpointError(
+    'store-refused',
+    `${COPIES_OWNER} in ${name} says that the copies there are of another registry: namespace ${registry ?? '?'}, UID ${uid ?? '?'}`,
+    {
+      hint: 'give each registry a prefix of its own in recordCopies; to go on with those of a lost one, import them, then name another prefix',
+    },
+  );
+}
 
 /** A backup, as the key of its copy names it. */
 export type CopyOf = Pick<BackupRecord, 'namespace' | 'database' | 'id'>;

@@ -12,11 +12,21 @@ import type { StoreConfig } from '../../../src/contract';
 import { StillpointError } from '../../errors';
 import { type Asked, answered, failure } from '../failures';
 import { fullKey, fullPrefix, ownKey } from '../keys';
-import type { CallOptions, GetOptions, ObjectInfo, ObjectStore, PutOptions, StoredObject } from '../object-store';
+import type {
+  CallOptions,
+  GetOptions,
+  KeptVersions,
+  ObjectInfo,
+  ObjectStore,
+  PlaceLock,
+  PutOptions,
+  StoredObject,
+} from '../object-store';
 import { openResuming } from '../resuming';
 import { Retrying, type StoreContext } from '../retrying';
 import { connect, type S3Settings } from './client';
 import { isNotFound, translate } from './failures';
+import { keptVersions, placeLock } from './keeping';
 import { deleteAll, type S3Deleting, versionedOf } from './removal';
 import { S3Upload } from './upload';
 
@@ -150,6 +160,14 @@ class S3Store implements ObjectStore {
   async hidden(keys: readonly string[], { signal }: CallOptions): Promise<readonly string[]> {
     const full = keys.map((key) => fullKey(this.#prefix, key));
     return (await versionedOf(this.#deleting, full, signal)).map((key) => ownKey(this.#prefix, key));
+  }
+
+  async versions({ signal }: CallOptions): Promise<KeptVersions> {
+    return await keptVersions(this.#deleting, fullPrefix(this.#prefix, ''), signal);
+  }
+
+  async placeLock({ signal }: CallOptions): Promise<PlaceLock> {
+    return await placeLock(this.#deleting, signal);
   }
 
   get #deleting(): S3Deleting {
