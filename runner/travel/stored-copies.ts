@@ -51,6 +51,11 @@ export function copyNamedBy(key: string): CopyOf | undefined {
   return new RegExp(BACKUP_ID_PATTERN).test(id) ? { namespace, database, id: id as BackupId } : undefined;
 }
 
+/** Of a dump the record lies beside it, and goes with it. Whether a backup had succeeded, its record does not say any more. */
+export function mayHaveCopy({ mode, cuts }: Pick<BackupRecord, 'mode' | 'cuts'>): boolean {
+  return mode !== 'dump' && cuts.length > 0;
+}
+
 /** The copies in a store, by their keys alone. */
 export async function* storedCopies(store: ObjectStore, signal: AbortSignal, of = ''): AsyncGenerator<CopyOf> {
   for await (const page of store.list(`${COPIES_PREFIX}${of}`, { signal })) {

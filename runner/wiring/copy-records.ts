@@ -7,6 +7,9 @@ import { StillpointError } from '../errors';
 import type { KubeClient } from '../kube/client';
 import { NAMESPACES } from '../kube/objects';
 import { KubernetesSnapshotSource } from '../kube/snapshot-source';
+import type { Remover } from '../ports';
+import type { ObjectStore } from '../storage/object-store';
+import { CopiesRemover } from '../travel/copies-remover';
 import type { CopiesOwner } from '../travel/stored-copies';
 import { storeFor } from './dump';
 import { connect, kubernetesRegistry } from './kubernetes';
@@ -41,6 +44,20 @@ export async function copyRecordsHandler(
       hint: 'the log says why; the next prune tries again',
     },
   );
+}
+
+/** What removes backups, with the copies of their records where the file with the stores says where they are kept. */
+export async function withCopies(
+  data: Remover,
+  file: string,
+  client: KubeClient,
+  registry: string,
+  world: World,
+): Promise<Remover> {
+  const { recordCopies } = (await readStores(file)).spec;
+  if (recordCopies === undefined) return data;
+  const open = (): Promise<ObjectStore> => storeFor(recordCopies.storage, world);
+  return new CopiesRemover(data, { open, owner: () => ownerOfCopies(client, registry, world) }, world);
 }
 
 /** Who keeps the copies of a registry. Throws namespace-not-found. */
