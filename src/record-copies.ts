@@ -11,7 +11,7 @@ const SIGN_KEY_MOUNT = '/var/run/secrets/stillpoint/sign-key';
 export interface RecordCopiesProps {
   /**
    * The Secret with its credentials has to be in the registry's namespace. Each registry needs a bucket or a prefix of its own, without
-   * `lockDays`: a copy goes when its backup goes, or never.
+   * `lockDays`: a copy goes when its backup goes.
    */
   readonly storage: BackupStorage;
 
@@ -44,10 +44,10 @@ const SIGN_KEY_FILE = 'key.pem';
 export function recordCopiesConfig({ storage, signingKey }: RecordCopiesProps): StoresConfig['spec']['recordCopies'] {
   const config = storage._toConfig(COPIES);
   if (config.s3?.lock !== undefined) {
-    // The prune that removes a backup is the only one that knows that its copy has to go.
+    // A record goes after its copy.
     throw invalid(
-      'the storage of recordCopies',
-      `locks objects for ${config.s3.lock.days} days, and the copy of a backup that is removed before then would stay for good`,
+      `the storage of recordCopies in bucket "${config.s3.bucket}"`,
+      `has lockDays: ${config.s3.lock.days}, and a backup that is to go before then would stay listed as deleting, with its copy locked`,
       'leave lockDays out there; a signingKey shows whether a copy was altered',
     );
   }

@@ -41,7 +41,7 @@ export interface CopiedRecords {
   readonly removed: readonly string[];
   /** Copies of backups that are not on record, and that nobody is known to have removed: they stay. */
   readonly unknown: readonly string[];
-  /** What the next run writes then; a copy that could not be removed is unknown to it. */
+  /** What the next run writes then. A copy that was there when its record went was removed before that. */
   readonly failed: readonly string[];
   /** How many are left to the next run, since this one was at work for long enough. */
   readonly postponed: number;

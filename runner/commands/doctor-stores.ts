@@ -83,7 +83,7 @@ async function ownerFindings(context: StoresDoctorContext, store: ObjectStore): 
   return [];
 }
 
-/** Nobody comes back for a copy that could not be removed: the prune that removes its backup is the only one that knows. */
+/** A record goes after its copy. */
 async function copiesLockFindings(
   { signal }: StoresDoctorContext,
   { s3 }: StoreConfig,
@@ -97,7 +97,7 @@ async function copiesLockFindings(
       severity: 'warning',
       code: 'lock-mismatch',
       subject,
-      message: `whatever is put into ${store.name} is locked for ${lock.days} days: the copy of a backup that is removed before stays for good`,
+      message: `whatever is put into ${store.name} is locked for ${lock.days} days: a backup that is to go before stays listed as deleting until then`,
       hint: 'name a storage in recordCopies that locks nothing by itself',
     },
   ];
