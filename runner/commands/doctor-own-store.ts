@@ -1,4 +1,4 @@
-/** A policy's own store, looked at from where its Jobs stand: whether it answers, and how its lock goes with the retention. */
+/** A policy's own store, looked at from where its Jobs stand: whether it answers and takes something, and how its lock goes with the retention. */
 import type { StoreConfig } from '../../src/contract';
 import { lockFindings } from '../dump/lock-findings';
 import type { Finding, Policies } from '../ports';
@@ -23,10 +23,23 @@ export async function ownStoreFindings(context: OwnStoreContext): Promise<readon
     const own = known.find(
       ({ metadata }) => metadata.name === config.metadata.name && metadata.namespace === namespace,
     );
-    return lockFindings(config.spec.storage, own?.spec.retention, place);
+    const locks = lockFindings(config.spec.storage, own?.spec.retention, place);
+    // Where nothing can be locked that is to be, the store takes nothing, and that says why.
+    const refused = locks.some(({ severity }) => severity === 'error') ? [] : await putFindings(store, signal);
+    return [...locks, ...refused];
   } catch (thrown) {
     signal.throwIfAborted();
     return [asFinding('storage', thrown)];
+  }
+}
+
+async function putFindings(store: ObjectStore, signal: AbortSignal): Promise<readonly Finding[]> {
+  try {
+    await store.mayPut?.({ signal });
+    return [];
+  } catch (thrown) {
+    signal.throwIfAborted();
+    return [asFinding(store.name, thrown)];
   }
 }
 

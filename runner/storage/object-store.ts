@@ -108,6 +108,12 @@ export interface ObjectStore {
   /** Of some keys those that may be there without being listed: earlier versions. Left out where a list shows all that there is. */
   hidden?(keys: readonly string[], options: CallOptions): Promise<readonly string[]>;
 
+  /**
+   * Whether something may be put there: throws what an upload would meet, and leaves nothing. Left out where that cannot be asked
+   * without an object.
+   */
+  mayPut?(options: CallOptions): Promise<void>;
+
   /** What becomes of what is deleted. Changes nothing. Left out where nothing is known to keep versions. */
   versions?(options: CallOptions): Promise<KeptVersions>;
 

@@ -1,4 +1,5 @@
 /** S3, and everything that speaks it. */
+import { randomUUID } from 'node:crypto';
 import {
   AbortMultipartUploadCommand,
   GetObjectCommand,
@@ -55,20 +56,26 @@ class S3Store implements ObjectStore {
   }
 
   async put(key: string, content: AsyncIterable<Uint8Array>, options: PutOptions): Promise<StoredObject> {
-    const full = fullKey(this.#prefix, key);
-    const upload = new S3Upload(
-      {
-        client: this.#client,
-        settings: this.#settings,
-        retrying: this.#retrying,
-        clock: this.#context.clock,
-        key: full,
-        shown: key,
-        store: this.name,
-      },
-      options,
-    );
-    return { key, location: `s3://${this.#settings.bucket}/${full}`, ...(await upload.run(content)) };
+    const uploaded = await this.#upload(key, options).run(content);
+    return { key, location: `s3://${this.#settings.bucket}/${fullKey(this.#prefix, key)}`, ...uploaded };
+  }
+
+  async mayPut(options: CallOptions): Promise<void> {
+    await this.#upload(`.stillpoint-no-object-${randomUUID()}`, options, 'anything').probe();
+  }
+
+  /** `shown`: how messages name it. */
+  #upload(key: string, options: PutOptions, shown = key): S3Upload {
+    const target = {
+      client: this.#client,
+      settings: this.#settings,
+      retrying: this.#retrying,
+      clock: this.#context.clock,
+      key: fullKey(this.#prefix, key),
+      shown,
+      store: this.name,
+    };
+    return new S3Upload(target, options);
   }
 
   async get(key: string, { signal, range }: GetOptions): Promise<AsyncIterable<Uint8Array>> {

@@ -66,6 +66,8 @@ interface Started<Kind extends keyof StoreConfig> {
 
 export const S3_LOGIN = { AWS_ACCESS_KEY_ID: 'stillpoint', AWS_SECRET_ACCESS_KEY: 'the-right-secret' };
 
+const ROOT = { ROOT_ACCESS_KEY: S3_LOGIN.AWS_ACCESS_KEY_ID, ROOT_SECRET_KEY: S3_LOGIN.AWS_SECRET_ACCESS_KEY };
+
 /** S3, with a bucket that keeps no versions and one that locks them. */
 export async function startVersitygw(
   world: StoreWorld,
@@ -77,7 +79,8 @@ export async function startVersitygw(
     data: '/data',
     more: '/versions',
     args: ['posix', '--versioning-dir', '/versions', '/data'],
-    env: { ROOT_ACCESS_KEY: S3_LOGIN.AWS_ACCESS_KEY_ID, ROOT_SECRET_KEY: S3_LOGIN.AWS_SECRET_ACCESS_KEY },
+    // Accounts lie beside the versions.
+    env: { ...ROOT, VGW_IAM_DIR: '/versions' },
   });
   const proxy = world.uses(await UnreliableProxy.to(() => server.url));
   const administrator = new S3Client({
