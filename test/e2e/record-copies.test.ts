@@ -139,6 +139,35 @@ test('a backup that is deleted from a terminal takes its copy along, and is not 
   await eventually('its copy is gone', async () => !(await scene.s3.keys()).includes(keyOf(third)), { seconds: 60 });
 });
 
+test('doctor says of them where they lie, and which key signs them', async () => {
+  const answer = await stillpointOf(scene.registry, 'doctor', '-n', scene.namespace);
+  expect(answer.stdout).toMatch(
+    /^ok .*copies of records in storage backups +the pruner reaches it, and may delete there$/m,
+  );
+  expect(answer.stdout).toMatch(/^ok .*copies of records in storage backups +signed by key \w+/m);
+});
+
+test('a copy that its store does not let go keeps its record, and the next prune asks again', async () => {
+  const { record: fourth } = await scene.good(policy);
+  await eventually('its copy is there', async () => (await scene.s3.keys()).includes(keyOf(fourth)), { seconds: 120 });
+  const name = `${scene.namespace}.orders-db.${fourth.id}`;
+  await scene.s3.secret('store', scene.registry, 'a-wrong-secret');
+  await remove(KINDS.configMap, name, scene.registry);
+  for (const _ of ['tonight', 'tomorrow']) {
+    expect(await pruned(scene.registry)).toMatchObject({
+      ended: 'Failed',
+      said: expect.stringContaining(keyOf(fourth)),
+    });
+    const [left] = (await scene.recordsOf(policy)).filter(({ id }) => id === fourth.id);
+    expect(left).toMatchObject({ phase: 'deleting', leftovers: [expect.stringContaining(`${fourth.id}.yaml in `)] });
+  }
+  expect(await scene.s3.keys()).toContain(keyOf(fourth));
+  await scene.s3.secret('store', scene.registry);
+  expect(await pruned(scene.registry)).toMatchObject({ ended: 'Complete' });
+  expect(await read(KINDS.configMap, name, scene.registry)).toBeUndefined();
+  expect(await scene.s3.keys()).not.toContain(keyOf(fourth));
+});
+
 test('a registry that was made anew knows nothing of them, and touches none', async () => {
   const before = await scene.s3.keys();
   const anew = uniqueName('e2e-record-copies-anew');
