@@ -156,10 +156,13 @@ test('a copy that its store does not let go keeps its record, and the next prune
   for (const _ of ['tonight', 'tomorrow']) {
     expect(await pruned(scene.registry)).toMatchObject({
       ended: 'Failed',
-      said: expect.stringContaining(keyOf(fourth)),
+      said: expect.stringContaining(`${fourth.id}.yaml in the store of recordCopies`),
     });
     const [left] = (await scene.recordsOf(policy)).filter(({ id }) => id === fourth.id);
-    expect(left).toMatchObject({ phase: 'deleting', leftovers: [expect.stringContaining(`${fourth.id}.yaml in `)] });
+    expect(left).toMatchObject({
+      phase: 'deleting',
+      leftovers: [expect.stringContaining(`${fourth.id}.yaml in the store of recordCopies`)],
+    });
   }
   expect(await scene.s3.keys()).toContain(keyOf(fourth));
   await scene.s3.secret('store', scene.registry);
