@@ -10,7 +10,7 @@ import { Secret } from 'cdk8s-plus-28';
 import { BackupVolume, PostgresBackup, Registry, SnapshotClass } from 'stillpoint';
 import { afterAll, beforeAll, expect, inject, test } from 'vitest';
 import type { BackupRecord } from '../../src/contract';
-import { type Anything, apply, KINDS, read, remove } from './harness/cluster';
+import { type Anything, apply, KINDS, list, read, remove } from './harness/cluster';
 import { DumpScene, type Policy, PREFIX } from './harness/dump-scene';
 import { jobEnd, nthPod, podEnd, startBackup } from './harness/job';
 import { makeNamespace, RUN_LABEL, removeNamespace, type TestNamespace, uniqueName } from './harness/namespace';
@@ -75,6 +75,9 @@ const keyOf = ({ id }: BackupRecord): string => `${PREFIX}/registry/${scene.name
 
 /** The command of the other cluster. */
 const there = (...args: readonly string[]): Promise<Answer> => stillpointOf(registry.name, ...args);
+
+const isOfDeployment = ({ metadata }: Anything): boolean =>
+  (metadata?.ownerReferences ?? []).some(({ kind }: { readonly kind: string }) => kind === 'ReplicaSet');
 
 async function pruned(of: string): Promise<{ readonly ended: string; readonly said: string }> {
   const job = await startBackup({ name: 'stillpoint-pruner', namespace: of }, { backoffLimit: 0 });
@@ -151,6 +154,8 @@ test('a copy that its store does not let go keeps its record, and the next prune
   const { record: fourth } = await scene.good(policy);
   await eventually('its copy is there', async () => (await scene.s3.keys()).includes(keyOf(fourth)), { seconds: 120 });
   const name = `${scene.namespace}.orders-db.${fourth.id}`;
+  // With the login that it was started with, it would come in between.
+  await eventually('the pruner rests', async () => !(await list(KINDS.pod, scene.registry)).some(isOfDeployment));
   await scene.s3.secret('store', scene.registry, 'a-wrong-secret');
   await remove(KINDS.configMap, name, scene.registry);
   for (const _ of ['tonight', 'tomorrow']) {
