@@ -124,26 +124,17 @@ describe.concurrent('a store that', () => {
     await expectWhole(own.policy, job.uid);
   });
 
-  test.each<[what: string, id: string, status: number, body: string, exitCode: number, code: string, says: RegExp]>([
+  test.each<[what: string, id: string, status: number, body: string, code: string, says: RegExp]>([
+    ['is busy for ever ends the dump within its patience', 'for-ever', 503, '', 'store-unreachable', /tried \d+ times/],
     [
-      'is busy for ever ends the dump within its patience',
-      'for-ever',
-      503,
-      '',
-      4,
-      'store-unreachable',
-      /tried \d+ times/,
-    ],
-    [
-      'takes the credentials no more, since they have expired (answered by the proxy), ends it at once',
+      'takes the credentials no more, since they have expired (answered by the proxy), ends it within its patience',
       'expired',
       400,
       '<?xml version="1.0"?><Error><Code>ExpiredToken</Code><Message>expired</Message></Error>',
-      3,
       'store-credentials-expired',
       /ExpiredToken/,
     ],
-  ])('%s', async (_, id, status, body, exitCode, code, says) => {
+  ])('%s', async (_, id, status, body, code, says) => {
     await using own = await behindProxy(id);
     let gone = false;
     const isGone = (seen: string): boolean => {
@@ -153,7 +144,7 @@ describe.concurrent('a store that', () => {
     own.proxy.answer(status, Number.POSITIVE_INFINITY, isGone, body);
     const { pod, record } = await scene.attempt(own.policy);
     // By itself, and not since its Job was ended for it.
-    expect([pod.exitCode, record?.phase, record?.error?.code]).toEqual([exitCode, 'failed', code]);
+    expect([pod.exitCode, record?.phase, record?.error?.code]).toEqual([4, 'failed', code]);
     expect(record?.error?.message).toMatch(says);
     expect(record).not.toHaveProperty('objects');
     expect(record?.leftovers).toEqual(
@@ -163,7 +154,7 @@ describe.concurrent('a store that', () => {
     const keys = (await s3.keys()).filter((key) => key.includes(`/${own.policy.database}/`));
     expect(keys.map((key) => key.split('/').at(-1))).toEqual(['owner.yaml']);
     const again = own.proxy.seen.filter((seen) => MATCHES.part.test(seen)).length;
-    if (status === 503) expect(again).toBeGreaterThan(3);
-    else expect(again).toBe(1);
+    // A Secret may be renewed meanwhile.
+    expect(again).toBeGreaterThan(3);
   });
 });
