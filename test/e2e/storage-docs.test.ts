@@ -30,12 +30,19 @@ import {
 
 type Secret = Readonly<Record<string, string>>;
 
+/** Where a server is, by its own words; which bucket is meant, the example says. */
+interface Address {
+  readonly endpoint: string;
+  /** Of S3, where the example has AWS's own names of hosts. */
+  readonly pathStyle?: boolean;
+}
+
 /** What has to be there for an example to run. */
 interface Place {
   /** By their names in the example. */
   readonly secrets: Readonly<Record<string, Secret>>;
   /** The address of the server, where the example names another one, or none since it means the cloud. */
-  readonly address?: Partial<StoreConfig>;
+  readonly address?: Address;
   /** All that the server has, asked by other ways than the store's; or, of a server that asks nobody, seen in requests. */
   readonly names: () => Promise<readonly string[]>;
 }
@@ -72,14 +79,16 @@ async function mount({ mounts }: RunExample, secrets: Place['secrets']): Promise
 }
 
 /** What the construct wrote, with the paths below the root, and another address. */
-function opened({ config }: RunExample, { s3, gcs, azure }: Partial<StoreConfig> = {}): StoreConfig {
+function opened({ config }: RunExample, address?: Address): StoreConfig {
   const below = JSON.stringify(config.spec.storage).replaceAll('"/var/', `"${root}/var/`);
   const store = JSON.parse(below) as StoreConfig;
+  if (address === undefined) return store;
+  const { endpoint } = address;
   return {
     ...store,
-    ...(store.s3 && { s3: { ...store.s3, ...s3 } }),
-    ...(store.gcs && { gcs: { ...store.gcs, ...gcs } }),
-    ...(store.azure && { azure: { ...store.azure, ...azure } }),
+    ...(store.s3 && { s3: { ...store.s3, ...address } }),
+    ...(store.gcs && { gcs: { ...store.gcs, endpoint } }),
+    ...(store.azure && { azure: { ...store.azure, endpoint } }),
   };
 }
 
@@ -114,7 +123,7 @@ async function s3(
   const { endpoint = '' } = started.settings;
   return {
     secrets: { s3: S3_LOGIN, minio: S3_LOGIN },
-    address: { s3: { bucket, endpoint, pathStyle: true } },
+    address: { endpoint, pathStyle: true },
     names: async () => started.proxy.seen,
     settings: started.settings,
   };
@@ -128,7 +137,7 @@ const PLACES: readonly { readonly title: string; readonly make: () => Promise<Pl
       const place = await s3('backups');
       const { url, authority } = await behindTls(place.settings.endpoint ?? '');
       const secrets = { ...place.secrets, 'minio-ca': { 'ca.crt': authority } };
-      return { ...place, secrets, address: { s3: { bucket: 'backups', endpoint: url } } };
+      return { ...place, secrets, address: { endpoint: url } };
     },
   },
   {
@@ -142,14 +151,15 @@ const PLACES: readonly { readonly title: string; readonly make: () => Promise<Pl
         body: JSON.stringify({ name: bucket }),
       });
       const { endpoint = '' } = settings;
-      return { secrets: { gcs: login }, address: { gcs: { bucket, endpoint } }, names: async () => proxy.seen };
+      return { secrets: { gcs: login }, address: { endpoint }, names: async () => proxy.seen };
     },
   },
   {
     title: 'Azure Blob Storage',
     make: async () => {
       const { proxy, settings } = await startAzurite(await world('docs-azure'));
-      return { secrets: { azure: AZURE_LOGIN }, address: { azure: settings }, names: async () => proxy.seen };
+      const { endpoint = '' } = settings;
+      return { secrets: { azure: AZURE_LOGIN }, address: { endpoint }, names: async () => proxy.seen };
     },
   },
   {
