@@ -174,6 +174,17 @@ export function objectStoreContract(name: string, make: () => Promise<ObjectStor
       await store.delete(['nothing', 'nothing/else'], { signal });
     });
 
+    it('says whether something may be put there, and has nothing of it', async ({ skip }) => {
+      if (store.mayPut === undefined) return skip('cannot be asked without an object');
+      await put('asked/alone.bin', 5);
+      const before = await keys('');
+      await store.mayPut({ signal });
+      expect([await keys(''), await fixture.leftovers()]).toEqual([before, 0]);
+      const missing = await fixture.missingBucket();
+      await expect(missing.mayPut?.({ signal })).rejects.toMatchObject({ code: 'bucket-not-found' });
+      return undefined;
+    });
+
     it('refuses keys that lead out of its prefix', async () => {
       for (const key of ['../out', 'a//b', '/a', 'a/', 'a/./b', '']) {
         await expect(put(key, 1)).rejects.toMatchObject({ code: 'store-refused' });
