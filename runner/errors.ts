@@ -197,6 +197,13 @@ export const ERRORS = {
   'lock-mismatch': refused(
     'The object lock of a store and the retention of a policy do not go together. A warning of doctor.',
   ),
+  'lock-missing': refused('A policy locks what it stores, and its bucket has no object lock: each upload would fail.'),
+  'versions-stay': refused(
+    'A store keeps earlier versions of what is deleted, and those that delete there do not remove them: they stay, and cost. A warning of doctor.',
+  ),
+  'store-not-pruned': refused(
+    'Backups lie in a store that the pruner was not told of: nothing of them is ever removed. A warning of doctor.',
+  ),
   'dump-missing': refused('A good dump is on record, and its object is gone from the store. A warning of doctor.'),
   'protect-refused': refused('Only a backup that has succeeded can be protected.'),
   'backup-in-use': {

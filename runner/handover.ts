@@ -3,10 +3,10 @@
  * its record is left as `deleting` to the pruner, which takes it away together with the copy. That a record is gone is no evidence
  * for anybody later (docs/decisions/0087-copies-of-records.md).
  */
-import type { BackupRecord } from '../src/contract';
 import { timeLimit } from './abort';
 import { asStillpointError, StillpointError } from './errors';
 import type { Clock, Pruner, Registry, StoredRecord } from './ports';
+import { mayHaveCopy } from './travel/stored-copies';
 
 /** How long the pruner may take to come to one record: it may be writing copies of others. */
 const COMES_WITHIN_MS = 120_000;
@@ -75,9 +75,4 @@ export class Handover {
   async #isGone({ record: { namespace, database, id } }: StoredRecord): Promise<boolean> {
     return (await this.#context.registry.get(namespace, database, id)) === undefined;
   }
-}
-
-/** Of a dump the record lies beside it, and goes with it. Whether a backup had succeeded, its record does not say any more. */
-function mayHaveCopy({ mode, cuts }: BackupRecord): boolean {
-  return mode !== 'dump' && cuts.length > 0;
 }

@@ -1,5 +1,5 @@
 /** In which order backups are shown. Pure. */
-import { type BackupRecord, PHASES, recordName } from '../src/contract';
+import { type BackupRecord, PHASES, type Phase, recordName } from '../src/contract';
 import type { RecordSummary } from './ports';
 
 type Named = Pick<BackupRecord, 'namespace' | 'database' | 'id'>;
@@ -7,6 +7,28 @@ type Named = Pick<BackupRecord, 'namespace' | 'database' | 'id'>;
 /** The order in which registries give their pages: that of the records' names. */
 export function byName(one: Named, other: Named): number {
   return compare(nameOf(one), nameOf(other));
+}
+
+/** What a list shows of how a backup stands, and what `--status` may be. */
+export const STATUSES = [...PHASES, 'missing'] as const;
+
+/** One of {@link STATUSES}. */
+export type Status = (typeof STATUSES)[number];
+
+/** How a backup stands: its phase, or `missing` where it was imported and the storage does not have it any more: `succeeded` would be taken for good. */
+export function statusOf({
+  phase,
+  missing,
+}: {
+  readonly phase: Phase;
+  readonly missing?: boolean | undefined;
+}): Status {
+  return phase === 'succeeded' && missing === true ? 'missing' : phase;
+}
+
+/** The phases in which records may have these statuses. */
+export function phasesOf(statuses: readonly Status[]): readonly Phase[] {
+  return PHASES.filter((phase) => statuses.includes(phase) || (phase === 'succeeded' && statuses.includes('missing')));
 }
 
 /** What `--sort-by` may be. `held` is how long the database stood still: it is not known without reading the records. */
@@ -27,7 +49,7 @@ const ORDERS: Readonly<Record<SortKey, (one: Sortable, other: Sortable) => numbe
   database: () => 0,
   age: newestFirst,
   engine: (one, other) => compare(one.engine, other.engine),
-  status: (one, other) => PHASES.indexOf(one.phase) - PHASES.indexOf(other.phase),
+  status: (one, other) => STATUSES.indexOf(statusOf(one)) - STATUSES.indexOf(statusOf(other)),
   held: (one, other) => (other.freezeWindowMs ?? -1) - (one.freezeWindowMs ?? -1),
 };
 

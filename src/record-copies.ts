@@ -1,6 +1,7 @@
 /** Copies of a registry's records in a store: what the constructs say of them. */
 import type { ISecret } from 'cdk8s-plus-28';
 import type { StoresConfig } from './contract';
+import { invalid } from './invalid';
 import { type MountedVolume, SECRET_FILE_MODE } from './runner-pod';
 import type { BackupStorage } from './storage';
 
@@ -8,7 +9,10 @@ const SIGN_KEY_MOUNT = '/var/run/secrets/stillpoint/sign-key';
 
 /** Where copies of records are kept, and whose they are. */
 export interface RecordCopiesProps {
-  /** The Secret with its credentials has to be in the registry's namespace. Each registry needs a bucket or a prefix of its own. */
+  /**
+   * The Secret with its credentials has to be in the registry's namespace. Each registry needs a bucket or a prefix of its own, without
+   * `lockDays`: a copy goes when its backup goes.
+   */
   readonly storage: BackupStorage;
 
   /**
@@ -38,8 +42,17 @@ const SIGN_KEY_FILE = 'key.pem';
  * @internal
  */
 export function recordCopiesConfig({ storage, signingKey }: RecordCopiesProps): StoresConfig['spec']['recordCopies'] {
+  const config = storage._toConfig(COPIES);
+  if (config.s3?.lock !== undefined) {
+    // A record goes after its copy.
+    throw invalid(
+      `the storage of recordCopies in bucket "${config.s3.bucket}"`,
+      `has lockDays: ${config.s3.lock.days}, and a backup that is to go before then would stay listed as deleting, with its copy locked`,
+      'leave lockDays out there; a signingKey shows whether a copy was altered',
+    );
+  }
   return {
-    storage: storage._toConfig(COPIES),
+    storage: config,
     ...(signingKey === undefined ? {} : { signKeyFile: `${SIGN_KEY_MOUNT}/${SIGN_KEY_FILE}` }),
   };
 }

@@ -1,8 +1,8 @@
 /** Looking at what there is: `list`, `status`, `describe`, `wait`. */
 import { Option } from 'commander';
-import { PHASES, type Phase, RECORDED_ENGINES } from '../../src/contract';
+import { RECORDED_ENGINES } from '../../src/contract';
 import { WAIT_CONDITIONS, type WaitCondition } from '../commands/wait';
-import { SORT_KEYS, type SortKey } from '../listing';
+import { SORT_KEYS, type SortKey, STATUSES, type Status } from '../listing';
 import type { Moment } from '../output/duration';
 import type { Program } from './family';
 import {
@@ -22,7 +22,7 @@ import {
 export interface ListCommandOptions extends GlobalOptions, OutputOption {
   readonly selector?: string;
   readonly engine?: string;
-  readonly status?: readonly Phase[];
+  readonly status?: readonly Status[];
   readonly since?: Moment;
   readonly until?: Moment;
   readonly sortBy?: SortKey;
@@ -66,9 +66,9 @@ export function addRecordCommands({ command, handle }: Program, handlers: Record
   )
     .addOption(new Option('--engine <engine>', 'only of this engine').choices(RECORDED_ENGINES))
     .addOption(
-      new Option('--status <status>', 'only in this phase, or in several as failed,deleting')
-        .choices(PHASES)
-        .argParser(wordsArgument(PHASES)),
+      new Option('--status <status>', 'only those of this STATUS, or of several as failed,missing')
+        .choices(STATUSES)
+        .argParser(wordsArgument(STATUSES)),
     )
     .addOption(
       new Option('--since <when>', 'only those begun since then: an age as 24h or 30d, or an instant').argParser(

@@ -3,7 +3,7 @@
  * written, and what the prune before it has removed goes (docs/decisions/0087).
  */
 import type { BackupRecord } from '../../src/contract';
-import { asStillpointError, StillpointError } from '../errors';
+import { asStillpointError } from '../errors';
 import { recordPath } from '../output/records';
 import type { Clock, Log, Registry } from '../ports';
 import type { ObjectStore } from '../storage/object-store';
@@ -11,12 +11,19 @@ import { claimOwner, putYaml } from '../storage/texts';
 import { exportedBackup, formatExport } from '../travel/document';
 import { signed } from '../travel/signature';
 import type { SnapshotSource } from '../travel/site';
-import { COPIES_OWNER, type CopyOf, copyKey, storedCopies } from '../travel/stored-copies';
+import {
+  assertOwnCopies,
+  COPIES_OWNER,
+  type CopiesOwner,
+  type CopyOf,
+  copyKey,
+  storedCopies,
+} from '../travel/stored-copies';
 
 export interface CopyRecordsContext {
   readonly registry: Pick<Registry, 'get' | 'pages'>;
   /** The registry's namespace, and what tells it from another one of that name. */
-  readonly owner: { readonly registry: string; readonly uid: string };
+  readonly owner: CopiesOwner;
   readonly store: ObjectStore;
   /** The backups that were just removed, as their paths: nothing else is evidence that a copy is one too many. */
   readonly gone: readonly string[];
@@ -34,7 +41,7 @@ export interface CopiedRecords {
   readonly removed: readonly string[];
   /** Copies of backups that are not on record, and that nobody is known to have removed: they stay. */
   readonly unknown: readonly string[];
-  /** What the next run writes then; a copy that could not be removed is unknown to it. */
+  /** What the next run writes then. A copy that was there when its record went was removed before that. */
   readonly failed: readonly string[];
   /** How many are left to the next run, since this one was at work for long enough. */
   readonly postponed: number;
@@ -78,15 +85,7 @@ function isCopied({ phase, mode, cuts }: BackupRecord): boolean {
 
 /** Whose the copies are: the first registry that keeps some there. */
 async function ownStep({ store, owner, signal }: CopyRecordsContext): Promise<void> {
-  const { registry, uid } = await claimOwner(store, COPIES_OWNER, owner, signal);
-  if (uid === owner.uid) return;
-  throw new StillpointError(
-    'store-refused',
-    `${COPIES_OWNER} in ${store.name} says that the copies there are of another registry: namespace ${registry ?? '?'}, UID ${uid ?? '?'}`,
-    {
-      hint: 'give each registry a prefix of its own in recordCopies; to go on with those of a lost one, import them, then name another prefix',
-    },
-  );
+  assertOwnCopies(store, owner, await claimOwner(store, COPIES_OWNER, { ...owner }, signal));
 }
 
 class Run {

@@ -3,17 +3,24 @@ import { backupId } from '../../src/contract';
 import { checkCopy, planCopy, readerFindings } from '../copy/checks';
 import { findCopySource } from '../copy/source';
 import { objectOrphanFindings } from '../dump/orphans';
+import { reach } from '../dump/store-look';
 import type { Finding } from '../ports';
 import type { CopyContext } from './copy';
 import { asFinding, registryFindings } from './doctor';
+import { type OwnStoreContext, ownStoreFindings, without } from './doctor-own-store';
 import { keepingFindings } from './keeping';
 
+export type CopyDoctorContext = CopyContext & Pick<OwnStoreContext, 'policies'>;
+
 /** What was looked at, and what was found: what a copy made now would meet. */
-export async function doctorCopy(context: CopyContext): Promise<readonly Finding[]> {
+export async function doctorCopy(given: CopyDoctorContext): Promise<readonly Finding[]> {
+  const context = { ...given, openStore: await reach(given.openStore, given.signal) };
+  const place = await found(`database ${context.config.spec.database}`, () => placeFindings(context));
   return [
     ...(await registryFindings(context)),
     ...(await keepingFindings(context)),
-    ...(await found(`database ${context.config.spec.database}`, () => placeFindings(context))),
+    ...without(await ownStoreFindings(context), place),
+    ...place,
     ...(await found(`database ${context.config.spec.of}`, () => sourceFindings(context))),
   ];
 }

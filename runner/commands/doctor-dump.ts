@@ -1,36 +1,29 @@
 /** The checks of a dump, without the dump. */
 import { backupId } from '../../src/contract';
 import { checkDump } from '../dump/checks';
-import { lockFindings } from '../dump/lock-findings';
 import { checkOnline } from '../dump/online-checks';
 import { objectOrphanFindings } from '../dump/orphans';
+import { reach } from '../dump/store-look';
 import { asStillpointError } from '../errors';
 import type { Finding } from '../ports';
 import type { ObjectStore } from '../storage/object-store';
 import { asFinding, registryFindings } from './doctor';
+import { type OwnStoreContext, ownStoreFindings, without } from './doctor-own-store';
 import type { DumpContext } from './dump';
-import { type KeepingContext, keepingFindings } from './keeping';
+import { keepingFindings } from './keeping';
 
-export type DumpDoctorContext = DumpContext & Pick<KeepingContext, 'policies'>;
+export type DumpDoctorContext = DumpContext & Pick<OwnStoreContext, 'policies'>;
 
 /** What was looked at, and what was found. */
 export async function doctorDump(context: DumpDoctorContext): Promise<readonly Finding[]> {
+  const openStore = await reach(context.openStore, context.signal);
+  const database = await dumpFindings({ ...context, openStore });
   return [
     ...(await registryFindings(context)),
     ...(await keepingFindings(context)),
-    ...(await ownLockFindings(context)),
-    ...(await dumpFindings(context)),
+    ...without(await ownStoreFindings({ ...context, openStore }), database),
+    ...database,
   ];
-}
-
-/** Where the policies cannot be read, the look at the retention has said so. */
-async function ownLockFindings({ config, namespace, policies }: DumpDoctorContext): Promise<readonly Finding[]> {
-  const { storage } = config.spec;
-  const { name } = config.metadata;
-  if (storage.s3?.lock === undefined) return [];
-  const known = (await policies?.list().catch(() => undefined)) ?? [];
-  const own = known.find(({ metadata }) => metadata.name === name && metadata.namespace === namespace);
-  return lockFindings(storage, own?.spec.retention);
 }
 
 /** An error that ends the checks is a finding too; what needs neither server nor store is looked at all the same. */

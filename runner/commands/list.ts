@@ -1,11 +1,13 @@
-import { type BackupRecord, backupIdTime } from '../../src/contract';
-import { databaseByDatabase, orderBy, type Sortable, type SortKey } from '../listing';
+import { type BackupRecord, backupIdTime, isLost, type Phase } from '../../src/contract';
+import { databaseByDatabase, orderBy, phasesOf, type Sortable, type SortKey, type Status, statusOf } from '../listing';
 import { jsonText, nameLine, summaryTable, type WideRow, wideRow, wideTable, yamlText } from '../output/listing';
 import type { Output } from '../output/records';
 import type { TableStyle } from '../output/table';
 import type { Clock, RecordFilter, RecordSummary, Registry } from '../ports';
 
-export interface ListOptions extends RecordFilter, TableStyle {
+export interface ListOptions extends Omit<RecordFilter, 'phases'>, TableStyle {
+  /** Only what is shown with one of these. */
+  readonly statuses?: readonly Status[] | undefined;
   /** Only what was begun then or later. */
   readonly since?: Date | undefined;
   /** Only what was begun before. */
@@ -51,10 +53,10 @@ function tableOf(
 }
 
 /** A name that was mistyped, or a filter, is not taken for a namespace that has no backups. */
-function nothing({ namespace, database, selector, engine, phases, since, until }: ListOptions): string {
+function nothing({ namespace, database, selector, engine, statuses, since, until }: ListOptions): string {
   const of = database === undefined ? '' : ` of ${database}`;
   const where = namespace === undefined ? '' : ` in namespace ${namespace}`;
-  const narrowed = [selector, engine, phases, since, until].some((each) => each !== undefined);
+  const narrowed = [selector, engine, statuses, since, until].some((each) => each !== undefined);
   return `No backups${of} found${where}${narrowed ? ', as they were asked for' : ''}.`;
 }
 
@@ -66,7 +68,9 @@ async function* recordsInOrder(context: ListContext, options: ListOptions): Asyn
 
 async function* records({ registry }: ListContext, options: ListOptions): AsyncGenerator<readonly BackupRecord[]> {
   for await (const page of registry.pages(filterOf(options))) {
-    yield page.map(({ record }) => record).filter((record) => isOfTime(record, options));
+    yield page
+      .map(({ record }) => record)
+      .filter((record) => isOfTime(record, options) && isOfStatus(record.phase, isLost(record), options));
   }
 }
 
@@ -76,7 +80,7 @@ async function* wideRows(context: ListContext, options: ListOptions): AsyncGener
 
 async function* summaries({ registry }: ListContext, options: ListOptions): AsyncGenerator<readonly RecordSummary[]> {
   for await (const page of registry.summaries(filterOf(options))) {
-    yield page.filter((summary) => isOfTime(summary, options));
+    yield page.filter((summary) => isOfTime(summary, options) && isOfStatus(summary.phase, summary.missing, options));
   }
 }
 
@@ -86,8 +90,13 @@ async function sorted<T extends Sortable>(pages: AsyncIterable<readonly T[]>, ke
   return rows.sort(orderBy(key));
 }
 
-function filterOf({ namespace, database, engine, phases, selector }: ListOptions): RecordFilter {
-  return { namespace, database, engine, phases, selector };
+function filterOf({ namespace, database, engine, statuses, selector }: ListOptions): RecordFilter {
+  return { namespace, database, engine, phases: statuses && phasesOf(statuses), selector };
+}
+
+/** Which of those in a phase are missing, a registry does not choose by. */
+function isOfStatus(phase: Phase, missing: boolean | undefined, { statuses }: ListOptions): boolean {
+  return statuses === undefined || statuses.includes(statusOf({ phase, missing }));
 }
 
 function isOfTime({ id }: RecordSummary, { since, until }: ListOptions): boolean {

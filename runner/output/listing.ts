@@ -1,6 +1,7 @@
 /** Lists of backups as people and scripts read them. Pure: rows in, text out. */
 import { stringify } from 'yaml';
-import { type BackupRecord, backupIdTime, isLost, type Phase } from '../../src/contract';
+import { type BackupRecord, backupIdTime, isLost } from '../../src/contract';
+import { type Status, statusOf } from '../listing';
 import type { RecordSummary } from '../ports';
 import { age } from './duration';
 import { heldText, kindOf, recordPath } from './records';
@@ -88,18 +89,13 @@ function columns({ namespaces, now }: ListStyle): readonly Column<RecordSummary>
     { title: 'BACKUP', value: ({ id }) => id },
     {
       title: 'STATUS',
-      value: (row) => (isGone(row) ? 'missing' : row.phase),
-      colour: (row) => (isGone(row) ? 'red' : COLOURS[row.phase]),
+      value: statusOf,
+      colour: (row) => COLOURS[statusOf(row)],
     },
     { title: 'ENGINE', value: ({ engine }) => engine },
     { title: 'TRIGGER', value: ({ trigger }) => trigger },
     { title: 'AGE', value: ({ id }) => age(backupIdTime(id), now) },
   ];
-}
-
-/** Imported, and the storage does not have it any more: `succeeded` would be taken for good. */
-function isGone({ phase, missing }: RecordSummary): boolean {
-  return phase === 'succeeded' && missing === true;
 }
 
 const WIDE: readonly Column<WideRow>[] = [
@@ -113,11 +109,12 @@ const WIDE: readonly Column<WideRow>[] = [
   { title: 'ERROR', value: ({ error }) => error },
 ];
 
-const COLOURS: Readonly<Record<Phase, Colour>> = {
+const COLOURS: Readonly<Record<Status, Colour>> = {
   pending: 'yellow',
   freezing: 'yellow',
   cut: 'yellow',
   succeeded: 'green',
   failed: 'red',
   deleting: 'gray',
+  missing: 'red',
 };

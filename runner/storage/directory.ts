@@ -129,6 +129,12 @@ export class DirectoryStore implements ObjectStore {
     }
   }
 
+  async mayPut({ signal }: CallOptions): Promise<void> {
+    const key = `.stillpoint-no-object-${randomUUID()}`;
+    await this.put(key, nothing(), { signal });
+    await this.delete([key], { signal });
+  }
+
   async abandon(prefix: string, { signal }: CallOptions): Promise<number> {
     const asked = this.#asked('remove abandoned uploads from');
     await this.#translated(asked, () => stat(this.#root));
@@ -219,6 +225,8 @@ async function linkNew(from: string, to: string): Promise<void> {
     await rename(from, to);
   }
 }
+
+async function* nothing(): AsyncGenerator<Uint8Array, void> {}
 
 function nothingThere(error: unknown): never[] {
   if (codeOf(error) === 'ENOENT' || codeOf(error) === 'ENOTDIR') return [];

@@ -62,6 +62,22 @@ export interface CallOptions {
   readonly signal: AbortSignal;
 }
 
+/** What a place makes of what is deleted or replaced there. */
+export interface KeptVersions {
+  /** Whether it stays as an earlier version; undefined where these credentials may not find out. */
+  readonly kept: boolean | undefined;
+  /** Where {@link ObjectStore.delete} leaves it there: why, as `these credentials may not …`, and what helps. */
+  readonly stay?: { readonly why: string; readonly hint: string } | undefined;
+}
+
+/** What a place itself says of locks, whatever the config says. */
+export interface PlaceLock {
+  /** Whether objects can be locked there; undefined where these credentials may not ask. */
+  readonly able: boolean | undefined;
+  /** The lock of each object that asks for none. */
+  readonly byDefault?: { readonly mode: string; readonly days: number } | undefined;
+}
+
 /** A place for objects: a bucket, a container, a folder. */
 export interface ObjectStore {
   /** As messages name it: `bucket backups at https://s3.example.com`. */
@@ -91,6 +107,18 @@ export interface ObjectStore {
 
   /** Of some keys those that may be there without being listed: earlier versions. Left out where a list shows all that there is. */
   hidden?(keys: readonly string[], options: CallOptions): Promise<readonly string[]>;
+
+  /**
+   * Whether something may be put there: throws what an upload would meet, and leaves nothing. Left out where that cannot be asked
+   * without an object.
+   */
+  mayPut?(options: CallOptions): Promise<void>;
+
+  /** What becomes of what is deleted. Changes nothing. Left out where nothing is known to keep versions. */
+  versions?(options: CallOptions): Promise<KeptVersions>;
+
+  /** What the place itself locks. Left out where nothing is known of locks. */
+  placeLock?(options: CallOptions): Promise<PlaceLock>;
 
   /** Removes what uploads that never ended have left under the prefix. Answers how many there were. */
   abandon(prefix: string, options: CallOptions): Promise<number>;

@@ -37,6 +37,11 @@ export function signed(document: ExportedBackup, pem: string, file: string): Exp
   return { ...document, signature: { algorithm: 'Ed25519', key: keyName(createPublicKey(key)), value } };
 }
 
+/** What {@link keyName} calls the public half of a private key. Throws key-unusable where it is none that signs. */
+export function nameOfPrivate(pem: string, file: string): string {
+  return keyName(createPublicKey(readKey(() => createPrivateKey(pem), file, 'private')));
+}
+
 /**
  * Checks a document's signature; answers with the name of the key. A private key is taken for its public half. Throws
  * signature-invalid: the name of the key in the document is for the message alone, and proves nothing.

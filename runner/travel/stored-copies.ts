@@ -3,7 +3,7 @@ import { BACKUP_ID_PATTERN, type BackupId, type BackupRecord, type ExportedBacku
 import { asStillpointError, StillpointError } from '../errors';
 import { recordPath } from '../output/records';
 import type { ObjectStore } from '../storage/object-store';
-import { textOf } from '../storage/texts';
+import { type Owned, textOf } from '../storage/texts';
 import { EXPORT_MAX_BYTES, parseImportable } from './document';
 
 /** What the keys of all copies begin with. No dump does: its folder is called by its layout. */
@@ -11,6 +11,28 @@ export const COPIES_PREFIX = 'registry/';
 
 /** Says whose records lie there. */
 export const COPIES_OWNER = `${COPIES_PREFIX}owner.yaml`;
+
+/** Who keeps copies: a registry, by the UID of its namespace. */
+export interface CopiesOwner {
+  readonly registry: string;
+  readonly uid: string;
+}
+
+/** Refuses to touch the copies of another registry. Throws store-refused. */
+export function assertOwnCopies(
+  { name }: Pick<ObjectStore, 'name'>,
+  owner: CopiesOwner,
+  { registry, uid }: Owned,
+): void {
+  if (uid === owner.uid) return;
+  throw new StillpointError(
+    'store-refused',
+    `${COPIES_OWNER} in ${name} says that the copies there are of another registry: namespace ${registry ?? '?'}, UID ${uid ?? '?'}`,
+    {
+      hint: 'give each registry a prefix of its own in recordCopies; to go on with those of a lost one, import them, then name another prefix',
+    },
+  );
+}
 
 /** A backup, as the key of its copy names it. */
 export type CopyOf = Pick<BackupRecord, 'namespace' | 'database' | 'id'>;
@@ -27,6 +49,11 @@ export function copyNamedBy(key: string): CopyOf | undefined {
   const [, namespace, database, id] = KEY.exec(key) ?? [];
   if (namespace === undefined || database === undefined || id === undefined) return undefined;
   return new RegExp(BACKUP_ID_PATTERN).test(id) ? { namespace, database, id: id as BackupId } : undefined;
+}
+
+/** Of a dump the record lies beside it, and goes with it. Whether a backup had succeeded, its record does not say any more. */
+export function mayHaveCopy({ mode, cuts }: Pick<BackupRecord, 'mode' | 'cuts'>): boolean {
+  return mode !== 'dump' && cuts.length > 0;
 }
 
 /** The copies in a store, by their keys alone. */

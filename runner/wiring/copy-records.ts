@@ -4,8 +4,13 @@ import type { GlobalOptions } from '../cli/options';
 import { copyRecords } from '../commands/copy-records';
 import { readStores } from '../config';
 import { StillpointError } from '../errors';
+import type { KubeClient } from '../kube/client';
 import { NAMESPACES } from '../kube/objects';
 import { KubernetesSnapshotSource } from '../kube/snapshot-source';
+import type { Remover } from '../ports';
+import type { ObjectStore } from '../storage/object-store';
+import { CopiesRemover } from '../travel/copies-remover';
+import type { CopiesOwner } from '../travel/stored-copies';
 import { storeFor } from './dump';
 import { connect, kubernetesRegistry } from './kubernetes';
 import type { World } from './world';
@@ -21,16 +26,11 @@ export async function copyRecordsHandler(
   if (recordCopies === undefined) return;
   const { storage, signKeyFile } = recordCopies;
   const client = await connect(options, world);
-  const namespace = await client.get(NAMESPACES, { name: options.registry }, world.signal);
-  const uid = namespace?.metadata.uid;
-  if (uid === undefined) {
-    throw new StillpointError('namespace-not-found', `there is no namespace ${options.registry} of a registry`);
-  }
   const { failed } = await copyRecords({
     ...world,
     registry: kubernetesRegistry(client, options.registry, world),
     gone,
-    owner: { registry: options.registry, uid },
+    owner: await ownerOfCopies(client, options.registry, world),
     store: await storeFor(storage, world),
     source: new KubernetesSnapshotSource(client),
     signKey: signKeyFile === undefined ? undefined : { pem: await keyIn(signKeyFile), file: signKeyFile },
@@ -46,7 +46,29 @@ export async function copyRecordsHandler(
   );
 }
 
-async function keyIn(file: string): Promise<string> {
+/** What removes backups, with the copies of their records where the file with the stores says where they are kept. */
+export async function withCopies(
+  data: Remover,
+  file: string,
+  client: KubeClient,
+  registry: string,
+  world: World,
+): Promise<Remover> {
+  const { recordCopies } = (await readStores(file)).spec;
+  if (recordCopies === undefined) return data;
+  const open = (): Promise<ObjectStore> => storeFor(recordCopies.storage, world);
+  return new CopiesRemover(data, { open, owner: () => ownerOfCopies(client, registry, world) }, world);
+}
+
+/** Who keeps the copies of a registry. Throws namespace-not-found. */
+export async function ownerOfCopies(client: KubeClient, registry: string, { signal }: World): Promise<CopiesOwner> {
+  const uid = (await client.get(NAMESPACES, { name: registry }, signal))?.metadata.uid;
+  if (uid !== undefined) return { registry, uid };
+  throw new StillpointError('namespace-not-found', `there is no namespace ${registry} of a registry`);
+}
+
+/** The key that copies are signed with. Throws key-unusable. */
+export async function keyIn(file: string): Promise<string> {
   try {
     return await readFile(file, 'utf8');
   } catch (cause) {

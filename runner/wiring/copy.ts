@@ -5,6 +5,7 @@ import type { CopyFilesCommandOptions } from '../cli/copies';
 import type { GlobalOptions } from '../cli/options';
 import type { CopyContext } from '../commands/copy';
 import { copyFiles } from '../commands/copy-files';
+import type { CopyDoctorContext } from '../commands/doctor-copy';
 import { restoreCopy } from '../commands/restore-copy';
 import { readConfig, readCopyRestoreConfig, readIdentities } from '../config';
 import { StillpointError } from '../errors';
@@ -14,11 +15,14 @@ import { restorePlace } from './restore-place';
 import type { World } from './world';
 
 /** Everything that a copy needs. */
-export async function copyContext(config: CopyConfig, options: GlobalOptions, world: World): Promise<CopyContext> {
+export async function copyContext(
+  config: CopyConfig,
+  options: GlobalOptions,
+  world: World,
+): Promise<CopyDoctorContext> {
   const { clock, log, signal, env, version } = world;
-  const { connect, kubernetesPruner, kubernetesRegistry, kubernetesUses, OF_A_POLICY, runOfJob } = await import(
-    './kubernetes'
-  );
+  const { connect, kubernetesPolicies, kubernetesPruner, kubernetesRegistry, kubernetesUses, OF_A_POLICY, runOfJob } =
+    await import('./kubernetes');
   const { KubernetesCopySite } = await import('../kube/copy-site');
   const { KubernetesEvents } = await import('../kube/events');
   const { KubernetesLocks } = await import('../kube/locks');
@@ -38,6 +42,7 @@ export async function copyContext(config: CopyConfig, options: GlobalOptions, wo
     namespace,
     run,
     registry: kubernetesRegistry(client, registryNamespace, world),
+    policies: kubernetesPolicies(client, registryNamespace, world),
     uses: kubernetesUses(client, registryNamespace, world),
     site: new KubernetesCopySite(client, { namespace, config, run, clock }),
     locks: new KubernetesLocks(client, { namespace, clock, log }),

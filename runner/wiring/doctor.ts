@@ -1,4 +1,5 @@
 /** `stillpoint doctor` from a terminal: the checks of one policy or of all, each in a pod of its own policy. */
+import { isCopy, isDump } from '../../src/contract';
 import { asFinding, policyFindings } from '../commands/doctor';
 import { importedFindings } from '../commands/imported';
 import { StillpointError } from '../errors';
@@ -7,6 +8,7 @@ import { KubernetesImportedLook } from '../kube/imported-look';
 import { KubernetesSchedules } from '../kube/schedules';
 import type { PolicyFinding } from '../output/findings';
 import type { Finding, RecordFilter, Schedule } from '../ports';
+import { storesByJob } from './doctor-stores';
 import { findingsByJob } from './jobs';
 import { kubernetesRegistry } from './kubernetes';
 import { namespaceOf, theNamespace } from './namespace';
@@ -40,16 +42,20 @@ export async function doctorByJobs(
     const found = (await schedules.list({ namespace })).find(
       (each) => each.policy === policy || each.database === policy,
     );
+    const config = found && (await schedules.configOf(found));
+    // A policy of snapshots puts nothing there.
+    const stores = config && (isDump(config) || isCopy(config)) ? storesByJob(client, request, world) : [];
     const ofSchedule = found === undefined ? [] : policyFindings(found, world.clock.now());
     const checks = await checksOf(client, { policy, namespace }, request, world);
     const imported = found && (await imports(client, { namespace, database: found.database }, request, world));
-    return [...ofSchedule, ...checks, ...(imported ?? [])];
+    return [...ofSchedule, ...checks, ...(imported ?? []), ...(await stores)];
   }
   const namespace = namespaceOf(request, client);
   const all = await schedules.list({ namespace });
   // A cluster for restores alone has imported backups, and no policy.
   const imported = await imports(client, { namespace }, request, world);
   if (all.length === 0 && !imported.some(isOfAnImport)) throw noPolicies(namespace);
+  const stores = storesByJob(client, request, world);
   const findings: PolicyFinding[] = [...imported];
   const queue = [...all];
   const work = async (): Promise<void> => {
@@ -58,6 +64,7 @@ export async function doctorByJobs(
     }
   };
   await Promise.all(Array.from({ length: AT_ONCE }, work));
+  findings.push(...(await stores));
   // In the order of the policies, whichever was done first.
   return findings.sort((one, other) => ((one.policy ?? '') < (other.policy ?? '') ? -1 : 1));
 }

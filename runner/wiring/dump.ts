@@ -1,7 +1,7 @@
 /** What a dump needs of the world: the tools of the image that this runs in, a store, and the records. */
 import { type DumpConfig, dumpAccess, type StoreConfig } from '../../src/contract';
 import type { GlobalOptions } from '../cli/options';
-import type { DumpContext } from '../commands/dump';
+import type { DumpDoctorContext } from '../commands/doctor-dump';
 import { readStores, readTarget } from '../config';
 import { storeOf } from '../dump/record';
 import { ObjectsRemover } from '../dump/remover';
@@ -35,7 +35,11 @@ export function objectsRemoverOfRecords(world: World): Remover {
 }
 
 /** Everything that a dump needs: with records in a cluster, or in a folder, as the config says. */
-export async function dumpContext(config: DumpConfig, options: GlobalOptions, world: World): Promise<DumpContext> {
+export async function dumpContext(
+  config: DumpConfig,
+  options: GlobalOptions,
+  world: World,
+): Promise<DumpDoctorContext> {
   const { clock, log, signal, env, version } = world;
   const shared = {
     config,
@@ -55,13 +59,15 @@ export async function dumpContext(config: DumpConfig, options: GlobalOptions, wo
     : { ...shared, ...(await inFolder(config, directory, world)) };
 }
 
-type Place = Pick<DumpContext, 'namespace' | 'run' | 'platform' | 'registry' | 'locks' | 'events' | 'pruner'>;
+type Place = Pick<
+  DumpDoctorContext,
+  'namespace' | 'run' | 'platform' | 'registry' | 'policies' | 'locks' | 'events' | 'pruner'
+>;
 
 async function inCluster(config: DumpConfig, options: GlobalOptions, world: World): Promise<Place> {
   const { clock, log, env } = world;
-  const { connect, kubernetesPruner, kubernetesRegistry, OF_A_PERSON, OF_A_POLICY, runOfJob } = await import(
-    './kubernetes'
-  );
+  const { connect, kubernetesPolicies, kubernetesPruner, kubernetesRegistry, OF_A_PERSON, OF_A_POLICY, runOfJob } =
+    await import('./kubernetes');
   const { KubernetesEvents } = await import('../kube/events');
   const { KubernetesLocks } = await import('../kube/locks');
   const { KubernetesPlatform } = await import('../kube/platform');
@@ -81,6 +87,7 @@ async function inCluster(config: DumpConfig, options: GlobalOptions, world: Worl
       hints: job === undefined ? OF_A_PERSON : OF_A_POLICY,
     }),
     registry: kubernetesRegistry(client, registryNamespace, world),
+    policies: kubernetesPolicies(client, registryNamespace, world),
     locks: new KubernetesLocks(client, { namespace, clock, log }),
     events: job === undefined ? new LogEvents(log) : new KubernetesEvents(client, { namespace, run, clock }),
     pruner: config.spec.prune === true ? kubernetesPruner(client, registryNamespace) : undefined,
@@ -88,12 +95,13 @@ async function inCluster(config: DumpConfig, options: GlobalOptions, world: Worl
 }
 
 async function inFolder(config: DumpConfig, directory: string, world: World): Promise<Place> {
-  const { LOCAL_NAMESPACE, localLocks, localRegistry } = await import('./local');
+  const { LOCAL_NAMESPACE, localLocks, localPolicies, localRegistry } = await import('./local');
   return {
     namespace: config.metadata.namespace ?? LOCAL_NAMESPACE,
     run: personalRun(world),
     platform: { checkAccess: async () => [], clusterUid: async () => undefined },
     registry: localRegistry(directory, world),
+    policies: localPolicies(directory, world),
     locks: localLocks(directory),
     events: new LogEvents(world.log),
   };

@@ -84,6 +84,8 @@ describe('a dump by its policy', () => {
   test('is checked by doctor beforehand, and found sound', async () => {
     const answer = await stillpointOf(registry, 'doctor', 'orders-dump', '-n', namespace);
     expect(answer.stdout).toMatch(/pg_dumpall \(PostgreSQL\) 17/);
+    // Who deletes there has other credentials, and another place to stand.
+    expect(answer.stdout).toMatch(/^ok .*bucket backups at .*the pruner reaches it, and may delete there$/m);
     expect(answer.exitCode, answer.stdout + answer.stderr).toBe(0);
   });
 

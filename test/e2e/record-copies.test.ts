@@ -10,7 +10,7 @@ import { Secret } from 'cdk8s-plus-28';
 import { BackupVolume, PostgresBackup, Registry, SnapshotClass } from 'stillpoint';
 import { afterAll, beforeAll, expect, inject, test } from 'vitest';
 import type { BackupRecord } from '../../src/contract';
-import { type Anything, apply, KINDS, read, remove } from './harness/cluster';
+import { type Anything, apply, KINDS, list, read, remove } from './harness/cluster';
 import { DumpScene, type Policy, PREFIX } from './harness/dump-scene';
 import { jobEnd, nthPod, podEnd, startBackup } from './harness/job';
 import { makeNamespace, RUN_LABEL, removeNamespace, type TestNamespace, uniqueName } from './harness/namespace';
@@ -76,6 +76,9 @@ const keyOf = ({ id }: BackupRecord): string => `${PREFIX}/registry/${scene.name
 /** The command of the other cluster. */
 const there = (...args: readonly string[]): Promise<Answer> => stillpointOf(registry.name, ...args);
 
+const isOfDeployment = ({ metadata }: Anything): boolean =>
+  (metadata?.ownerReferences ?? []).some(({ kind }: { readonly kind: string }) => kind === 'ReplicaSet');
+
 async function pruned(of: string): Promise<{ readonly ended: string; readonly said: string }> {
   const job = await startBackup({ name: 'stillpoint-pruner', namespace: of }, { backoffLimit: 0 });
   const { log } = await podEnd(await nthPod(job), of);
@@ -137,6 +140,40 @@ test('a backup that is deleted from a terminal takes its copy along, and is not 
   expect(await read(KINDS.configMap, `${scene.namespace}.orders-db.${third.id}`, scene.registry)).toBeUndefined();
   // The pruner takes the record first, and goes on to the copy.
   await eventually('its copy is gone', async () => !(await scene.s3.keys()).includes(keyOf(third)), { seconds: 60 });
+});
+
+test('doctor says of them where they lie, and which key signs them', async () => {
+  const answer = await stillpointOf(scene.registry, 'doctor', '-n', scene.namespace);
+  expect(answer.stdout).toMatch(
+    /^ok .*copies of records in storage backups +the pruner reaches it, and may delete there$/m,
+  );
+  expect(answer.stdout).toMatch(/^ok .*copies of records in storage backups +signed by key \w+/m);
+});
+
+test('a copy that its store does not let go keeps its record, and the next prune asks again', async () => {
+  const { record: fourth } = await scene.good(policy);
+  await eventually('its copy is there', async () => (await scene.s3.keys()).includes(keyOf(fourth)), { seconds: 120 });
+  const name = `${scene.namespace}.orders-db.${fourth.id}`;
+  // With the login that it was started with, it would come in between.
+  await eventually('the pruner rests', async () => !(await list(KINDS.pod, scene.registry)).some(isOfDeployment));
+  await scene.s3.secret('store', scene.registry, 'a-wrong-secret');
+  await remove(KINDS.configMap, name, scene.registry);
+  for (const _ of ['tonight', 'tomorrow']) {
+    expect(await pruned(scene.registry)).toMatchObject({
+      ended: 'Failed',
+      said: expect.stringContaining(`${fourth.id}.yaml in the store of recordCopies`),
+    });
+    const [left] = (await scene.recordsOf(policy)).filter(({ id }) => id === fourth.id);
+    expect(left).toMatchObject({
+      phase: 'deleting',
+      leftovers: [expect.stringContaining(`${fourth.id}.yaml in the store of recordCopies`)],
+    });
+  }
+  expect(await scene.s3.keys()).toContain(keyOf(fourth));
+  await scene.s3.secret('store', scene.registry);
+  expect(await pruned(scene.registry)).toMatchObject({ ended: 'Complete' });
+  expect(await read(KINDS.configMap, name, scene.registry)).toBeUndefined();
+  expect(await scene.s3.keys()).not.toContain(keyOf(fourth));
 });
 
 test('a registry that was made anew knows nothing of them, and touches none', async () => {

@@ -4,9 +4,8 @@
  */
 import { objectStoreContract } from '../integration/contract/object-store';
 import { storeOptionsContract } from '../integration/contract/store-options';
-import { makeNamespace } from './harness/namespace';
 import { azureFixture, gcsFixture, s3Fixture, swiftFixture } from './harness/object-fixtures';
-import { startObjectServer } from './harness/object-servers';
+import { inCluster } from './harness/object-servers';
 import {
   AZURE_OPTIONS,
   azureOptions,
@@ -17,15 +16,6 @@ import {
   s3Options,
   swiftOptions,
 } from './harness/option-fixtures';
-import type { Servers } from './harness/store-servers';
-
-async function inCluster(purpose: string): Promise<Servers> {
-  const namespace = await makeNamespace(purpose);
-  return {
-    start: (pod) => startObjectServer(namespace.name, pod),
-    [Symbol.asyncDispose]: () => namespace[Symbol.asyncDispose](),
-  };
-}
 
 objectStoreContract('S3 (versitygw)', async () => await s3Fixture(await inCluster('s3')));
 storeOptionsContract('S3 (versitygw)', async () => await s3Options(await inCluster('s3-options')), S3_OPTIONS);

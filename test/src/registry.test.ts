@@ -118,6 +118,16 @@ describe('copies of records', () => {
     }
   });
 
+  it('lie where nothing is locked: a backup could not go before its copy', () => {
+    const chart = new Chart(Testing.app(), 'records');
+    const storage = BackupStorage.s3({ bucket: 'records', lockDays: 30 });
+    expect(() => new Registry(chart, 'registry', { recordCopies: { storage } })).toThrow(
+      /^the storage of recordCopies in bucket "records" has lockDays: 30, and .* would stay listed as deleting.*: leave lockDays out there; /,
+    );
+    // Backups themselves may be locked.
+    new Registry(chart, 'other', { namespaceName: 'other', storages: [storage] });
+  });
+
   it('take the right to know the namespace of the registry, and no other', () => {
     const rules = only(manifests, 'ClusterRole', 'stillpoint.records.stillpoint-pruner').rules;
     const namespaces = rules.filter(({ resources }: Manifest) => resources.includes('namespaces'));

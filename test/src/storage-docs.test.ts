@@ -1,28 +1,8 @@
-/** The examples of docs/storage.md, one a store, synthesised as they stand there. */
-import { readFileSync } from 'node:fs';
-import * as cdk8s from 'cdk8s';
-import * as plus from 'cdk8s-plus-28';
-import ts from 'typescript';
+/** The examples of docs/storage.md, one a store, synthesised as they stand there; test/e2e/storage-docs.test.ts has servers for them. */
 import { describe, expect, it } from 'vitest';
-import { parse } from 'yaml';
-import * as stillpoint from '../../src';
-import { DUMP_CONFIG, fits, type StoreConfig } from '../../src/contract';
-import { type Manifest, only, podOf, shop } from './synth';
-
-const examples = new Map(
-  [...readFileSync('docs/storage.md', 'utf8').matchAll(/^## ([^\n]+)\n\n```ts\n(.*?)^```$/gms)].map(
-    ([, title = '', code = '']) => [title, code],
-  ),
-);
-
-/** Runs an example as a program of its reader would be run. */
-function synth(code: string): Manifest[] {
-  const chart = shop();
-  const known = { ...stillpoint, Secret: plus.Secret, Duration: cdk8s.Duration, chart };
-  const script = ts.transpile(code, { target: ts.ScriptTarget.ES2022 });
-  new Function(...Object.keys(known), script)(...Object.values(known));
-  return cdk8s.Testing.synth(chart);
-}
+import type { StoreConfig } from '../../src/contract';
+import { runExample, STORAGE_EXAMPLES } from '../support/storage-examples';
+import { only } from './synth';
 
 describe('the examples of stores', () => {
   it.each<[title: string, store: StoreConfig, mounts: readonly string[]]>([
@@ -38,7 +18,13 @@ describe('the examples of stores', () => {
           kmsKeyId: 'alias/backups',
           storageClass: 'STANDARD_IA',
         },
+        credentialsDirectory: '/var/run/secrets/stillpoint/store',
       },
+      ['/var/run/secrets/stillpoint/store'],
+    ],
+    [
+      'S3 with the identity of the pod',
+      { kind: 's3', s3: { bucket: 'backups-of-shop', region: 'eu-central-1', lock: { mode: 'GOVERNANCE', days: 14 } } },
       [],
     ],
     [
@@ -84,21 +70,17 @@ describe('the examples of stores', () => {
       ['/var/lib/stillpoint/store'],
     ],
   ])('%s', (title, store, mounts) => {
-    const manifests = synth(examples.get(title) ?? '');
-    const document: unknown = parse(only(manifests, 'ConfigMap').data['backup.yaml']);
-    if (!fits(DUMP_CONFIG, document)) throw new Error('the config does not fit its schema');
-    expect(document.spec.storage).toEqual(store);
-    const [runner] = podOf(only(manifests, 'CronJob')).spec.containers;
-    const mounted = runner.volumeMounts.map(({ mountPath }: Manifest) => mountPath);
-    expect(mounted.filter((path: string) => path.includes('/stillpoint/store'))).toEqual(mounts);
+    const { config, mounts: mounted } = runExample(title);
+    expect(config.spec.storage).toEqual(store);
+    expect([...mounted.keys()].filter((path) => path.includes('/stillpoint/store'))).toEqual(mounts);
   });
 
   it('are all that there are', () => {
-    expect(examples.size).toBe(6);
+    expect(STORAGE_EXAMPLES.size).toBe(7);
   });
 
   it('give the account of a pod the identity that the cloud knows it by', () => {
-    const account = only(synth(examples.get('S3') ?? ''), 'ServiceAccount');
+    const account = only(runExample('S3 with the identity of the pod').manifests, 'ServiceAccount');
     expect(account.metadata.annotations).toMatchObject({ 'eks.amazonaws.com/role-arn': expect.any(String) });
   });
 });

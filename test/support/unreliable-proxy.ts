@@ -57,7 +57,10 @@ export class UnreliableProxy implements AsyncDisposable {
   corrupted = 0;
   #corrupting = 0;
 
-  private constructor(private readonly target: () => URL) {
+  private constructor(
+    private readonly target: () => URL,
+    private readonly host: string,
+  ) {
     this.#server = createServer((asked, answer) => this.#serve(asked, answer));
     this.#server.on('connection', (socket) => {
       this.#sockets.add(socket);
@@ -65,14 +68,15 @@ export class UnreliableProxy implements AsyncDisposable {
     });
   }
 
-  static async to(target: () => URL): Promise<UnreliableProxy> {
-    const proxy = new UnreliableProxy(target);
-    await new Promise<void>((resolve) => proxy.#server.listen(0, '127.0.0.1', resolve));
+  /** `host`: the address of this machine that it listens at. */
+  static async to(target: () => URL, host = '127.0.0.1'): Promise<UnreliableProxy> {
+    const proxy = new UnreliableProxy(target, host);
+    await new Promise<void>((resolve) => proxy.#server.listen(0, host, resolve));
     return proxy;
   }
 
   get url(): string {
-    return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
+    return `http://${this.host}:${(this.#server.address() as AddressInfo).port}`;
   }
 
   /** Good again. */
@@ -114,16 +118,35 @@ export class UnreliableProxy implements AsyncDisposable {
     this.#corrupting = times;
   }
 
-  /** Answers a status and nothing else to the requests that match, so many times. */
-  answer(status: number, times = Number.POSITIVE_INFINITY, matches: (seen: string) => boolean = () => true): void {
+  /** Answers a status, with nothing or a body, to the requests that match, so many times. */
+  answer(
+    status: number,
+    times = Number.POSITIVE_INFINITY,
+    matches: (seen: string) => boolean = () => true,
+    body = '',
+  ): void {
     let left = times;
     this.spoil = (asked, response) => {
       if (left <= 0 || !matches(`${asked.method} ${asked.url}`)) return undefined;
       left -= 1;
       asked.resume();
-      asked.on('end', () => response.writeHead(status, { 'content-length': 0 }).end());
+      asked.on('end', () => response.writeHead(status, { 'content-length': Buffer.byteLength(body) }).end(body));
       return 'spoilt';
     };
+  }
+
+  /** Takes the next request that matches, and never answers it; those before and after it are handed on. Done when it has come. */
+  hold(matches: (seen: string) => boolean): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    let held = false;
+    this.spoil = (asked) => {
+      if (held || !matches(`${asked.method} ${asked.url}`)) return undefined;
+      held = true;
+      asked.resume();
+      resolve();
+      return 'spoilt';
+    };
+    return promise;
   }
 
   #serve(asked: IncomingMessage, answer: ServerResponse): void {

@@ -8,6 +8,7 @@ const CODES: CodeTable = {
   NoSuchKey: 'object-not-found',
   NoSuchVersion: 'object-not-found',
   NoSuchUpload: 'object-not-found',
+  NotImplemented: 'store-refused',
   AccessDenied: 'store-denied',
   AllAccessDisabled: 'store-denied',
   InvalidAccessKeyId: 'store-credentials-refused',

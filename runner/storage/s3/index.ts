@@ -1,4 +1,5 @@
 /** S3, and everything that speaks it. */
+import { randomUUID } from 'node:crypto';
 import {
   AbortMultipartUploadCommand,
   GetObjectCommand,
@@ -12,11 +13,21 @@ import type { StoreConfig } from '../../../src/contract';
 import { StillpointError } from '../../errors';
 import { type Asked, answered, failure } from '../failures';
 import { fullKey, fullPrefix, ownKey } from '../keys';
-import type { CallOptions, GetOptions, ObjectInfo, ObjectStore, PutOptions, StoredObject } from '../object-store';
+import type {
+  CallOptions,
+  GetOptions,
+  KeptVersions,
+  ObjectInfo,
+  ObjectStore,
+  PlaceLock,
+  PutOptions,
+  StoredObject,
+} from '../object-store';
 import { openResuming } from '../resuming';
 import { Retrying, type StoreContext } from '../retrying';
 import { connect, type S3Settings } from './client';
 import { isNotFound, translate } from './failures';
+import { keptVersions, placeLock } from './keeping';
 import { deleteAll, type S3Deleting, versionedOf } from './removal';
 import { S3Upload } from './upload';
 
@@ -45,20 +56,26 @@ class S3Store implements ObjectStore {
   }
 
   async put(key: string, content: AsyncIterable<Uint8Array>, options: PutOptions): Promise<StoredObject> {
-    const full = fullKey(this.#prefix, key);
-    const upload = new S3Upload(
-      {
-        client: this.#client,
-        settings: this.#settings,
-        retrying: this.#retrying,
-        clock: this.#context.clock,
-        key: full,
-        shown: key,
-        store: this.name,
-      },
-      options,
-    );
-    return { key, location: `s3://${this.#settings.bucket}/${full}`, ...(await upload.run(content)) };
+    const uploaded = await this.#upload(key, options).run(content);
+    return { key, location: `s3://${this.#settings.bucket}/${fullKey(this.#prefix, key)}`, ...uploaded };
+  }
+
+  async mayPut(options: CallOptions): Promise<void> {
+    await this.#upload(`.stillpoint-no-object-${randomUUID()}`, options, 'anything').probe();
+  }
+
+  /** `shown`: how messages name it. */
+  #upload(key: string, options: PutOptions, shown = key): S3Upload {
+    const target = {
+      client: this.#client,
+      settings: this.#settings,
+      retrying: this.#retrying,
+      clock: this.#context.clock,
+      key: fullKey(this.#prefix, key),
+      shown,
+      store: this.name,
+    };
+    return new S3Upload(target, options);
   }
 
   async get(key: string, { signal, range }: GetOptions): Promise<AsyncIterable<Uint8Array>> {
@@ -150,6 +167,14 @@ class S3Store implements ObjectStore {
   async hidden(keys: readonly string[], { signal }: CallOptions): Promise<readonly string[]> {
     const full = keys.map((key) => fullKey(this.#prefix, key));
     return (await versionedOf(this.#deleting, full, signal)).map((key) => ownKey(this.#prefix, key));
+  }
+
+  async versions({ signal }: CallOptions): Promise<KeptVersions> {
+    return await keptVersions(this.#deleting, fullPrefix(this.#prefix, ''), signal);
+  }
+
+  async placeLock({ signal }: CallOptions): Promise<PlaceLock> {
+    return await placeLock(this.#deleting, signal);
   }
 
   get #deleting(): S3Deleting {

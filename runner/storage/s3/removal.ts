@@ -15,8 +15,8 @@ const DELETE_AT_ONCE = 1000;
 /** What a bucket without versions calls the only one that there is. */
 const NONE = 'null';
 /** How servers answer that these credentials may not ask it, and those that do not know what is asked. */
-const DENIED = 'store-denied';
-const UNKNOWN = ['store-refused', 'object-not-found'];
+export const DENIED = 'store-denied';
+export const UNKNOWN: readonly string[] = ['store-refused', 'object-not-found'];
 
 /** Where objects are deleted, and by what. */
 export interface S3Deleting {
@@ -154,7 +154,8 @@ async function* listed(
   }
 }
 
-async function send<T>({ retrying }: S3Deleting, asked: Asked, signal: AbortSignal, sent: Sent<T>): Promise<T> {
+/** Sends, again and again while that may help. What it throws is translated. */
+export async function send<T>({ retrying }: S3Deleting, asked: Asked, signal: AbortSignal, sent: Sent<T>): Promise<T> {
   return await retrying.run({ signal }, async (limited) => {
     return await sent({ abortSignal: limited }).catch((error: unknown) => {
       throw translate(asked, error);

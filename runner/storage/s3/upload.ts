@@ -102,6 +102,13 @@ export class S3Upload {
     }
   }
 
+  /** Begins it, and gives it up at once: what is refused of either is thrown. */
+  async probe(): Promise<void> {
+    const { signal } = this.#options;
+    const { id } = await this.#begin(signal);
+    await this.#target.retrying.run({ signal }, (limited) => this.#drop(id, limited));
+  }
+
   async #single({ bytes }: Part, signal: AbortSignal): Promise<Confirmed> {
     const { client, retrying } = this.#target;
     const asked = this.#asked('upload');
@@ -235,14 +242,15 @@ export class S3Upload {
   async #abort(): Promise<void> {
     const upload = await this.#multipart?.catch(() => undefined);
     if (upload === undefined) return;
-    const { client, retrying } = this.#target;
-    const asked = this.#asked('abort the upload of');
-    const command = new AbortMultipartUploadCommand({ ...this.#place(), UploadId: upload.id });
     // `abandon` removes what stays nevertheless.
-    await retrying.takeBack({ cutOff: this.#cutOff }, async (signal) => {
-      await client.send(command, { abortSignal: signal }).catch((error: unknown) => {
-        throw translate(asked, error);
-      });
+    await this.#target.retrying.takeBack({ cutOff: this.#cutOff }, (signal) => this.#drop(upload.id, signal));
+  }
+
+  async #drop(UploadId: string, abortSignal: AbortSignal): Promise<void> {
+    const asked = this.#asked('abort the upload of');
+    const command = new AbortMultipartUploadCommand({ ...this.#place(), UploadId });
+    await this.#target.client.send(command, { abortSignal }).catch((error: unknown) => {
+      throw translate(asked, error);
     });
   }
 

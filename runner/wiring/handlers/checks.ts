@@ -1,11 +1,20 @@
 /** `doctor` and `heal`. */
 
-import { isCopy, isDump, isSnapshot, JOB_INDEX, JOB_INDEX_VARIABLE } from '../../../src/contract';
+import {
+  type CopyConfig,
+  type DumpConfig,
+  isCopy,
+  isDump,
+  isSnapshot,
+  JOB_INDEX,
+  JOB_INDEX_VARIABLE,
+} from '../../../src/contract';
 import type { CheckHandlers } from '../../cli/checks';
 import { doctor } from '../../commands/doctor';
 import { heal, notHealed } from '../../commands/heal';
 import { rehearse } from '../../commands/rehearse';
 import { readConfig } from '../../config';
+import { impatient } from '../../dump/store-look';
 import { StillpointError } from '../../errors';
 import { refuseOnErrors } from '../../findings';
 import { formatFindings, type PolicyFinding, packFindings, shorterFindings, worstFirst } from '../../output/findings';
@@ -49,7 +58,11 @@ export function checkHandlers(world: World, { print, confirm, colours }: Termina
     });
   };
   return {
-    async doctor(policy, { config: file, output, result, rehearse: rehearsal = false, yes, ...options }) {
+    async doctor(policy, { config: file, stores, output, result, rehearse: rehearsal = false, yes, ...options }) {
+      if (stores !== undefined) {
+        const { storesFindings } = await import('../doctor-stores');
+        return await reported(await storesFindings(stores, options, world), result, output);
+      }
       if (file === undefined) {
         const whose =
           policy === undefined ? 'the databases of all policies that are meant' : `the database of ${policy}`;
@@ -65,12 +78,12 @@ export function checkHandlers(world: World, { print, confirm, colours }: Termina
       if (isDump(config)) {
         const { doctorDump } = await import('../../commands/doctor-dump');
         const { dumpContext } = await import('../dump');
-        return await reported(await doctorDump(await dumpContext(config, options, world)), result, output);
+        return await reported(await doctorDump(await dumpContext(forALook(config), options, world)), result, output);
       }
       if (isCopy(config)) {
         const { doctorCopy } = await import('../../commands/doctor-copy');
         const { copyContext } = await import('../copy');
-        return await reported(await doctorCopy(await copyContext(config, options, world)), result, output);
+        return await reported(await doctorCopy(await copyContext(forALook(config), options, world)), result, output);
       }
       if (rehearsal) await mayRehearse('its database', yes);
       if (rehearsal && world.env[JOB_INDEX_VARIABLE] === `${JOB_INDEX.guard}`) {
@@ -103,6 +116,11 @@ export function checkHandlers(world: World, { print, confirm, colours }: Termina
       return await reported(findings, result, output, notHealed);
     },
   };
+}
+
+/** A store that does not answer is given up sooner than by a backup. */
+function forALook<C extends DumpConfig | CopyConfig>(config: C): C {
+  return { ...config, spec: { ...config.spec, storage: impatient(config.spec.storage) } };
 }
 
 function checksFailed(errors: number): string {

@@ -16,9 +16,9 @@ export function recordHandlers(world: World, terminal: Terminal): RecordHandlers
   const { clock, signal } = world;
   const instant = (moment: Moment | undefined): Date | undefined => moment && instantOf(moment, clock.now());
   return {
-    async list(database, { selector, engine, status: phases, since, until, sortBy, output, headers, ...options }) {
+    async list(database, { selector, engine, status: statuses, since, until, sortBy, output, headers, ...options }) {
       const { registry, where } = await recordsOf(options, world);
-      const chosen = { ...where, database, selector, engine, phases, since: instant(since), until: instant(until) };
+      const chosen = { ...where, database, selector, engine, statuses, since: instant(since), until: instant(until) };
       // Page by page: ten thousand records are printed, not gathered.
       const collect = smallHeap();
       for await (const text of list({ registry, clock, note }, { ...chosen, sortBy, output, headers, colours })) {

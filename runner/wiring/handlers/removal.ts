@@ -117,10 +117,17 @@ async function removalOf(
   const { KubernetesImportedLook } = await import('../../kube/imported-look');
   const { keepsRecordCopies } = await import('../../kube/pruner');
   const { Handover } = await import('../../handover');
+  const { withCopies } = await import('../copy-records');
   const client = await connect(options, world);
   const registry = kubernetesRegistry(client, options.registry, world);
   const look = new KubernetesImportedLook(client, world.clock);
   const pruner = kubernetesPruner(client, options.registry);
+  const data = removerOf(
+    inTurns
+      ? await removerInTurns(client, { namespace: options.registry, holder }, world)
+      : kubernetesRemover(client, world),
+    await objects(() => new AskingRemover(pruner, registry, world.clock)),
+  );
   const handsOver = stores === undefined && (await keepsRecordCopies(client, options.registry));
   return {
     holder,
@@ -129,12 +136,7 @@ async function removalOf(
     registry,
     policies: kubernetesPolicies(client, options.registry, world),
     uses: kubernetesUses(client, options.registry, world),
-    remover: removerOf(
-      inTurns
-        ? await removerInTurns(client, { namespace: options.registry, holder }, world)
-        : kubernetesRemover(client, world),
-      await objects(() => new AskingRemover(pruner, registry, world.clock)),
-    ),
+    remover: stores === undefined ? data : await withCopies(data, stores, client, options.registry, world),
     locksOf: (namespace) => kubernetesLocks(client, namespace, world),
     where: { namespace: namespaceOf(options, client) },
   };

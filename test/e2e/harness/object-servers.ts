@@ -1,7 +1,10 @@
 /** Servers of object storage, each in a pod: S3 by versitygw, and emulators or small versions of the others. */
 import { apply, KINDS, read } from './cluster';
+import { makeNamespace } from './namespace';
 import { addressOf, isReady } from './pods';
 import { runnerProcess } from './runner-process';
+import type { Servers } from './store-servers';
+import { runInPod } from './tool-in-pod';
 import { eventually } from './wait';
 
 /** A running server. */
@@ -12,6 +15,8 @@ export interface ObjectServer {
   kill(): Promise<void>;
   /** The same, and returns while it is gone: with what waits until it is back. */
   stop(): Promise<() => Promise<void>>;
+  /** Runs a program of its image beside it. */
+  run(words: readonly string[]): Promise<string>;
 }
 
 /** What a server's pod is made of. */
@@ -24,6 +29,15 @@ export interface ServerPod {
   readonly more?: string;
   readonly args?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
+}
+
+/** Servers in a namespace of their own. */
+export async function inCluster(purpose: string): Promise<Servers> {
+  const namespace = await makeNamespace(purpose);
+  return {
+    start: (pod) => startObjectServer(namespace.name, pod),
+    [Symbol.asyncDispose]: () => namespace[Symbol.asyncDispose](),
+  };
 }
 
 /** Starts a server and waits until its port answers. */
@@ -65,6 +79,7 @@ export async function startObjectServer(namespace: string, pod: ServerPod): Prom
     url: new URL(`http://${address}:${port}`),
     stop,
     kill: async () => await (await stop())(),
+    run: (words) => runInPod({ namespace, pod: name }, words),
   };
 }
 

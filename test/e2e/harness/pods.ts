@@ -1,4 +1,6 @@
 /** What every test asks of a pod with a server. */
+import { once } from 'node:events';
+import { connect } from 'node:net';
 import { KINDS, read } from './cluster';
 import { eventually } from './wait';
 
@@ -8,6 +10,18 @@ export async function isReady(pod: string, namespace: string): Promise<boolean> 
   return (found?.status?.conditions ?? []).some(
     ({ type, status }: { type: string; status: string }) => type === 'Ready' && status === 'True',
   );
+}
+
+/** The address of this machine on the network of the pods: by that they reach it. */
+export async function ownAddress(pod: URL): Promise<string> {
+  const socket = connect(Number(pod.port), pod.hostname);
+  try {
+    await once(socket, 'connect');
+    if (socket.localAddress === undefined) throw new Error(`no way to ${pod.host}`);
+    return socket.localAddress;
+  } finally {
+    socket.destroy();
+  }
 }
 
 /** The address of a pod, as soon as it has one. */

@@ -23,8 +23,8 @@ export interface TestS3 extends Pick<ObjectServer, 'stop'> {
   secret(name: string, namespace: string, secretKey?: string): Promise<void>;
   /** The keys of all objects, in their order. */
   keys(): Promise<readonly string[]>;
-  /** How many uploads have begun and not ended. */
-  uploads(): Promise<number>;
+  /** How many uploads have begun and not ended, of all keys or of those with this in them. */
+  uploads(of?: string): Promise<number>;
   /** The bytes of an object. */
   bytes(key: string): Promise<Buffer>;
 }
@@ -58,7 +58,10 @@ export async function startS3(namespace: string): Promise<TestS3> {
       const { Contents = [] } = await client.send(new ListObjectsV2Command({ Bucket: BUCKET }));
       return Contents.map(({ Key = '' }) => Key).sort();
     },
-    uploads: async () => (await client.send(new ListMultipartUploadsCommand({ Bucket: BUCKET }))).Uploads?.length ?? 0,
+    uploads: async (of = '') => {
+      const { Uploads = [] } = await client.send(new ListMultipartUploadsCommand({ Bucket: BUCKET }));
+      return Uploads.filter(({ Key = '' }) => Key.includes(of)).length;
+    },
     bytes: async (Key) => {
       const { Body } = await client.send(new GetObjectCommand({ Bucket: BUCKET, Key }));
       return Buffer.from((await Body?.transformToByteArray()) ?? []);

@@ -66,9 +66,12 @@ interface Started<Kind extends keyof StoreConfig> {
 
 export const S3_LOGIN = { AWS_ACCESS_KEY_ID: 'stillpoint', AWS_SECRET_ACCESS_KEY: 'the-right-secret' };
 
+const ROOT = { ROOT_ACCESS_KEY: S3_LOGIN.AWS_ACCESS_KEY_ID, ROOT_SECRET_KEY: S3_LOGIN.AWS_SECRET_ACCESS_KEY };
+
 /** S3, with a bucket that keeps no versions and one that locks them. */
 export async function startVersitygw(
   world: StoreWorld,
+  region = 'us-east-1',
 ): Promise<Started<'s3'> & { readonly administrator: S3Client; readonly lockedBucket: string }> {
   const server = await world.servers.start({
     name: 'versitygw',
@@ -77,12 +80,13 @@ export async function startVersitygw(
     data: '/data',
     more: '/versions',
     args: ['posix', '--versioning-dir', '/versions', '/data'],
-    env: { ROOT_ACCESS_KEY: S3_LOGIN.AWS_ACCESS_KEY_ID, ROOT_SECRET_KEY: S3_LOGIN.AWS_SECRET_ACCESS_KEY },
+    // Accounts lie beside the versions.
+    env: { ...ROOT, VGW_REGION: region, VGW_IAM_DIR: '/versions' },
   });
   const proxy = world.uses(await UnreliableProxy.to(() => server.url));
   const administrator = new S3Client({
     endpoint: server.url.href,
-    region: 'us-east-1',
+    region,
     forcePathStyle: true,
     credentials: { accessKeyId: S3_LOGIN.AWS_ACCESS_KEY_ID, secretAccessKey: S3_LOGIN.AWS_SECRET_ACCESS_KEY },
   });
@@ -93,7 +97,7 @@ export async function startVersitygw(
     server,
     proxy,
     credentialsDirectory: await world.secret(S3_LOGIN),
-    settings: { bucket: BUCKET, endpoint: proxy.url, region: 'us-east-1', pathStyle: true },
+    settings: { bucket: BUCKET, endpoint: proxy.url, region, pathStyle: true },
     administrator,
     lockedBucket: LOCKED_BUCKET,
   };
@@ -145,7 +149,9 @@ export async function startSwift(world: StoreWorld): Promise<
 /** An emulator, which asks nobody who they are. */
 export async function startFakeGcs(
   world: StoreWorld,
-): Promise<Started<'gcs'> & { account(client_email: string): Promise<string> }> {
+): Promise<
+  Started<'gcs'> & { readonly login: Readonly<Record<string, string>>; account(client_email: string): Promise<string> }
+> {
   const server = await world.servers.start({
     name: 'fake-gcs-server',
     image: 'fake-gcs-server:1',
@@ -159,23 +165,30 @@ export async function startFakeGcs(
     body: JSON.stringify({ name: BUCKET }),
   });
   const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
-  const account = (client_email: string): Promise<string> =>
-    world.secret({
-      GOOGLE_PROJECT_ID: 'shop',
-      GOOGLE_SERVICE_ACCOUNT_JSON_KEY: JSON.stringify({
-        type: 'service_account',
-        project_id: 'shop',
-        private_key_id: '1',
-        private_key: privateKey.export({ type: 'pkcs8', format: 'pem' }),
-        client_email,
-        client_id: '1',
-      }),
-    });
-  const credentialsDirectory = await account('backup@shop');
-  return { server, proxy, credentialsDirectory, settings: { bucket: BUCKET, endpoint: proxy.url }, account };
+  const loginOf = (client_email: string): Readonly<Record<string, string>> => ({
+    GOOGLE_PROJECT_ID: 'shop',
+    GOOGLE_SERVICE_ACCOUNT_JSON_KEY: JSON.stringify({
+      type: 'service_account',
+      project_id: 'shop',
+      private_key_id: '1',
+      private_key: privateKey.export({ type: 'pkcs8', format: 'pem' }),
+      client_email,
+      client_id: '1',
+    }),
+  });
+  const login = loginOf('backup@shop');
+  return {
+    server,
+    proxy,
+    credentialsDirectory: await world.secret(login),
+    settings: { bucket: BUCKET, endpoint: proxy.url },
+    login,
+    account: (client_email) => world.secret(loginOf(client_email)),
+  };
 }
 
-const AZURE_LOGIN = {
+/** Of the account that azurite has from its makers. */
+export const AZURE_LOGIN = {
   AZURE_ACCOUNT_NAME: 'devstoreaccount1',
   AZURE_ACCOUNT_KEY: 'Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw==',
 };

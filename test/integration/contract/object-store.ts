@@ -140,7 +140,7 @@ export function objectStoreContract(name: string, make: () => Promise<ObjectStor
     });
 
     it('sizes parts by what is expected', async () => {
-      const stored = await put('expected.bin', 20 * MiB, { expectedBytes: 900_000 * MiB });
+      const stored = await put('expected.bin', 20 * MiB, { expectedBytes: 1_100_000 * MiB });
       expect(await store.head('expected.bin', { signal })).toMatchObject({ bytes: 20 * MiB });
       expect(stored.parts).toBeLessThanOrEqual(fixture.manyParts === true ? 3 : 2);
     });
@@ -172,6 +172,17 @@ export function objectStoreContract(name: string, make: () => Promise<ObjectStor
       await expect(store.get('nothing', { signal })).rejects.toMatchObject({ code: 'object-not-found' });
       expect(await keys('nothing')).toEqual([]);
       await store.delete(['nothing', 'nothing/else'], { signal });
+    });
+
+    it('says whether something may be put there, and has nothing of it', async ({ skip }) => {
+      if (store.mayPut === undefined) return skip('cannot be asked without an object');
+      await put('asked/alone.bin', 5);
+      const before = await keys('');
+      await store.mayPut({ signal });
+      expect([await keys(''), await fixture.leftovers()]).toEqual([before, []]);
+      const missing = await fixture.missingBucket();
+      await expect(missing.mayPut?.({ signal })).rejects.toMatchObject({ code: 'bucket-not-found' });
+      return undefined;
     });
 
     it('refuses keys that lead out of its prefix', async () => {

@@ -3,10 +3,13 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { systemClock } from '../../../runner/clock';
 import { type DumpContext, takeDump } from '../../../runner/commands/dump';
 import { StillpointError } from '../../../runner/errors';
+import type { Clock } from '../../../runner/ports';
 import { DirectoryRegistry } from '../../../runner/registry/directory';
-import type { BackupRecord } from '../../../src/contract';
+import { openStore } from '../../../runner/storage';
+import type { BackupRecord, StoreConfig } from '../../../src/contract';
 import { QuietLog } from '../../support/quiet-log';
 import { record } from '../../support/record';
 import { type Fault, S3StandIn } from '../../support/s3-standin';
@@ -55,14 +58,18 @@ afterEach(async () => {
   await rm(folder, { recursive: true });
 });
 
+const storageOf = (): StoreConfig => ({
+  kind: 's3',
+  s3: { bucket: 'backups', endpoint: s3.endpoint, pathStyle: true },
+  credentialsDirectory: join(folder, 'keys'),
+  patienceSeconds: patience,
+});
+
 function context(situation: Situation): DumpContext {
-  const storage = {
-    kind: 's3',
-    s3: { bucket: 'backups', endpoint: s3.endpoint, pathStyle: true },
-    credentialsDirectory: join(folder, 'keys'),
-    patienceSeconds: patience,
-  } as const;
-  return dumpContext({ storage, registry, said: [] }, { script: WHOLE, dump: { compression: 'none' }, ...situation });
+  return dumpContext(
+    { storage: storageOf(), registry, said: [] },
+    { script: WHOLE, dump: { compression: 'none' }, ...situation },
+  );
 }
 
 const stored = async (): Promise<BackupRecord | undefined> => (await registry.get('shop', 'orders-db', ID))?.record;
@@ -80,6 +87,9 @@ async function failed(situation: Situation = {}): Promise<{ readonly error: unkn
   return { error, left };
 }
 
+/** Of what waits before it asks again; a request itself has longer. */
+const LONGEST_PAUSE_MS = 10_000;
+
 const UNAVAILABLE = { status: 503, code: 'SlowDown' };
 
 describe('a dump goes on', () => {
@@ -96,6 +106,58 @@ describe('a dump goes on', () => {
     expect([...s3.objects.keys()]).toEqual(OBJECTS);
     expect(s3.objects.get(`${FOLDER}/dump.sql`)?.length).toBe(taken.objects?.[0]?.bytes);
     expect(s3.uploads.size).toBe(0);
+  });
+});
+
+describe('a store that is away by the clock', () => {
+  /** A dump whose store waits on a clock that runs ahead when somebody pauses, and how long each pause was. */
+  async function dumped(awayMs: number): Promise<{ readonly outcome: unknown; readonly pauses: readonly number[] }> {
+    const pauses: number[] = [];
+    let ahead = 0;
+    const clock: Clock = {
+      ...systemClock,
+      monotonic: () => ahead,
+      after(ms, callback) {
+        // The limit of a request is no pause.
+        if (ms > LONGEST_PAUSE_MS) return systemClock.after(ms, callback);
+        pauses.push(ms);
+        ahead += ms;
+        return systemClock.after(0, callback);
+      },
+    };
+    let gone: number | undefined;
+    s3.fault = ({ what, part }) => {
+      if (what === 'part' && part === 2) gone ??= ahead;
+      return gone !== undefined && ahead - gone < awayMs ? UNAVAILABLE : undefined;
+    };
+    patience = 300;
+    const made = context({});
+    const storage = storageOf();
+    const openStoreAhead = () => openStore(storage, { clock, random: Math.random, environment: {} });
+    const outcome = await takeDump({ ...made, openStore: openStoreAhead }).catch((thrown: unknown) => thrown);
+    return { outcome, pauses };
+  }
+
+  it('for a minute is asked again, with pauses that grow and are no two alike', async () => {
+    const { outcome, pauses } = await dumped(60_000);
+    expect(outcome).toMatchObject({ phase: 'succeeded' });
+    expect([...s3.objects.keys()]).toEqual(OBJECTS);
+    // Of the parts on their way at once, each waits by itself.
+    expect(Math.max(...pauses)).toBeGreaterThan(5000);
+    expect(Math.max(...pauses)).toBeLessThanOrEqual(LONGEST_PAUSE_MS);
+    expect(Math.min(...pauses)).toBeLessThanOrEqual(250);
+    expect(new Set(pauses).size).toBe(pauses.length);
+  });
+
+  it('for ever ends the dump within its patience', async () => {
+    const { outcome, pauses } = await dumped(Number.POSITIVE_INFINITY);
+    expect(outcome).toMatchObject({
+      code: 'store-unreachable',
+      exitCode: 4,
+      message: expect.stringMatching(/in 30\d s/),
+    });
+    expect((await stored())?.phase).toBe('failed');
+    expect(pauses.reduce((sum, each) => sum + each, 0)).toBeGreaterThanOrEqual(300_000);
   });
 });
 

@@ -58,7 +58,7 @@ describe('list', () => {
     ['one namespace', { namespace: 'bank' }, 'bank/orders-db/02-01'],
     ['one database', { namespace: 'shop', database: 'orders' }, 'shop/orders/02-03'],
     ['one engine', { engine: 'redis' }, 'shop/orders/02-03'],
-    ['one status', { phases: ['failed'] }, 'shop/orders-db/03-02'],
+    ['one status', { statuses: ['failed'] }, 'shop/orders-db/03-02'],
     [
       'since then',
       { since: new Date('2026-01-02T02:00:00Z') },
@@ -87,6 +87,25 @@ describe('list', () => {
     ],
   ])('%s', async (_, options, expected) => {
     expect(await names(options)).toBe(expected);
+  });
+
+  it.each<[statuses: ListOptions['statuses'], expected: string]>([
+    [['succeeded'], 'bank/orders-db/02-01'],
+    [['missing'], 'bank/orders-db/04-01'],
+    [['succeeded', 'missing'], 'bank/orders-db/04-01 bank/orders-db/02-01'],
+    [['failed'], ''],
+  ])('chooses by the status that is shown, not by what lies under it: %s', async (statuses, expected) => {
+    const look = { at: '2026-01-05T00:00:00.000Z', missing: ['snapshot snap-1'] };
+    const imported = { at: '2026-01-04T00:00:00.000Z', from: {}, ownsData: false, look };
+    await registry.create(record({ id: '20260104010000', namespace: 'bank', imported }));
+    const shown = await listed({ namespace: 'bank', output: 'table', headers: false, statuses });
+    for (const output of ['name', 'wide', 'json', 'yaml'] as const) {
+      const text = await listed({ namespace: 'bank', output, headers: false, statuses });
+      const ids = new Set(text.match(/2026010\d0[12]0000/g));
+      expect([...ids], output).toEqual(shown.match(/2026010\d0[12]0000/g) ?? []);
+    }
+    expect(await names({ namespace: 'bank', statuses })).toBe(expected);
+    for (const line of shown.split('\n').filter(Boolean)) expect(statuses).toContain(line.split(/ +/)[2]);
   });
 
   it('prints a table as kubectl does: the namespace only where there may be several', async () => {

@@ -233,7 +233,7 @@ describe('doctor', () => {
     expect(await stored()).toEqual([]);
     await rm(join(folder, 'store'), { recursive: true });
     const without = await doctorDump({ ...context, policies: undefined });
-    expect(without).toContainEqual(expect.objectContaining({ severity: 'error', code: 'store-refused' }));
+    expect(without).toContainEqual(expect.objectContaining({ severity: 'error', code: 'bucket-not-found' }));
   });
 });
 

@@ -27,6 +27,40 @@ describe('object lock beside a retention', () => {
     expect(lockFindings(locked(7), { keepLast: 3 })).toEqual([]);
   });
 
+  describe('of the place itself', () => {
+    const plain: StoreConfig = { kind: 's3', s3: { bucket: 'backups' } };
+    const byDefault = { mode: 'GOVERNANCE', days: 30 };
+
+    it('counts where the config says nothing of locks', () => {
+      expect(lockFindings(plain, { keepDaily: 7 }, { able: true, byDefault })).toMatchObject([
+        {
+          severity: 'warning',
+          code: 'lock-mismatch',
+          message: expect.stringMatching(/^the place itself locks backups for 30 days, .* after about 7 days/),
+        },
+      ]);
+      expect(lockFindings(plain, { keepDaily: 7 }, { able: true })).toEqual([]);
+    });
+
+    it('gives way to that of the config', () => {
+      expect(lockFindings(locked(7), { keepDaily: 7 }, { able: true, byDefault })).toMatchObject([
+        { severity: 'ok', message: 'COMPLIANCE, 7 days' },
+      ]);
+    });
+
+    it('fails each upload where it has none and is to have one; where nobody may ask, nothing is said of that', () => {
+      expect(lockFindings(locked(7), { keepDaily: 7 }, { able: false })).toMatchObject([
+        {
+          severity: 'error',
+          code: 'lock-missing',
+          message: expect.stringContaining('bucket backups has no object lock'),
+        },
+      ]);
+      expect(lockFindings(locked(7), { keepDaily: 7 }, { able: undefined })).toMatchObject([{ severity: 'ok' }]);
+      expect(lockFindings(plain, { keepDaily: 7 }, { able: false })).toEqual([]);
+    });
+  });
+
   it('says nothing where nothing is locked', () => {
     expect(lockFindings({ kind: 's3', s3: { bucket: 'backups' } }, { keepDaily: 7 })).toEqual([]);
     expect(lockFindings({ kind: 'gcs', gcs: { bucket: 'backups' } }, { keepDaily: 7 })).toEqual([]);
