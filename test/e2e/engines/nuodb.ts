@@ -29,7 +29,7 @@ export const nuodb: EngineAdapter = {
   without: ['login', 'rights', 'host', 'session'],
   modes: [
     { ...common, name: 'hotsnap', setup: 'two', layout: 'held', freezes: 'log-recycling' },
-    { ...common, name: 'fsfreeze', setup: 'fsfreeze', layout: 'held', freezes: 'log-recycling', undoneOtherwise: true },
+    { ...common, name: 'fsfreeze', setup: 'fsfreeze', layout: 'held', freezes: 'log-recycling' },
     { ...common, name: 'suspend', setup: 'suspend', layout: 'held', freezes: 'everything', undoneOtherwise: true },
     { ...common, name: 'hotsnap-one', setup: 'one', layout: 'atomic', freezes: 'nothing' },
   ],
