@@ -1,5 +1,4 @@
 /** Uploads to S3: small ones in one request, others in parts. Each request carries its checksum, and the store confirms it. */
-import { createHash } from 'node:crypto';
 import { crc32 } from 'node:zlib';
 import {
   AbortMultipartUploadCommand,
@@ -20,6 +19,7 @@ import type { PartLimits } from '../part-sizes';
 import { type Part, sendParts } from '../parts';
 import type { Retrying } from '../retrying';
 import type { S3Settings } from './client';
+import { asS3Writes, checksumOf, confirmed } from './confirmed';
 import { translate } from './failures';
 
 /** https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html */
@@ -49,13 +49,6 @@ interface Uploaded {
 
 /** A part that was taken, or the whole object; what a bucket calls its version, where it keeps any. */
 type Confirmed = CompletedPart & { readonly VersionId?: string };
-
-/** CRC-32 as S3 writes it. */
-export function asS3Writes(checksum: number): string {
-  const bytes = Buffer.alloc(4);
-  bytes.writeUInt32BE(checksum);
-  return bytes.toString('base64');
-}
 
 /** One upload. */
 export class S3Upload {
@@ -289,21 +282,4 @@ export class S3Upload {
   #asked(what: string): Asked {
     return { what: `${what} ${this.#target.shown} to`, store: this.#target.store };
   }
-}
-
-/** What the store confirms: its own CRC-32 of what it has or, of a server that knows none, the MD5 that its ETag is. */
-function confirmed(asked: Asked, bytes: Buffer, sent: string, { ETag, ChecksumCRC32 }: CompletedPart): CompletedPart {
-  if (ChecksumCRC32 !== undefined) {
-    if (ChecksumCRC32 !== sent) throw unconfirmed(asked, sent, ChecksumCRC32);
-    return { ETag, ChecksumCRC32 };
-  }
-  const etag = ETag?.replaceAll('"', '');
-  const md5 = createHash('md5').update(bytes).digest('hex');
-  if (etag !== md5) throw unconfirmed(asked, md5, etag);
-  return { ETag };
-}
-
-function checksumOf({ ETag, ChecksumCRC32 }: Pick<CompletedPart, 'ETag' | 'ChecksumCRC32'>): StoreChecksum {
-  if (ChecksumCRC32 !== undefined) return { algorithm: 'crc32', value: ChecksumCRC32 };
-  return { algorithm: 'etag', value: ETag?.replaceAll('"', '') ?? '' };
 }
