@@ -24,7 +24,7 @@ describe('the bench', () => {
     expect(of().map(({ name }) => name)).toEqual(['postgres', 'mariadb', 'mysql', 'redis', 'valkey', 'mongo']);
     const named = of('neo4j', 'nuodb');
     expect(named.map((engine) => [engine.name, ...modesOf(engine).map(({ name }) => name)])).toEqual([
-      ['nuodb', 'hotsnap'],
+      ['nuodb', 'hotsnap', 'fsfreeze', 'suspend'],
       ['neo4j', 'crash', 'offline'],
     ]);
     expect(named.map(hasOtherWays)).toEqual([false, false]);
