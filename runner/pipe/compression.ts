@@ -1,8 +1,9 @@
 /** How a dump is made smaller on its way, and back. */
-import { createGunzip, createGzip, createZstdDecompress } from 'node:zlib';
+import { createGunzip, createGzip } from 'node:zlib';
 import type { CompressionName } from '../../src/contract';
 import { type Content, through } from './stages';
 import { zstdFrames } from './zstd-frames';
+import { zstdPlain } from './zstd-plain';
 
 interface Codec {
   /** What the name of a file ends with. */
@@ -13,11 +14,7 @@ interface Codec {
 
 /** Every way to compress, by its name in records. Levels are the tools' own defaults. */
 const COMPRESSIONS: Readonly<Record<CompressionName, Codec>> = {
-  zstd: {
-    extension: '.zst',
-    compress: zstdFrames,
-    decompress: (content) => through(content, createZstdDecompress()),
-  },
+  zstd: { extension: '.zst', compress: zstdFrames, decompress: zstdPlain },
   gzip: {
     extension: '.gz',
     compress: (content) => through(content, createGzip()),

@@ -73,7 +73,7 @@ class FrameCompressor implements Disposable {
     const { promise: ended, resolve: end, reject } = Promise.withResolvers<void>();
     this.#fail = reject;
     if (block.length > 0) this.#zstd.write(block);
-    this.#zstd.flush(constants.ZSTD_e_end, end);
+    this.#zstd.flush(constants.ZSTD_e_end, (error?: Error | null) => (error ? reject(error) : end()));
     await ended;
     return (this.#zstd.read() as Buffer | null) ?? Buffer.alloc(0);
   }
