@@ -106,7 +106,14 @@ class Run {
       const about = { at: clock.now(), registry: owner.registry, runnerVersion };
       const document = exportedBackup(record, await source.handles(record), about);
       const text = formatExport(signKey === undefined ? document : signed(document, signKey.pem, signKey.file));
-      await putYaml(store, copyKey(record), text, { signal, replace: true });
+      const key = copyKey(record);
+      await putYaml(store, key, text, { signal, replace: true });
+      // Whoever removed it meanwhile has removed its copy before: this one would be nobody's.
+      const { namespace, database, id } = record;
+      const now = await this.#context.registry.get(namespace, database, id);
+      if (now?.record.phase === 'succeeded') return true;
+      await store.delete([key], { signal });
+      return false;
     });
   }
 

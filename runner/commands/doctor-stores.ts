@@ -26,7 +26,7 @@ export async function doctorStores(context: StoresDoctorContext): Promise<readon
   const looks = [
     ...spec.stores.map((config) => () => storeFindings(context, config)),
     ...(recordCopies === undefined ? [] : [() => copiesFindings(context, recordCopies)]),
-    () => notPrunedFindings(context),
+    () => notPrunedFindings({ ...context, stores: spec.stores }),
   ];
   return (await Promise.all(looks.map((look) => look()))).flat();
 }
@@ -47,7 +47,7 @@ function placeOf({ kind, s3, gcs, azure, swift, directory }: StoreConfig): strin
 
 /** An error that ends one look is a finding; the others are made all the same. */
 async function found(
-  { signal }: StoresDoctorContext,
+  { signal }: Pick<StoresDoctorContext, 'signal'>,
   subject: string,
   look: () => Promise<readonly Finding[]>,
 ): Promise<readonly Finding[]> {
@@ -115,10 +115,15 @@ async function keyFindings(
 }
 
 /** Where backups lie whose store nobody has named to the pruner. */
-async function notPrunedFindings(context: StoresDoctorContext): Promise<readonly Finding[]> {
-  const { spec, registry } = context;
-  const known = new Set(spec.stores.map(storePlace));
-  return await found(context, 'registry', async () => {
+export async function notPrunedFindings({
+  stores,
+  registry,
+  signal,
+}: Pick<StoresDoctorContext, 'registry' | 'signal'> & {
+  readonly stores: readonly StoreConfig[];
+}): Promise<readonly Finding[]> {
+  const known = new Set(stores.map(storePlace));
+  return await found({ signal }, 'registry', async () => {
     const counts = new Map<string, number>();
     for await (const page of registry.pages({ phases: ['succeeded'] })) {
       for (const { record } of page) {

@@ -48,7 +48,8 @@ export async function deletionFindings(store: ObjectStore, signal: AbortSignal):
     return [{ severity: 'ok', code: 'ok', subject, message }];
   }
   // Where versions are kept, this would leave a mark; here there is nothing that it could remove.
-  await store.delete([`.stillpoint-no-object-${randomUUID()}`], { signal });
+  // In a folder of its own, whose versions alone are looked for.
+  await store.delete([`.stillpoint-no-object-${randomUUID()}/none`], { signal });
   return [{ severity: 'ok', code: 'ok', subject, message: ANSWERS }];
 }
 

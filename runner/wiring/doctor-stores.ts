@@ -2,7 +2,7 @@
 import { PRUNER_NAME } from '../../src/contract';
 import { timeLimit } from '../abort';
 import type { DoctorCommandOptions } from '../cli/checks';
-import { doctorStores } from '../commands/doctor-stores';
+import { doctorStores, notPrunedFindings } from '../commands/doctor-stores';
 import { readStores } from '../config';
 import { impatient } from '../dump/store-look';
 import { asStillpointError, StillpointError } from '../errors';
@@ -40,19 +40,22 @@ interface Container {
   readonly args?: readonly string[];
 }
 
-/** From a terminal. Nothing where the registry has no stores; a warning where they could not be looked at. */
+/** From a terminal. Where the registry was told of no stores, no more than what lies in some; a warning where they could not be looked at. */
 export async function storesByJob(
   client: KubeClient,
   { registry: namespace, timeout: timeoutMs }: { readonly registry: string; readonly timeout: number },
-  { clock, signal }: World,
+  world: World,
 ): Promise<readonly Finding[]> {
+  const { clock, signal } = world;
   const name = PRUNER_NAME;
   const subject = `stores of registry ${namespace}`;
   try {
     const cronJob = await client.get(CRON_JOBS, { namespace, name }, signal);
     const containers = (cronJob?.spec.jobTemplate.spec.template.spec.containers ?? []) as readonly Container[];
     const own = containers.find((container) => container.name === RUNNER_CONTAINER)?.args ?? [];
-    if (!own.includes('--stores')) return [];
+    if (!own.includes('--stores')) {
+      return await notPrunedFindings({ stores: [], registry: kubernetesRegistry(client, namespace, world), signal });
+    }
     using limit = timeLimit(
       clock,
       timeoutMs,

@@ -44,18 +44,20 @@ export async function doctorByJobs(
     );
     const config = found && (await schedules.configOf(found));
     // A policy of snapshots puts nothing there.
-    const stores = config && (isDump(config) || isCopy(config)) ? storesByJob(client, request, world) : [];
+    const looksAtStores = config !== undefined && (isDump(config) || isCopy(config));
     const ofSchedule = found === undefined ? [] : policyFindings(found, world.clock.now());
-    const checks = await checksOf(client, { policy, namespace }, request, world);
+    const [stores, checks] = await both(
+      looksAtStores ? storesByJob(client, request, world) : Promise.resolve([]),
+      checksOf(client, { policy, namespace }, request, world),
+    );
     const imported = found && (await imports(client, { namespace, database: found.database }, request, world));
-    return [...ofSchedule, ...checks, ...(imported ?? []), ...(await stores)];
+    return [...ofSchedule, ...checks, ...(imported ?? []), ...stores];
   }
   const namespace = namespaceOf(request, client);
   const all = await schedules.list({ namespace });
   // A cluster for restores alone has imported backups, and no policy.
   const imported = await imports(client, { namespace }, request, world);
   if (all.length === 0 && !imported.some(isOfAnImport)) throw noPolicies(namespace);
-  const stores = storesByJob(client, request, world);
   const findings: PolicyFinding[] = [...imported];
   const queue = [...all];
   const work = async (): Promise<void> => {
@@ -63,10 +65,17 @@ export async function doctorByJobs(
       findings.push(...(await findingsOf(client, next, request, world)));
     }
   };
-  await Promise.all(Array.from({ length: AT_ONCE }, work));
-  findings.push(...(await stores));
+  const policies = Promise.all(Array.from({ length: AT_ONCE }, work));
+  const [stores] = await both(storesByJob(client, request, world), policies);
+  findings.push(...stores);
   // In the order of the policies, whichever was done first.
   return findings.sort((one, other) => ((one.policy ?? '') < (other.policy ?? '') ? -1 : 1));
+}
+
+/** Waits for both, however either ends: each takes its Jobs away. */
+async function both<One, Other>(one: Promise<One>, other: Promise<Other>): Promise<readonly [One, Other]> {
+  await Promise.allSettled([one, other]);
+  return [await one, await other];
 }
 
 /** One policy among others: what ends its checks does not end theirs. */

@@ -31,6 +31,9 @@ import { keptVersions, placeLock } from './keeping';
 import { deleteAll, type S3Deleting, versionedOf } from './removal';
 import { S3Upload } from './upload';
 
+/** What the name of an upload begins with that is none. */
+const PROBE = '.stillpoint-no-object-';
+
 /** Opens a bucket. Nothing is asked of it yet. */
 export async function openS3(config: StoreConfig, settings: S3Settings, context: StoreContext): Promise<ObjectStore> {
   const client = await connect(settings, config.credentialsDirectory, context.clock);
@@ -61,7 +64,9 @@ class S3Store implements ObjectStore {
   }
 
   async mayPut(options: CallOptions): Promise<void> {
-    await this.#upload(`.stillpoint-no-object-${randomUUID()}`, options, 'anything').probe();
+    // One that a look before this has left, since its pod was gone.
+    await this.abandon(PROBE, options).catch(() => options.signal.throwIfAborted());
+    await this.#upload(`${PROBE}${randomUUID()}`, options, 'anything').probe();
   }
 
   /** `shown`: how messages name it. */

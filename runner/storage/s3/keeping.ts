@@ -50,7 +50,10 @@ async function isVersioned(within: S3Deleting, prefix: string, signal: AbortSign
   const object = await told(within, { what: 'look at an object in', ofObject: true }, signal, (options) =>
     client.send(new HeadObjectCommand({ Bucket, Key }), options),
   );
-  return object && (object.VersionId ?? 'null') !== 'null';
+  if (object === undefined) return undefined;
+  if (object.VersionId === undefined) return false;
+  // It is older than the versions that are kept, or none are kept for the time being.
+  return object.VersionId === 'null' ? undefined : true;
 }
 
 async function mayList(within: S3Deleting, prefix: string, signal: AbortSignal): Promise<boolean> {

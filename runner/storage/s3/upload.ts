@@ -99,7 +99,14 @@ export class S3Upload {
   async probe(): Promise<void> {
     const { signal } = this.#options;
     const { id } = await this.#begin(signal);
-    await this.#target.retrying.run({ signal }, (limited) => this.#drop(id, limited));
+    // Also when it is told to stop meanwhile.
+    using limit = this.#target.retrying.undoing();
+    await this.#target.retrying
+      .run(limit, (limited) => this.#drop(id, limited))
+      .catch((error: unknown) => {
+        // An earlier try has lost its answer.
+        if (!(error instanceof StillpointError && error.code === 'object-not-found')) throw error;
+      });
   }
 
   async #single({ bytes }: Part, signal: AbortSignal): Promise<Confirmed> {

@@ -90,6 +90,18 @@ describe('copies of records', () => {
     expect([await there(OLDER), await there(NEWER)]).not.toContain(undefined);
   });
 
+  it('do not stay where their backup was removed, or is being removed, while they were written', async () => {
+    const older = await registry.create(good(OLDER));
+    const newer = await registry.create(good(NEWER));
+    const handles: CopyRecordsContext['source']['handles'] = async ({ id }) => {
+      if (id === OLDER) await registry.remove(older);
+      else await registry.update(newer, { ...newer.record, phase: 'deleting' });
+      return [{ volume: 'data', driver: 'disk.test', handle: 'snap-1' }];
+    };
+    expect(await copied({ source: { handles } })).toMatchObject({ written: [], failed: [] });
+    expect([await there(OLDER), await there(NEWER)]).toEqual([undefined, undefined]);
+  });
+
   it('are signed where there is a key', async () => {
     const keys = generateKeys();
     await registry.create(good(OLDER));
