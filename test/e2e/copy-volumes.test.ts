@@ -1,6 +1,6 @@
 /**
  * Copies of plain volumes off the cluster: a group that the storage has cut at one instant, and volumes that are found by their labels,
- * one of them with a few GiB, holes and many small files. They come back in a namespace that never saw a snapshot of them.
+ * one of them large, with holes and many small files. They come back in a namespace that never saw a snapshot of them.
  */
 import { readFile } from 'node:fs/promises';
 import { Chart, Duration, Size, Testing } from 'cdk8s';
@@ -30,8 +30,11 @@ const MEMORY_MIB = 256;
 
 const MINUTES = 60_000;
 
-/** Together 2.3 GiB to read, and 1.2 to store. */
-const LARGE: Filling = { seed: 1, denseMib: 1100, sparseMib: 1024, smallFiles: 40_000 };
+/** In the soak 2.3 GiB to read, and 1.2 to store; else a tenth. Either is more than a worker's memory admits. */
+const LARGE: Filling =
+  process.env.CONTRACT === 'all'
+    ? { seed: 1, denseMib: 1100, sparseMib: 1024, smallFiles: 40_000 }
+    : { seed: 1, denseMib: 200, sparseMib: 200, smallFiles: 4_000 };
 const small = (seed: number): Filling => ({ seed, denseMib: 8, sparseMib: 16, smallFiles: 300 });
 
 const FILLINGS: Readonly<Record<string, Filling>> = {
@@ -188,8 +191,8 @@ describe('a copy', () => {
       const { record, peakMib } = await copied(copies);
       expect(record.warnings).toEqual([]);
       const large = record.copy?.volumes?.find(({ name }) => name === 'data-0');
-      expect(large?.entries).toBeGreaterThan(40_000);
-      expect(large?.bytes).toBeGreaterThan(2 * 1024 ** 3);
+      expect(large?.entries).toBeGreaterThan(LARGE.smallFiles);
+      expect(large?.bytes).toBeGreaterThan((LARGE.denseMib + LARGE.sparseMib - 50) * 1024 ** 2);
       // Nothing was measured where nothing was seen.
       expect(peakMib).toBeGreaterThan(10);
       expect(peakMib).toBeLessThan(MEMORY_MIB);
