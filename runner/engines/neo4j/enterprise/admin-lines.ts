@@ -1,6 +1,6 @@
 /**
  * The command lines of neo4j-admin for online backups, by version. The Enterprise edition was not to be had: they are what its
- * documentation says, and no server has taken one of them. [doc: Operations Manual 4.4, 5, 2025: Backup and restore] Pure.
+ * documentation says, and no server has taken one of them. [doc: Operations Manual 4.4, 5, 2025: Backup and restore; release notes] Pure.
  */
 import { StillpointError } from '../../../errors';
 import { type AdminVersion, hasArtifacts, isAtLeast, wordOf } from './admin-version';
@@ -71,7 +71,9 @@ function mutableBackupLine(version: AdminVersion, request: BackupRequest, metada
 export function inspectLine(version: AdminVersion, path: string): AdminLine | undefined {
   if (!hasArtifacts(version)) return undefined;
   if (!isAtLeast(version, 5, 25)) return line('database', 'backup', [`--inspect-path=${path}`]);
-  return line('backup', 'inspect', [path, '--show-metadata', '--empty']);
+  // From 2025.07 on it is always shown, and the option is gone. [doc: Inspect the metadata of a backup file]
+  const metadata = isAtLeast(version, 2025, 7) ? [] : ['--show-metadata'];
+  return line('backup', 'inspect', [path, ...metadata, '--empty']);
 }
 
 export interface CheckRequest {

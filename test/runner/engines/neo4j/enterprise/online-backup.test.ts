@@ -5,11 +5,14 @@ import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { OnlineBackup, OnlineBackupWorld } from '../../../../../runner/engines/neo4j/enterprise/admin-run';
+import { adminVersionOf } from '../../../../../runner/engines/neo4j/enterprise/admin-version';
 import { artifactsIn, chainOf } from '../../../../../runner/engines/neo4j/enterprise/artifacts';
 import { backUpOnline, type DatabaseEnd } from '../../../../../runner/engines/neo4j/enterprise/online-backup';
 import { StillpointError } from '../../../../../runner/errors';
 
 const STANDIN = new URL('../../../../support/neo4j-admin-standin.mjs', import.meta.url).pathname;
+/** What the stand-in is by itself. */
+const VERSION = '2025.10.0';
 const never = new AbortController().signal;
 
 let folder: string;
@@ -56,7 +59,7 @@ const take = (
 ): Promise<readonly DatabaseEnd[]> =>
   backUpOnline(
     {
-      version: { major: 2025, minor: 10 },
+      version: adminVersionOf(VERSION),
       databases: names.map((name) => ({ name, aliases: [] })),
       from: ['graph:6362'],
       to,
@@ -70,7 +73,39 @@ const take = (
 const ranges = ({ chain = [] }: DatabaseEnd): string =>
   chain.map(({ lowest, highest }) => `${lowest}-${highest}`).join(' ');
 
+/** A tool of that version, and who knows it. */
+const of = (version: string, env: Readonly<Record<string, string>> = {}) =>
+  [{ version: adminVersionOf(version) }, worldOf({ STANDIN_VERSION: version, ...env })] as const;
+
 describe('neo4j-admin (a stand-in)', () => {
+  it.each([
+    ['5.24.0', 'backup inspect /x', 'Unmatched arguments: backup inspect'],
+    ['2025.06.0', 'backup inspect --empty --show-metadata=x --json', 'Unknown option: --json'],
+    ['2025.07.0', 'backup inspect --show-metadata --empty /x', 'Unknown option: --show-metadata'],
+    ['5.23.0', 'database restore --temp-path=/x', 'Unknown option: --temp-path'],
+    ['5.26.0', 'backup aggregate', 'Unmatched arguments: backup aggregate'],
+    ['2025.01.0', 'database aggregate-backup', 'Unmatched arguments: database aggregate-backup'],
+  ])('of %s refuses what its manual has not: %s', async (version, words, said) => {
+    const line = { program: 'neo4j-admin', args: words.split(' ') } as const;
+    const end = await worldOf({ STANDIN_VERSION: version }).run(line, never);
+    expect([end.exitCode, end.said.trim()]).toEqual([64, said]);
+  });
+
+  it.each(['5.2.0', '5.24.0', '5.26.30', '2025.01.0', '2025.06.0', '2025.07.0', '2025.09.0', '2026.01.0'])(
+    'of %s makes a full backup, then a differential one',
+    async (version) => {
+      const ends: DatabaseEnd[] = [];
+      for (const highest of [5, 9]) {
+        await at('orders', highest);
+        ends.push(...(await take(['orders'], ...of(version))));
+      }
+      expect(ends.map((end) => [ranges(end), end.error])).toEqual([
+        ['1-5', undefined],
+        ['1-5 6-9', undefined],
+      ]);
+    },
+  );
+
   it('makes a full backup, then differential ones, and each knows its whole chain', async () => {
     await at('orders', 5);
     const [first] = await take(['orders']);
@@ -155,15 +190,16 @@ describe('a chain that is long enough', () => {
     await at('orders', 9);
   });
 
-  it.each([
-    ['2025.10.0', { major: 2025, minor: 10 }],
-    ['5.26.0', { major: 5, minor: 26 }],
-  ])('becomes one full file of all that it has, and stays beside it: %s', async (says, version) => {
-    const [end] = await take(['orders'], { aggregate, version }, worldOf({ STANDIN_VERSION: says }));
-    expect([ranges(end as DatabaseEnd), end?.warnings]).toEqual(['1-9', []]);
-    expect((await readdir(to)).map((name) => name.slice(-9, -7))).toEqual(['01', '02', '03']);
-    expect(end?.chain?.[0]?.file).toMatch(/-03\.backup$/);
-  });
+  it.each(['2025.10.0', '5.26.0'])(
+    'becomes one full file of all that it has, and stays beside it: %s',
+    async (says) => {
+      const [{ version }, world] = of(says);
+      const [end] = await take(['orders'], { aggregate, version }, world);
+      expect([ranges(end as DatabaseEnd), end?.warnings]).toEqual(['1-9', []]);
+      expect((await readdir(to)).map((name) => name.slice(-9, -7))).toEqual(['01', '02', '03']);
+      expect(end?.chain?.[0]?.file).toMatch(/-03\.backup$/);
+    },
+  );
 
   it('has an end of which nothing was written, and becomes one file all the same', async () => {
     await take(['orders']);
@@ -190,7 +226,7 @@ describe('a chain that is long enough', () => {
       /the check of what orders was aggregated to .*Inconsist/,
     ],
     ['it lacks something', { STANDIN_AGGREGATE: 'short' }, {}, /there is no full file up to transaction 9$/],
-    ['the version has it not', {}, { version: { major: 5, minor: 1 } }, /neo4j-admin 5\.1 does not aggregate/],
+    ['the version has it not', { STANDIN_VERSION: '5.1.0' }, of('5.1.0')[0], /neo4j-admin 5\.1 does not aggregate/],
   ])('is taken in full again where %s, and that is said', async (_, env, more, why) => {
     const [end] = await take(['orders'], { aggregate, ...more }, worldOf(env));
     expect(end?.error).toBeUndefined();
@@ -257,7 +293,7 @@ describe('the table of inspect', () => {
   });
 
   it.each([
-    ['later, with more columns', TABLE.replaceAll(/ \|$/gm, ' | x |'), 7],
+    ['of 2025.06, which has more columns,', TABLE.replaceAll(/ \|$/gm, ' | -116350002 | true |'), 7],
     ['of a folder without backups', '', 0],
   ])('%s is read', (_, table, count) => expect(artifactsIn(table)).toHaveLength(count));
 
