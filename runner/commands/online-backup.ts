@@ -129,7 +129,8 @@ class Online {
       freeBytes: () => files.freeBytes(),
       sizeOf: (file) => files.sizeOf(file),
       lastBytes: (database) => largest(last.get(database), database),
-      alone: (file) => files.alone(work, file),
+      apart: (some) => files.apart(work, some),
+      remove: (path) => files.remove(path),
       signal,
     };
     const places = { to: work.backups, report: work.reports, temp: work.temp };
@@ -139,7 +140,7 @@ class Online {
     signal.throwIfAborted();
     for (const { name, error, warnings = [] } of ends) {
       for (const message of warnings) log.warn({ step: 'backup', database: name }, message);
-      if (error === undefined) log.info({ step: 'backup', database: name }, 'database backed up and checked');
+      if (error === undefined) log.info({ step: 'backup', database: name }, 'database backed up');
       else log.error({ step: 'backup', database: name, code: error.code }, error.message);
     }
     // No part of it is good: a backup of nothing is none.

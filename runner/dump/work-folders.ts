@@ -1,5 +1,5 @@
 /** The folders that an engine's tool works in, on whatever volume. Every failure names the path. */
-import { link, mkdir, rm, stat, statfs } from 'node:fs/promises';
+import { link, mkdir, mkdtemp, rm, stat, statfs } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { StillpointError } from '../errors';
 import type { Work } from './online-place';
@@ -12,18 +12,20 @@ export async function foldersIn(root: string): Promise<Work> {
   return work;
 }
 
-export async function removeFolder(folder: string): Promise<void> {
-  await translated(folder, () => rm(folder, { recursive: true, force: true }));
+/** A file, or a folder with all that is in it. */
+export async function removeAt(path: string): Promise<void> {
+  await translated(path, () => rm(path, { recursive: true, force: true }));
 }
 
-/** A folder with nothing but that file, without a copy of it. */
-export async function folderAlone(root: string, file: string): Promise<string> {
-  const folder = join(root, 'alone', basename(file));
-  await translated(folder, async () => {
-    await mkdir(folder, { recursive: true });
-    await link(file, join(folder, basename(file)));
-  });
+/** A folder with nothing but those files, without a copy of them. */
+export async function folderApart(root: string, files: readonly string[]): Promise<string> {
+  const folder = await newFolderIn(root);
+  for (const file of files) await translated(file, () => link(file, join(folder, basename(file))));
   return folder;
+}
+
+function newFolderIn(root: string): Promise<string> {
+  return translated(root, () => mkdtemp(join(root, 'apart-')));
 }
 
 /** What is free there, in bytes, for whoever is not root. */

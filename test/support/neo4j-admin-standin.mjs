@@ -15,6 +15,7 @@
  * - where the manual of 2025 calls `database aggregate-backup` deprecated, it has it no more;
  * - `STANDIN_AGGREGATE=fails` makes an aggregation end with 1, `=broken` makes a file that its check finds broken, `=short` one that lacks the last
  *   transaction;
+ * - how the real one words that it takes no chain is not known, nor whether it looks through a folder of several files for one that it can take;
  * - `STANDIN_FAIL=<database>` makes the backup of that one end with 1 and a file all the same, as problems beside a success do.
  */
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
@@ -132,7 +133,7 @@ const commands = {
   'database backup': async () => {
     // As the versions of 5 have it that have no command of its own for it.
     if (options['inspect-path'] !== undefined) return inspect(options['inspect-path']);
-    const { id, highest, broken, metadata } = JSON.parse(await served(word));
+    const { id, highest, broken, metadata, recovered } = JSON.parse(await served(word));
     const all = headers(options['to-path']);
     const last = all.find((each) => each.id === id && each.highest > 0);
     if (options.type === 'DIFF' && last === undefined) fail(`No chain of '${word}' to continue`);
@@ -142,7 +143,7 @@ const commands = {
     const time = nextTime(options['to-path']);
     writeFileSync(
       join(options['to-path'], `${word}-${time}.backup`),
-      JSON.stringify({ database: word, id, time, full, broken, metadata, ...range }),
+      JSON.stringify({ database: word, id, time, full, broken, metadata, recovered, ...range }),
     );
     if (process.env.STANDIN_FAIL === word)
       fail(`Backup of '${word}' succeeded with problems: a server was not reached`);
@@ -152,7 +153,11 @@ const commands = {
       if (JSON.parse(readFileSync(storeOf(word), 'utf8')).broken === true) fail('Inconsistencies found.');
       return;
     }
-    const [last] = headers(options['from-path']).filter(({ database }) => database === word);
+    const [last, ...before] = headers(options['from-path']).filter(({ database }) => database === word);
+    if (CHANGES.checksFullAlone) {
+      if (before.length > 0 || !last.full) fail(`A backup chain of '${word}' cannot be checked: aggregate it first`);
+      if (!isRecovered(last)) fail(`The backup of '${word}' is not recovered: aggregate it first`);
+    }
     if (last.broken === true) fail(`Inconsistencies found. See ${options['report-path']}/inconsistencies.report`);
   },
   'database restore': () => {

@@ -78,13 +78,16 @@ export function inspectLine(version: AdminVersion, path: string): AdminLine | un
 
 export interface CheckRequest {
   readonly database: string;
-  /** The folder that was backed up to. In 4.4 the backup is a folder in it, of the database's name. */
+  /** A folder with what is checked, and nothing else of that database. In 4.4 the backup is a folder in it, of the database's name. */
   readonly from: string;
   readonly report: string;
   readonly temp?: string | undefined;
 }
 
-/** Checks the newest chain in a folder. */
+/**
+ * Checks the one backup of a database that lies in a folder: a full one; before 2025.09 a chain too, of which the newest in the folder was
+ * taken. A folder with several has no one answer in all versions.
+ */
 export function checkLine(version: AdminVersion, { database, from, report, temp }: CheckRequest): AdminLine {
   const name = nameOf(database);
   if (!hasArtifacts(version)) return line('check-consistency', [`--backup=${from}/${name}`, `--report-dir=${report}`]);

@@ -3,9 +3,10 @@
  * alone have found it good. The chain stays where it is: earlier backups have the same files.
  */
 import { StillpointError } from '../../../errors';
-import { aggregateLine, checkLine } from './admin-lines';
+import { aggregateLine } from './admin-lines';
 import { good, inspect, type OnlineBackup, type OnlineBackupWorld } from './admin-run';
 import type { Artifact } from './artifacts';
+import { checked } from './check';
 
 /** The file that stands for a chain. Throws tool-version, tool-failed, room-missing. */
 export async function aggregated(
@@ -14,7 +15,7 @@ export async function aggregated(
   backup: OnlineBackup,
   world: OnlineBackupWorld,
 ): Promise<Artifact> {
-  const { version, to, report, temp } = backup;
+  const { version, to, temp } = backup;
   const last = chain.at(-1);
   if (last === undefined) throw new StillpointError('tool-failed', `there is no chain of ${database}`);
   const line = aggregateLine(version, { artifact: last.file, temp });
@@ -22,17 +23,22 @@ export async function aggregated(
   const before = await inspect(to, backup, world);
   await good(`the aggregation of ${database}`, line, world);
   const made = whatWasMade(database, chain, before, await inspect(to, backup, world));
-  const folder = await world.alone(made.file);
-  const [only, ...others] = await inspect(folder, backup, world);
-  if (only === undefined || others.length > 0 || !only.full || only.highest !== made.highest) {
-    throw new StillpointError('tool-failed', `${made.file} alone is not what it is beside its chain`);
-  }
-  await good(
-    `the check of what ${database} was aggregated to`,
-    checkLine(version, { database, from: folder, report, temp }),
-    world,
-  );
+  await assertAlone(made, backup, world);
+  const unchecked = await checked(`what ${database} was aggregated to`, [made], backup, world);
+  if (unchecked !== undefined) throw new StillpointError('tool-failed', unchecked);
   return made;
+}
+
+/** It is what it is without its chain, too. */
+async function assertAlone(made: Artifact, backup: OnlineBackup, world: OnlineBackupWorld): Promise<void> {
+  const folder = await world.apart([made.file]);
+  try {
+    const [only, ...others] = await inspect(folder, backup, world);
+    if (only?.full === true && others.length === 0 && only.highest === made.highest) return;
+    throw new StillpointError('tool-failed', `${made.file} alone is not what it is beside its chain`);
+  } finally {
+    await world.remove(folder);
+  }
 }
 
 /** A whole file that ends where the chain does. Whether it has a name of its own, or that of the last of the chain, is not documented. */

@@ -43,11 +43,12 @@ function worldOf(env: Readonly<Record<string, string>> = {}, freeBytes = 1e9): O
       }),
     freeBytes: async () => freeBytes,
     sizeOf: async (file) => (await stat(file)).size,
-    alone: async (file) => {
-      const one = await mkdtemp(join(folder, 'alone-'));
-      await link(file, join(one, basename(file)));
+    apart: async (files) => {
+      const one = await mkdtemp(join(folder, 'apart-'));
+      for (const file of files) await link(file, join(one, basename(file)));
       return one;
     },
+    remove: (path) => rm(path, { recursive: true }),
     signal: never,
   };
 }
@@ -120,6 +121,17 @@ describe('neo4j-admin (a stand-in)', () => {
       '1-5 6-9 0-0',
       '1-9',
     ]);
+  });
+
+  it('a full backup that is not recovered is not checked where the version takes none, and that is said', async () => {
+    await at('orders', 5, { recovered: false });
+    const [end] = await take(['orders']);
+    expect([ranges(end as DatabaseEnd), end?.error]).toEqual(['1-5', undefined]);
+    expect(end?.warnings).toEqual([
+      'database orders: the full backup is not checked: neo4j-admin 2025.10 checks full backups that are recovered, and this one is not',
+    ]);
+    const [earlier] = await take(['orders'], { ...of('2025.08.0')[0], type: 'full' }, of('2025.08.0')[1]);
+    expect([ranges(earlier as DatabaseEnd), earlier?.warnings]).toEqual(['1-5', []]);
   });
 
   it('what becomes of one database neither hides nor spoils the others', async () => {
@@ -207,6 +219,26 @@ describe('a chain that is long enough', () => {
     expect([ranges(end as DatabaseEnd), end?.warnings]).toEqual(['1-9', []]);
   });
 
+  it('is checked as one where the version checks chains, and its end is told where not', async () => {
+    const warned: (readonly string[] | undefined)[] = [];
+    for (const version of ['2025.08.1', '2025.09.0']) {
+      const [end] = await take(['orders'], ...of(version));
+      warned.push(end?.warnings);
+    }
+    expect(warned).toEqual([
+      [],
+      [
+        'database orders: the chain is not checked: neo4j-admin 2025.09 checks full backups that are recovered, and this is one with what came since',
+      ],
+    ]);
+    await at('orders', 11, { broken: true });
+    const [before] = await take(['orders'], ...of('2025.08.1'));
+    expect(before?.error?.message).toMatch(/^the check of orders ended with 1: Inconsistencies found/);
+    const [[full], left] = [await take(['orders'], { type: 'full' }), await readdir(folder)];
+    expect(full?.error?.message).toMatch(/^the check of orders ended with 1: Inconsistencies found/);
+    expect(left.toSorted()).toEqual(['backups', 'server']);
+  });
+
   it('of another database stays as it is', async () => {
     const [end] = await take(['orders'], { aggregate: ['others'] });
     expect(ranges(end as DatabaseEnd)).toBe('1-5 6-9');
@@ -244,6 +276,7 @@ describe('a chain that is long enough', () => {
     expect(free).toEqual([]);
     expect(ranges(end as DatabaseEnd)).toBe('1-5 6-9');
     expect(end?.warnings).toEqual([
+      expect.stringMatching(/^database orders: the chain is not checked: /),
       expect.stringMatching(/its chain was not aggregated: 10 bytes are free, and the chain of orders takes \d+$/),
       expect.stringMatching(/it was not taken in full: 10 bytes are free for a backup of orders/),
     ]);
