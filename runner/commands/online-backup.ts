@@ -130,6 +130,7 @@ class Online {
       sizeOf: (file) => files.sizeOf(file),
       lastBytes: (database) => largest(last.get(database), database),
       apart: (some) => files.apart(work, some),
+      copies: (some) => files.copies(work, some, signal),
       remove: (path) => files.remove(path),
       signal,
     };

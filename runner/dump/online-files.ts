@@ -14,7 +14,7 @@ import { syncPath } from '../local/copy-tree';
 import { fullKey } from '../storage/keys';
 import { dumpFolder } from './keys';
 import type { Named, OnlinePlace, Work } from './online-place';
-import { fileBytes, folderApart, foldersIn, freeOf, removeAt, translated } from './work-folders';
+import { fileBytes, folderApart, folderOfCopies, foldersIn, freeOf, removeAt, translated } from './work-folders';
 
 /** Finds the files of backups in a store that is a folder. Throws config-invalid for another store. */
 export class OnlineFiles implements OnlinePlace {
@@ -53,6 +53,10 @@ export class OnlineFiles implements OnlinePlace {
 
   apart({ root }: Work, files: readonly string[]): Promise<string> {
     return folderApart(root, files);
+  }
+
+  copies({ root }: Work, files: readonly string[], signal: AbortSignal): Promise<string> {
+    return folderOfCopies(root, files, signal);
   }
 
   remove(path: string): Promise<void> {

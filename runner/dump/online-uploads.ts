@@ -12,7 +12,7 @@ import { Packing } from '../pipe/pack';
 import type { ObjectStore } from '../storage/object-store';
 import type { OnlinePlace, Work } from './online-place';
 import { recordedObject } from './record';
-import { fileBytes, folderApart, foldersIn, freeOf, removeAt } from './work-folders';
+import { fileBytes, folderApart, folderOfCopies, foldersIn, freeOf, removeAt } from './work-folders';
 
 export class OnlineUploads implements OnlinePlace {
   readonly #root: string;
@@ -42,6 +42,10 @@ export class OnlineUploads implements OnlinePlace {
 
   apart({ root }: Work, files: readonly string[]): Promise<string> {
     return folderApart(root, files);
+  }
+
+  copies({ root }: Work, files: readonly string[], signal: AbortSignal): Promise<string> {
+    return folderOfCopies(root, files, signal);
   }
 
   remove(path: string): Promise<void> {

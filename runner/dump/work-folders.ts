@@ -1,6 +1,8 @@
 /** The folders that an engine's tool works in, on whatever volume. Every failure names the path. */
-import { link, mkdir, mkdtemp, rm, stat, statfs } from 'node:fs/promises';
+import { constants, createReadStream, createWriteStream } from 'node:fs';
+import { copyFile, link, mkdir, mkdtemp, rm, stat, statfs } from 'node:fs/promises';
 import { basename, join } from 'node:path';
+import { pipeline } from 'node:stream/promises';
 import { StillpointError } from '../errors';
 import type { Work } from './online-place';
 
@@ -22,6 +24,24 @@ export async function folderApart(root: string, files: readonly string[]): Promi
   const folder = await newFolderIn(root);
   for (const file of files) await translated(file, () => link(file, join(folder, basename(file))));
   return folder;
+}
+
+/** A folder with nothing but copies of those files; by reflink where the file system can. */
+export async function folderOfCopies(root: string, files: readonly string[], signal: AbortSignal): Promise<string> {
+  const folder = await newFolderIn(root);
+  for (const file of files) await translated(file, () => copied(file, join(folder, basename(file)), signal));
+  return folder;
+}
+
+/** A large one takes long where its blocks are not shared, and a stop does not wait for its end. */
+async function copied(from: string, to: string, signal: AbortSignal): Promise<void> {
+  signal.throwIfAborted();
+  const shared = await copyFile(from, to, constants.COPYFILE_FICLONE_FORCE).then(
+    () => true,
+    () => false,
+  );
+  if (shared) return;
+  await pipeline(createReadStream(from), createWriteStream(to), { signal });
 }
 
 function newFolderIn(root: string): Promise<string> {

@@ -75,7 +75,7 @@ export interface Neo4jOnlineBackupProps extends DumpToolProps, PolicyProps {
 
   /**
    * What comes after a chain of that length, where the type is `AUTO`. One that is aggregated spares the server another full backup, and takes room
-   * for the chain once more. Points in time before it are restored from the earlier backups.
+   * for the chain twice more. Points in time before it are restored from the earlier backups.
    *
    * @default Neo4jChainEnd.FULL
    */
@@ -105,7 +105,7 @@ export interface Neo4jOnlineBackupProps extends DumpToolProps, PolicyProps {
 /**
  * Backs up databases of a Neo4j of the Enterprise edition on a schedule while it runs, by its own `neo4j-admin database backup` of 5 or
  * later, into a volume or an object store. Which databases there are, and what aliases point to, the runner asks over Bolt when a backup begins. Each is
- * taken, looked at and checked by itself: one that fails fails the Job, and the backup has the others.
+ * taken, looked at and checked by itself, as far as the tool's version checks what it is: one that fails fails the Job, and the backup has the others.
  *
  * Its main child is a CronJob, so a backup by hand is `kubectl create job --from=cronjob/<policy name> <any name>`.
  *

@@ -14,9 +14,10 @@
  * - it says that it is of 2025.10.0, whatever `STANDIN_VERSION` does not say otherwise; of versions between those of the manuals it knows no more than they say;
  * - where the manual of 2025 calls `database aggregate-backup` deprecated, it has it no more;
  * - `STANDIN_AGGREGATE=fails` makes an aggregation end with 1, `=broken` makes a file that its check finds broken, `=short` one that lacks the last
- *   transaction;
+ *   transaction, `=in-place` one by the name of the chain's last, written through into that file, and `=in-place-broken` a broken one there;
  * - how the real one words that it takes no chain is not known, nor whether it looks through a folder of several files for one that it can take;
- * - `STANDIN_FAIL=<database>` makes the backup of that one end with 1 and a file all the same, as problems beside a success do.
+ * - `STANDIN_FAIL=<database>` makes the backup of that one end with 1 and a file all the same, as problems beside a success do; `STANDIN_FAIL_FULL`
+ *   only where all of it was asked for.
  */
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -145,7 +146,7 @@ const commands = {
       join(options['to-path'], `${word}-${time}.backup`),
       JSON.stringify({ database: word, id, time, full, broken, metadata, recovered, ...range }),
     );
-    if (process.env.STANDIN_FAIL === word)
+    if (process.env.STANDIN_FAIL === word || (process.env.STANDIN_FAIL_FULL === word && options.type === 'FULL'))
       fail(`Backup of '${word}' succeeded with problems: a server was not reached`);
   },
   'database check': () => {
@@ -190,8 +191,9 @@ const commands = {
     const { file, ...header } = last;
     const time = nextTime(dirname(file));
     const reached = how === 'short' ? highest - 1 : highest;
-    const whole = { ...header, time, full: true, lowest: 1, highest: reached, broken: how === 'broken' };
-    writeFileSync(join(dirname(file), `${header.database}-${time}.backup`), JSON.stringify(whole));
+    const whole = { ...header, time, full: true, lowest: 1, highest: reached, broken: how?.endsWith('broken') };
+    const made = how?.startsWith('in-place') ? file : join(dirname(file), `${header.database}-${time}.backup`);
+    writeFileSync(made, JSON.stringify(whole));
     if (options['keep-old-backup'] !== 'true') fail('the stand-in keeps them always');
   },
   'backup inspect': () => inspect(word),

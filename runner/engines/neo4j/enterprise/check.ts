@@ -1,6 +1,6 @@
 /** Has the tool check for consistency what was taken, as far as its version checks what it is; and says so where it does not. */
 import { checkLine } from './admin-lines';
-import { good, type OnlineBackup, type OnlineBackupWorld } from './admin-run';
+import { discard, good, type OnlineBackup, type OnlineBackupWorld } from './admin-run';
 import { checksChains, wordOf } from './admin-version';
 import type { Artifact } from './artifacts';
 
@@ -27,7 +27,7 @@ export async function checked(
   try {
     await good(`the check of ${what}`, checkLine(version, { database: full.database, from, report, temp }), world);
   } finally {
-    await world.remove(from);
+    await discard(from, world);
   }
   return undefined;
 }

@@ -1,9 +1,10 @@
 /** Online backups by a stand-in for neo4j-admin (test/support/neo4j-admin-standin.mjs says what it is not), which runs as a process. */
 import { execFile } from 'node:child_process';
-import { link, mkdir, mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { folderApart, folderOfCopies, removeAt } from '../../../../../runner/dump/work-folders';
 import type { OnlineBackup, OnlineBackupWorld } from '../../../../../runner/engines/neo4j/enterprise/admin-run';
 import { adminVersionOf } from '../../../../../runner/engines/neo4j/enterprise/admin-version';
 import { artifactsIn, chainOf } from '../../../../../runner/engines/neo4j/enterprise/artifacts';
@@ -43,12 +44,9 @@ function worldOf(env: Readonly<Record<string, string>> = {}, freeBytes = 1e9): O
       }),
     freeBytes: async () => freeBytes,
     sizeOf: async (file) => (await stat(file)).size,
-    apart: async (files) => {
-      const one = await mkdtemp(join(folder, 'apart-'));
-      for (const file of files) await link(file, join(one, basename(file)));
-      return one;
-    },
-    remove: (path) => rm(path, { recursive: true }),
+    apart: (files) => folderApart(folder, files),
+    copies: (files) => folderOfCopies(folder, files, never),
+    remove: removeAt,
     signal: never,
   };
 }
@@ -70,6 +68,12 @@ const take = (
     },
     world,
   );
+
+/** What is free, question by question. */
+const freeOnce =
+  (...free: number[]) =>
+  async (): Promise<number> =>
+    free.shift() ?? Number.NaN;
 
 const ranges = ({ chain = [] }: DatabaseEnd): string =>
   chain.map(({ lowest, highest }) => `${lowest}-${highest}`).join(' ');
@@ -151,7 +155,7 @@ describe('neo4j-admin (a stand-in)', () => {
       ['alpha', '1-5', ''],
       ['broken', '', 'tool-failed'],
       ['gone', '', 'tool-failed'],
-      // Its file is there, and is no backup.
+      // Its file was there, and is no backup.
       ['half', '', 'tool-failed'],
       ['system', '1-3', ''],
       ['zeta', '1-7', ''],
@@ -208,7 +212,7 @@ describe('a chain that is long enough', () => {
       const [{ version }, world] = of(says);
       const [end] = await take(['orders'], { aggregate, version }, world);
       expect([ranges(end as DatabaseEnd), end?.warnings]).toEqual(['1-9', []]);
-      expect((await readdir(to)).map((name) => name.slice(-9, -7))).toEqual(['01', '02', '03']);
+      expect((await readdir(to)).map((name) => name.slice(-9, -7))).toEqual(['01', '02']);
       expect(end?.chain?.[0]?.file).toMatch(/-03\.backup$/);
     },
   );
@@ -265,20 +269,81 @@ describe('a chain that is long enough', () => {
     expect(ranges(end as DatabaseEnd)).toBe('1-9');
     expect(end?.warnings).toEqual([expect.stringMatching(/^database orders: its chain was not aggregated: /)]);
     expect(end?.warnings?.[0]).toMatch(why);
-    // The last of what lies there: taken after whatever the aggregation has left.
-    expect((await readdir(to)).toSorted().at(-1)).toBe(basename(end?.chain?.[0]?.file ?? ''));
   });
 
   it('stays where there is room for neither', async () => {
-    const free = [1e9, 10, 10];
-    const world = { ...worldOf(), freeBytes: async () => free.shift() };
-    const [end] = await take(['orders'], { aggregate }, world);
-    expect(free).toEqual([]);
+    const [end] = await take(['orders'], { aggregate }, { ...worldOf(), freeBytes: freeOnce(1e9, 10, 10) });
     expect(ranges(end as DatabaseEnd)).toBe('1-5 6-9');
     expect(end?.warnings).toEqual([
       expect.stringMatching(/^database orders: the chain is not checked: /),
-      expect.stringMatching(/its chain was not aggregated: 10 bytes are free, and the chain of orders takes \d+$/),
+      expect.stringMatching(
+        /its chain was not aggregated: 10 bytes are free, and the chain of orders takes \d+: it is copied, and made one file of$/,
+      ),
       expect.stringMatching(/it was not taken in full: 10 bytes are free for a backup of orders/),
+    ]);
+  });
+
+  it('is what it was where its product had the name of its last file, in place, and was not good', async () => {
+    const world = { ...worldOf({ STANDIN_AGGREGATE: 'in-place-broken' }), freeBytes: freeOnce(1e9, 1e9, 10) };
+    const [end] = await take(['orders'], { aggregate }, world);
+    expect([ranges(end as DatabaseEnd), end?.error]).toEqual(['1-5 6-9', undefined]);
+    expect(end?.warnings).toHaveLength(3);
+    expect(end?.warnings?.[1]).toMatch(/the check of what orders was aggregated to .*Inconsist/);
+    const files = await Promise.all((end?.chain ?? []).map(({ file }) => readFile(file, 'utf8')));
+    expect(files.map((file) => JSON.parse(file) as object)).toMatchObject([
+      { full: true, lowest: 1, highest: 5 },
+      { full: false, lowest: 6, highest: 9 },
+    ]);
+    expect(files.filter((file) => file.includes('broken'))).toEqual([]);
+  });
+
+  it('becomes one file by the name of its last, and is what it was', async () => {
+    const last = join(to, 'orders-2025-10-07T16-00-02.backup');
+    const [end] = await take(['orders'], { aggregate }, worldOf({ STANDIN_AGGREGATE: 'in-place' }));
+    expect([ranges(end as DatabaseEnd), end?.error]).toEqual(['1-9', undefined]);
+    expect(basename(end?.chain?.[0]?.file ?? '')).toBe(basename(last));
+    expect(JSON.parse(await readFile(last, 'utf8'))).toMatchObject({ full: false, lowest: 6, highest: 9 });
+  });
+
+  it.each([
+    ['is gone', (file: string) => rm(file)],
+    [
+      'is another',
+      (file: string) =>
+        writeFile(
+          file,
+          JSON.stringify({ database: 'orders', id: 'id-of-orders', full: true, lowest: 1, highest: 9, time: '02' }),
+        ),
+    ],
+    ['is of another size', async (file: string) => writeFile(file, `${await readFile(file, 'utf8')} `)],
+  ])('of which a file %s after what was tried in vain is no backup', async (_, spoil) => {
+    const world = { ...worldOf(), freeBytes: freeOnce(1e9, 1e9, 10) };
+    const spoiling: OnlineBackupWorld = {
+      ...world,
+      run: async (line, signal) => {
+        if (!line.args.includes('aggregate')) return await world.run(line, signal);
+        await spoil(join(to, 'orders-2025-10-07T16-00-02.backup'));
+        return { exitCode: 1, output: '', said: 'spoilt' };
+      },
+    };
+    const [end] = await take(['orders'], { aggregate }, spoiling);
+    expect([end?.chain, end?.error?.code]).toEqual([undefined, 'tool-failed']);
+    expect(end?.error?.message).toMatch(
+      /-02\.backup is not what it was before the chain of orders was to become one file$/,
+    );
+  });
+
+  it('leaves nothing that takes room where it did not become one file', async () => {
+    const world = { ...worldOf({ STANDIN_AGGREGATE: 'broken', STANDIN_FAIL_FULL: 'orders' }) };
+    const [end] = await take(['orders'], { aggregate }, world);
+    expect(ranges(end as DatabaseEnd)).toBe('1-5 6-9');
+    expect(end?.warnings?.at(-1)).toMatch(/it was not taken in full: .*succeeded with problems/);
+    expect((await readdir(folder, { recursive: true })).toSorted()).toEqual([
+      'backups',
+      'backups/orders-2025-10-07T16-00-01.backup',
+      'backups/orders-2025-10-07T16-00-02.backup',
+      'server',
+      'server/orders.json',
     ]);
   });
 
