@@ -1,3 +1,4 @@
+import type { Duration } from 'cdk8s';
 import type { Construct } from 'constructs';
 import type { PolicyProps } from '../backup-props';
 import { checkDumpKinds, checkEnum } from '../check-kinds';
@@ -12,7 +13,7 @@ import type { PolicyNames } from '../job-config';
 import { checkRecipients } from '../recipients';
 import type { MountedVolume, RunnerPod } from '../runner-pod';
 import type { BackupStorage } from '../storage';
-import { checkScratch, JAVA_RESOURCES, SCRATCH, scratchVolume } from './neo4j-pod';
+import { checkScratch, FINISHED_FOR, JAVA_RESOURCES, SCRATCH, scratchVolume } from './neo4j-pod';
 import type { Neo4jScratchProps } from './neo4j-scratch';
 
 /** What an online backup takes of a database. */
@@ -162,6 +163,11 @@ export class Neo4jOnlineBackup extends BackupPolicy {
   /** @internal */
   protected override _pod(): Pick<RunnerPod, 'resources'> {
     return { resources: JAVA_RESOURCES };
+  }
+
+  /** @internal */
+  protected override _finishedFor({ scratch }: Neo4jOnlineBackupProps): Duration | undefined {
+    return scratch === undefined ? undefined : FINISHED_FOR;
   }
 
   /** @internal */
