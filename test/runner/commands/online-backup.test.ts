@@ -11,7 +11,7 @@ import { takeOnlineBackup } from '../../../runner/commands/online-backup';
 import { findRecord } from '../../../runner/dump/source';
 import { asStillpointError, StillpointError } from '../../../runner/errors';
 import type { DirectoryRegistry } from '../../../runner/registry/directory';
-import { type DumpRestoreConfig, fits, isProtected, RECORD } from '../../../src/contract';
+import { type DumpRestoreConfig, fits, isProtected, RECORD, type StoreConfig } from '../../../src/contract';
 import { systemStandin } from '../../support/neo4j-system-standin';
 import { QuietLog } from '../../support/quiet-log';
 import { FIRST, OnlineStandins, SECOND, type Situation, STANDIN, SYSTEM, THIRD } from './online-standins';
@@ -88,6 +88,12 @@ describe('an online backup', () => {
 });
 
 describe('a differential backup', () => {
+  const elsewhere = async (): Promise<StoreConfig> => {
+    const path = join(folder, 'elsewhere');
+    await mkdir(path);
+    return { kind: 'directory', directory: { path } };
+  };
+
   it('has all that a restore of it takes, also when the one before is gone', async () => {
     await take({ online: { type: 'auto' } });
     await at('customer1', 25);
@@ -114,6 +120,24 @@ describe('a differential backup', () => {
       ['customer1', 2],
       ['customer2', 3],
     ]);
+  });
+
+  it('on another volume than the one before begins a chain there, and goes on with that', async () => {
+    const online = { type: 'auto' } as const;
+    await take({ online });
+    const storage = await elsewhere();
+    const lengths: (number | undefined)[] = [];
+    for (const id of [SECOND, THIRD]) lengths.push((await take({ id, online, storage })).objects?.length);
+    // Back on the first one it goes on with what lies there.
+    lengths.push((await take({ id: '20261129030000', online })).objects?.length);
+    expect(lengths).toEqual([1, 2, 2]);
+  });
+
+  it('where the one before lies in a bucket begins a chain', async () => {
+    await take({ uploads: true });
+    expect((await take({ id: SECOND, online: { type: 'auto' } })).objects?.length).toBe(1);
+    const error = await failure({ id: THIRD, online: { type: 'differential' }, storage: await elsewhere() });
+    expect(error.message).toContain("No chain of 'customer1' to continue");
   });
 
   it('begins a chain anew when that of a database is long enough', async () => {
