@@ -1,6 +1,7 @@
 /** One full file in place of a chain that is good: made of it, or else taken of the server. */
 import { basename } from 'node:path';
 import { StillpointError } from '../../../errors';
+import { SYSTEM } from './admin-lines';
 import { inspect, type OnlineBackup, type OnlineBackupWorld } from './admin-run';
 import { aggregated } from './aggregate';
 import type { Artifact } from './artifacts';
@@ -34,7 +35,7 @@ export async function shortened(
   const ways: Readonly<Record<string, () => Promise<Taken | undefined>>> = {
     'its chain was not aggregated': async () => ({
       chain: [await aggregated(database, chain, backup, world)],
-      warnings: [],
+      warnings: unseenOf(database),
     }),
     'it was not taken in full': anew,
   };
@@ -50,6 +51,13 @@ export async function shortened(
   }
   await assertAsItWas(database, chain, sizes, backup, world);
   return { chain, warnings: [...before, ...warnings] };
+}
+
+/** The database of the DBMS has its users in itself. */
+function unseenOf(database: string): readonly string[] {
+  if (database === SYSTEM) return [];
+  const what = 'whether neo4j-admin keeps users and roles in such a file is not known';
+  return [`database ${database}: its chain was aggregated, and ${what}: a restore says where there are none`];
 }
 
 /** Nothing was to touch it; a tool that says of itself that it failed is not believed either. */

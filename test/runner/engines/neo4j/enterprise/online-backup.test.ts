@@ -200,6 +200,8 @@ describe('neo4j-admin (a stand-in)', () => {
 
 describe('a chain that is long enough', () => {
   const aggregate = ['orders'];
+  const unseen =
+    'database orders: its chain was aggregated, and whether neo4j-admin keeps users and roles in such a file is not known: a restore says where there are none';
   beforeEach(async () => {
     await at('orders', 5);
     await take(['orders']);
@@ -211,7 +213,7 @@ describe('a chain that is long enough', () => {
     async (says) => {
       const [{ version }, world] = of(says);
       const [end] = await take(['orders'], { aggregate, version }, world);
-      expect([ranges(end as DatabaseEnd), end?.warnings]).toEqual(['1-9', []]);
+      expect([ranges(end as DatabaseEnd), end?.warnings]).toEqual(['1-9', [unseen]]);
       expect((await readdir(to)).map((name) => name.slice(-9, -7))).toEqual(['01', '02']);
       expect(end?.chain?.[0]?.file).toMatch(/-03\.backup$/);
     },
@@ -220,7 +222,7 @@ describe('a chain that is long enough', () => {
   it('has an end of which nothing was written, and becomes one file all the same', async () => {
     await take(['orders']);
     const [end] = await take(['orders'], { aggregate });
-    expect([ranges(end as DatabaseEnd), end?.warnings]).toEqual(['1-9', []]);
+    expect([ranges(end as DatabaseEnd), end?.warnings]).toEqual(['1-9', [unseen]]);
   });
 
   it('is checked as one where the version checks chains, and its end is told where not', async () => {
@@ -295,6 +297,14 @@ describe('a chain that is long enough', () => {
       { full: false, lowest: 6, highest: 9 },
     ]);
     expect(files.filter((file) => file.includes('broken'))).toEqual([]);
+  });
+
+  it('of the database system has no users and roles beside it', async () => {
+    for (const highest of [3, 4]) {
+      await at('system', highest);
+      const [end] = await take(['system'], { aggregate: ['system'] });
+      expect([ranges(end as DatabaseEnd), end?.warnings]).toEqual([`1-${highest}`, []]);
+    }
   });
 
   it('becomes one file by the name of its last, and is what it was', async () => {
