@@ -50,8 +50,15 @@ export function movedFrom(before: ServerPlace, now: ServerPlace): string | undef
     return `the server ran in ${before.name} (${before.uid}) before the first cut, in ${now.name} (${now.uid}) after`;
   }
   const { container = '' } = now;
-  if (now.running?.[container] === before.running?.[container]) return undefined;
+  if (isSameStart(container, before, now)) return undefined;
   return `container ${container} of ${now.name}, which the server runs in, was started anew while the backup was at work`;
+}
+
+/** The kubelet may not have reported yet that what answered then was running: of that only the number of its start is known. */
+function isSameStart(container: string, before: ServerPlace, now: ServerPlace): boolean {
+  const was = before.running?.[container];
+  if (was !== undefined) return now.running?.[container] === was;
+  return (now.starts?.[container] ?? 0) === (before.starts?.[container] ?? 0);
 }
 
 /** Whether the server's paths lie on the volumes of the policy, as findings. */

@@ -1,9 +1,10 @@
 /** Takes one online backup: files of databases, by the engine's own tool from a running server; step by step. */
-import { type BackupRecord, dumpLeaseName, UNFINISHED } from '../../src/contract';
+import { type BackupRecord, dumpLeaseName, type StoreConfig, storePlace, UNFINISHED } from '../../src/contract';
 import { checkOnline, type OnlineChecked } from '../dump/online-checks';
 import { placeOf, type Work } from '../dump/online-place';
 import { filesOf, onlineRecord, publishedRecord } from '../dump/online-record';
 import { takeFolder } from '../dump/owner';
+import { storeOf } from '../dump/record';
 import { asStillpointError, StillpointError } from '../errors';
 import type { StoredRecord } from '../ports';
 import type { OnlineEnd, OnlineWorld } from '../tools/online';
@@ -80,12 +81,13 @@ class Online {
   }
 
   /**
-   * Of each database the newest backup that has it: its chain is gone on with, and its sizes tell how much room there has to be.
-   * One that failed in the backup before has its chain in an earlier one.
+   * Of each database the newest backup in this store that has it: its chain is gone on with, and its sizes tell how much room there has to be.
+   * One that failed in the backup before has its chain in an earlier one. What lies in another store, where the policy had that before, cannot be
+   * linked: a chain begins anew.
    */
   async #lastStep({ found }: OnlineChecked): Promise<ReadonlyMap<string, BackupRecord>> {
     const { registry, namespace, config } = this.#context;
-    const { database } = config.spec;
+    const { database, storage } = config.spec;
     const ids: BackupRecord['id'][] = [];
     for await (const page of registry.summaries({ namespace, database, phases: ['succeeded'] })) {
       ids.push(...page.map(({ id }) => id));
@@ -93,8 +95,9 @@ class Online {
     const last = new Map<string, BackupRecord>();
     for (const id of ids.toSorted().toReversed().slice(0, LOOKED_AT)) {
       const record = (await registry.get(namespace, database, id))?.record;
+      if (record === undefined || !liesIn(record, storage)) continue;
       for (const { name } of found.selected) {
-        if (record !== undefined && !last.has(name) && filesOf(record, name).length > 0) last.set(name, record);
+        if (!last.has(name) && filesOf(record, name).length > 0) last.set(name, record);
       }
       if (found.selected.every(({ name }) => last.has(name))) break;
     }
@@ -129,7 +132,9 @@ class Online {
       freeBytes: () => files.freeBytes(),
       sizeOf: (file) => files.sizeOf(file),
       lastBytes: (database) => largest(last.get(database), database),
-      alone: (file) => files.alone(work, file),
+      apart: (some) => files.apart(work, some),
+      copies: (some) => files.copies(work, some, signal),
+      remove: (path) => files.remove(path),
       signal,
     };
     const places = { to: work.backups, report: work.reports, temp: work.temp };
@@ -139,7 +144,7 @@ class Online {
     signal.throwIfAborted();
     for (const { name, error, warnings = [] } of ends) {
       for (const message of warnings) log.warn({ step: 'backup', database: name }, message);
-      if (error === undefined) log.info({ step: 'backup', database: name }, 'database backed up and checked');
+      if (error === undefined) log.info({ step: 'backup', database: name }, 'database backed up');
       else log.error({ step: 'backup', database: name, code: error.code }, error.message);
     }
     // No part of it is good: a backup of nothing is none.
@@ -188,6 +193,11 @@ async function forgetEarlierWork({ registry, namespace, config, openStore, log }
       log.warn({ id: record.id, code: asStillpointError(thrown).code }, 'files of an earlier run are left');
     });
   }
+}
+
+function liesIn(record: BackupRecord, storage: StoreConfig): boolean {
+  const store = storeOf(record);
+  return store !== undefined && storePlace(store) === storePlace(storage);
 }
 
 /** Of the files that an earlier backup has of one database, the largest. */

@@ -14,7 +14,7 @@ import { syncPath } from '../local/copy-tree';
 import { fullKey } from '../storage/keys';
 import { dumpFolder } from './keys';
 import type { Named, OnlinePlace, Work } from './online-place';
-import { fileBytes, folderAlone, foldersIn, freeOf, removeFolder, translated } from './work-folders';
+import { fileBytes, folderApart, folderOfCopies, foldersIn, freeOf, removeAt, translated } from './work-folders';
 
 /** Finds the files of backups in a store that is a folder. Throws config-invalid for another store. */
 export class OnlineFiles implements OnlinePlace {
@@ -40,7 +40,7 @@ export class OnlineFiles implements OnlinePlace {
   }
 
   async forget(of: Named): Promise<void> {
-    await removeFolder(this.#workOf(of));
+    await removeAt(this.#workOf(of));
   }
 
   /** Brings earlier files to where the tool looks for a chain, without a copy of them. */
@@ -51,8 +51,16 @@ export class OnlineFiles implements OnlinePlace {
     }
   }
 
-  alone({ root }: Work, file: string): Promise<string> {
-    return folderAlone(root, file);
+  apart({ root }: Work, files: readonly string[]): Promise<string> {
+    return folderApart(root, files);
+  }
+
+  copies({ root }: Work, files: readonly string[], signal: AbortSignal): Promise<string> {
+    return folderOfCopies(root, files, signal);
+  }
+
+  remove(path: string): Promise<void> {
+    return removeAt(path);
   }
 
   nameOf(file: string): string {

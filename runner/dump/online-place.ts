@@ -25,8 +25,12 @@ export interface OnlinePlace {
   forget(of: Named): Promise<void>;
   /** Brings earlier files to where the tool looks for a chain. Throws config-invalid where they are not at hand. */
   linkInto(folder: string, keys: readonly string[]): Promise<void>;
-  /** Makes a folder in which a file is alone. */
-  alone(work: Work, file: string): Promise<string>;
+  /** Makes a folder with nothing but those files, without a copy of them. */
+  apart(work: Work, files: readonly string[]): Promise<string>;
+  /** Makes a folder with nothing but copies of those files: what is written to them there does not reach the files. */
+  copies(work: Work, files: readonly string[], signal: AbortSignal): Promise<string>;
+  /** Removes a file or a folder of the work. */
+  remove(path: string): Promise<void>;
   /** How a file is called in the store, below the backup's folder. */
   nameOf(file: string): string;
   /** Puts a file into the store, durably. */

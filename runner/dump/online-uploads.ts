@@ -12,7 +12,7 @@ import { Packing } from '../pipe/pack';
 import type { ObjectStore } from '../storage/object-store';
 import type { OnlinePlace, Work } from './online-place';
 import { recordedObject } from './record';
-import { fileBytes, folderAlone, foldersIn, freeOf, removeFolder } from './work-folders';
+import { fileBytes, folderApart, folderOfCopies, foldersIn, freeOf, removeAt } from './work-folders';
 
 export class OnlineUploads implements OnlinePlace {
   readonly #root: string;
@@ -33,15 +33,23 @@ export class OnlineUploads implements OnlinePlace {
   }
 
   async forget(): Promise<void> {
-    await removeFolder(this.#root);
+    await removeAt(this.#root);
   }
 
   async linkInto(_folder: string, keys: readonly string[]): Promise<void> {
     if (keys.length > 0) throw new StillpointError('config-invalid', `${keys[0]} is not at hand in an object store`);
   }
 
-  alone({ root }: Work, file: string): Promise<string> {
-    return folderAlone(root, file);
+  apart({ root }: Work, files: readonly string[]): Promise<string> {
+    return folderApart(root, files);
+  }
+
+  copies({ root }: Work, files: readonly string[], signal: AbortSignal): Promise<string> {
+    return folderOfCopies(root, files, signal);
+  }
+
+  remove(path: string): Promise<void> {
+    return removeAt(path);
   }
 
   nameOf(file: string): string {

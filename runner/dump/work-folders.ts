@@ -1,6 +1,8 @@
 /** The folders that an engine's tool works in, on whatever volume. Every failure names the path. */
-import { link, mkdir, rm, stat, statfs } from 'node:fs/promises';
+import { constants, createReadStream, createWriteStream } from 'node:fs';
+import { copyFile, link, mkdir, mkdtemp, rm, stat, statfs } from 'node:fs/promises';
 import { basename, join } from 'node:path';
+import { pipeline } from 'node:stream/promises';
 import { StillpointError } from '../errors';
 import type { Work } from './online-place';
 
@@ -12,18 +14,38 @@ export async function foldersIn(root: string): Promise<Work> {
   return work;
 }
 
-export async function removeFolder(folder: string): Promise<void> {
-  await translated(folder, () => rm(folder, { recursive: true, force: true }));
+/** A file, or a folder with all that is in it. */
+export async function removeAt(path: string): Promise<void> {
+  await translated(path, () => rm(path, { recursive: true, force: true }));
 }
 
-/** A folder with nothing but that file, without a copy of it. */
-export async function folderAlone(root: string, file: string): Promise<string> {
-  const folder = join(root, 'alone', basename(file));
-  await translated(folder, async () => {
-    await mkdir(folder, { recursive: true });
-    await link(file, join(folder, basename(file)));
-  });
+/** A folder with nothing but those files, without a copy of them. */
+export async function folderApart(root: string, files: readonly string[]): Promise<string> {
+  const folder = await newFolderIn(root);
+  for (const file of files) await translated(file, () => link(file, join(folder, basename(file))));
   return folder;
+}
+
+/** A folder with nothing but copies of those files; by reflink where the file system can. */
+export async function folderOfCopies(root: string, files: readonly string[], signal: AbortSignal): Promise<string> {
+  const folder = await newFolderIn(root);
+  for (const file of files) await translated(file, () => copied(file, join(folder, basename(file)), signal));
+  return folder;
+}
+
+/** A large one takes long where its blocks are not shared, and a stop does not wait for its end. */
+async function copied(from: string, to: string, signal: AbortSignal): Promise<void> {
+  signal.throwIfAborted();
+  const shared = await copyFile(from, to, constants.COPYFILE_FICLONE_FORCE).then(
+    () => true,
+    () => false,
+  );
+  if (shared) return;
+  await pipeline(createReadStream(from), createWriteStream(to), { signal });
+}
+
+function newFolderIn(root: string): Promise<string> {
+  return translated(root, () => mkdtemp(join(root, 'apart-')));
 }
 
 /** What is free there, in bytes, for whoever is not root. */

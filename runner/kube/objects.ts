@@ -104,6 +104,8 @@ export interface Condition {
 export interface ContainerStatus {
   readonly name: string;
   readonly containerID?: string;
+  /** How often it was started again. */
+  readonly restartCount?: number;
   readonly state?: {
     readonly waiting?: { readonly reason?: string; readonly message?: string };
     readonly running?: object;

@@ -26,6 +26,7 @@ import {
   recordedWorkload,
   runningIn,
   serverContainer,
+  startsIn,
 } from './workload';
 
 type RecordedResourceParts = Pick<RecordedResource, 'labels' | 'spec'>;
@@ -101,6 +102,7 @@ export class KubernetesPlatform implements Platform {
       name: `pod ${this.#options.namespace}/${name}`,
       container: server?.name,
       running: runningIn(pod),
+      starts: startsIn(pod),
       ...(pod.spec.nodeName === undefined ? {} : { node: pod.spec.nodeName }),
       ...(where === undefined ? {} : { address: where }),
       mounts: mountsOf(pod, server),

@@ -23,6 +23,16 @@ export function runningIn({ status }: Pod): Readonly<Record<string, string>> {
   );
 }
 
+/** Which start of each container that is, from 0 on; of one that is not said to run, the next. */
+export function startsIn({ status }: Pod): Readonly<Record<string, number>> {
+  return Object.fromEntries(
+    (status?.containerStatuses ?? []).map(({ name, state, lastState, restartCount = 0 }) => {
+      const ended = state?.terminated !== undefined || lastState?.terminated !== undefined;
+      return [name, state?.running === undefined && ended ? restartCount + 1 : restartCount];
+    }),
+  );
+}
+
 /**
  * All that the server's container mounts, as the server sees it, and the claims that only other containers of the pod
  * mount: their paths mean nothing to the server, so they carry the container's name.

@@ -57,6 +57,11 @@ export interface ServerPlace {
    * not notice that the server was started anew.
    */
   readonly running?: Readonly<Record<string, string>> | undefined;
+  /**
+   * Which start of each container it is, from 0 on: the one that runs, or the next one where the kubelet does not say that one runs. What is not
+   * named was not started before.
+   */
+  readonly starts?: Readonly<Record<string, number>> | undefined;
   readonly node?: string | undefined;
   /** Where its server can be reached, when it was found by the name of its host. */
   readonly address?: string | undefined;

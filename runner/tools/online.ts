@@ -75,8 +75,12 @@ export interface OnlineWorld {
   readonly sizeOf: (file: string) => Promise<number>;
   /** What the largest file of a database took in the last backup; 0 where there is none. */
   readonly lastBytes: (database: string) => number;
-  /** A folder with nothing but that file. */
-  readonly alone: (file: string) => Promise<string>;
+  /** A folder with nothing but those files, without a copy of them. */
+  readonly apart: (files: readonly string[]) => Promise<string>;
+  /** A folder with nothing but copies of those files: what is written to them there does not reach the files. */
+  readonly copies: (files: readonly string[]) => Promise<string>;
+  /** Removes a file that the tool has made, or such a folder. */
+  readonly remove: (path: string) => Promise<void>;
   readonly signal: AbortSignal;
 }
 

@@ -1,4 +1,4 @@
-import { Duration } from 'cdk8s';
+import type { Duration } from 'cdk8s';
 import type { ContainerResources } from 'cdk8s-plus-28';
 import type { Construct } from 'constructs';
 import { checkDumpStorage, checkEnum, checkServerImage } from '../check-kinds';
@@ -11,7 +11,7 @@ import { invalid } from '../invalid';
 import type { PolicyNames } from '../job-config';
 import { checkRecipients } from '../recipients';
 import type { MountedVolume, RunnerPod, RunnerSecurity } from '../runner-pod';
-import { JAVA_RESOURCES } from './neo4j-pod';
+import { FINISHED_FOR, JAVA_RESOURCES } from './neo4j-pod';
 import { Neo4jStore } from './neo4j-store';
 
 /** Whom the files of a Neo4j belong to. */
@@ -57,9 +57,6 @@ const DATA = '/data';
 
 /** The user `neo4j` of the public images. */
 const SERVER_USER = 7474;
-
-/** Until then there is a pod whose log can be read, and whose copy takes room. */
-const FINISHED_FOR = Duration.minutes(10);
 
 /** Names of databases as Neo4j has them. */
 const DATABASE = /^[a-z][a-z0-9.-]{2,62}$/;

@@ -1,3 +1,4 @@
+import type { Duration } from 'cdk8s';
 import type { Construct } from 'constructs';
 import type { PolicyProps } from '../backup-props';
 import { checkDumpKinds, checkEnum } from '../check-kinds';
@@ -12,7 +13,7 @@ import type { PolicyNames } from '../job-config';
 import { checkRecipients } from '../recipients';
 import type { MountedVolume, RunnerPod } from '../runner-pod';
 import type { BackupStorage } from '../storage';
-import { checkScratch, JAVA_RESOURCES, SCRATCH, scratchVolume } from './neo4j-pod';
+import { checkScratch, FINISHED_FOR, JAVA_RESOURCES, SCRATCH, scratchVolume } from './neo4j-pod';
 import type { Neo4jScratchProps } from './neo4j-scratch';
 
 /** What an online backup takes of a database. */
@@ -75,7 +76,7 @@ export interface Neo4jOnlineBackupProps extends DumpToolProps, PolicyProps {
 
   /**
    * What comes after a chain of that length, where the type is `AUTO`. One that is aggregated spares the server another full backup, and takes room
-   * for the chain once more. Points in time before it are restored from the earlier backups.
+   * for the chain twice more. Points in time before it are restored from the earlier backups.
    *
    * @default Neo4jChainEnd.FULL
    */
@@ -105,7 +106,7 @@ export interface Neo4jOnlineBackupProps extends DumpToolProps, PolicyProps {
 /**
  * Backs up databases of a Neo4j of the Enterprise edition on a schedule while it runs, by its own `neo4j-admin database backup` of 5 or
  * later, into a volume or an object store. Which databases there are, and what aliases point to, the runner asks over Bolt when a backup begins. Each is
- * taken, looked at and checked by itself: one that fails fails the Job, and the backup has the others.
+ * taken, looked at and checked by itself, as far as the tool's version checks what it is: one that fails fails the Job, and the backup has the others.
  *
  * Its main child is a CronJob, so a backup by hand is `kubectl create job --from=cronjob/<policy name> <any name>`.
  *
@@ -162,6 +163,11 @@ export class Neo4jOnlineBackup extends BackupPolicy {
   /** @internal */
   protected override _pod(): Pick<RunnerPod, 'resources'> {
     return { resources: JAVA_RESOURCES };
+  }
+
+  /** @internal */
+  protected override _finishedFor({ scratch }: Neo4jOnlineBackupProps): Duration | undefined {
+    return scratch === undefined ? undefined : FINISHED_FOR;
   }
 
   /** @internal */

@@ -1,4 +1,4 @@
-import { Size } from 'cdk8s';
+import { Duration, Size } from 'cdk8s';
 import { type ContainerResources, Cpu, k8s } from 'cdk8s-plus-28';
 import type { Construct } from 'constructs';
 import { invalid } from '../invalid';
@@ -22,6 +22,13 @@ export const JAVA_RESOURCES: ContainerResources = {
  * @internal
  */
 export const SCRATCH = '/scratch';
+
+/**
+ * How long a finished Job stays whose pod has a volume of its own: until then its log can be read, and the volume takes room.
+ *
+ * @internal
+ */
+export const FINISHED_FOR: Duration = Duration.minutes(10);
 
 /**
  * Refuses what has no size.

@@ -79,6 +79,21 @@ describe('rule 3: after the last cut a server', () => {
     else expect(moved).toContain(message);
   });
 
+  // The kubelet reports late: it may not have said yet that what answers runs, when the server is traced first.
+  it.each<[string, Partial<ServerPlace>, Partial<ServerPlace>, boolean]>([
+    ['that was not reported as running yet ran on', {}, { starts: { engine: 0 } }, false],
+    ['that was not reported as running yet was started anew', {}, { starts: { engine: 1 } }, true],
+    ['that was to be started again ran on', { starts: { engine: 3 } }, { starts: { engine: 3 } }, false],
+    ['that was to be started again was started once more', { starts: { engine: 3 } }, { starts: { engine: 4 } }, true],
+    ['that was never reported as running has ended', {}, { running: {}, starts: { engine: 1 } }, true],
+    ['of which nothing was ever reported ran on', {}, { running: {} }, false],
+  ])('%s', (_, before, now, anew) => {
+    const moved = movedFrom({ ...place, running: {}, ...before }, { ...place, ...now });
+    if (anew)
+      expect(moved).toContain('container engine of pod shop/accounts-db-0, which the server runs in, was started anew');
+    else expect(moved).toBeUndefined();
+  });
+
   it('of no cluster has no container', () => {
     expect(movedFrom(PLACE, PLACE)).toBeUndefined();
   });

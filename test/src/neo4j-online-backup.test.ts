@@ -97,6 +97,16 @@ describe('a Neo4jOnlineBackup', () => {
     expect(spec.containers[0].resources.limits).toEqual({ memory: '1Gi' });
   });
 
+  it('has a scratch volume for ten minutes after its end, and Jobs that stay as all do where it has none', () => {
+    const finishedFor = (props: Partial<Neo4jOnlineBackupProps>): unknown =>
+      only(synth(props), 'CronJob').spec.jobTemplate.spec.ttlSecondsAfterFinished;
+    expect(finishedFor({ storage: BUCKET, scratch })).toBe(600);
+    expect(finishedFor({})).toBeUndefined();
+    // What is in Git would be made anew, and would run again.
+    const job = only(synth({ storage: BUCKET, scratch }, true), 'Job');
+    expect(job.spec.ttlSecondsAfterFinished).toBeUndefined();
+  });
+
   it('is taken before a deployment too, which keeps it until it is released', () => {
     const name = only(synth({}, true), 'Job').metadata.name;
     const document = parse(only(synth({}, true), 'ConfigMap', name).data['backup.yaml']);

@@ -1,5 +1,6 @@
 /**
- * A stand-in for neo4j-admin of the Enterprise edition, 2025, which was not to be had. It reads the options that
+ * A stand-in for neo4j-admin of the Enterprise edition, which was not to be had. It follows the Operations Manual of 2025.09, with what that, those
+ * of 5 and the release notes say of since when there is something: `OPTIONS` and `CHANGES` below have it by version. It reads the options that
  * runner/engines/neo4j/enterprise writes and refuses all others. What it is not:
  * - a "server" is a folder beside the backups, `STANDIN_SERVER`, with one JSON file a database: `{"id": …, "highest": …}`; `--from` is
  *   believed unless it says `nobody:6362`. Where there is no such folder, the file is fetched by HTTP from the first of `--from` that answers:
@@ -9,11 +10,14 @@
  * - a restored store is the header of the last file, and a dump is the restored store: what is in none of them no restore can lose;
  *   `--restore-until` knows transactions alone, and refuses a chain of one file as the real one does;
  * - the script of users and roles is what the server's JSON has under `metadata`;
- * - its table has the columns of the documentation, and no others; times are counted, not taken;
- * - it says that it is of 2025.10.0, whatever `STANDIN_VERSION` does not say otherwise;
- * - of 5 it knows `database aggregate-backup`, of later ones `backup aggregate`; `STANDIN_AGGREGATE=fails` makes it end with 1, `=broken` makes a
- *   file that its check finds broken, `=short` one that lacks the last transaction;
- * - `STANDIN_FAIL=<database>` makes the backup of that one end with 1 and a file all the same, as problems beside a success do.
+ * - its table has the columns of the documentation, and no others; times are counted, not taken; what it says of a store's id is no hash;
+ * - it says that it is of 2025.10.0, whatever `STANDIN_VERSION` does not say otherwise; of versions between those of the manuals it knows no more than they say;
+ * - where the manual of 2025 calls `database aggregate-backup` deprecated, it has it no more;
+ * - `STANDIN_AGGREGATE=fails` makes an aggregation end with 1, `=broken` makes a file that its check finds broken, `=short` one that lacks the last
+ *   transaction, `=in-place` one by the name of the chain's last, written through into that file, and `=in-place-broken` a broken one there;
+ * - how the real one words that it takes no chain is not known, nor whether it looks through a folder of several files for one that it can take;
+ * - `STANDIN_FAIL=<database>` makes the backup of that one end with 1 and a file all the same, as problems beside a success do; `STANDIN_FAIL_FULL`
+ *   only where all of it was asked for.
  */
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -23,19 +27,30 @@ if (group === '--version') {
   console.log(process.env.STANDIN_VERSION ?? '2025.10.0');
   process.exit(0);
 }
-const known = {
-  'database backup': ['from', 'to-path', 'type', 'include-metadata', 'temp-path', 'inspect-path'],
+const version = (process.env.STANDIN_VERSION ?? '2025.10.0').split('.').map(Number);
+const since = (major, minor) => version[0] > major || (version[0] === major && version[1] >= minor);
+
+/** What of its behaviour changed, by the release notes. */
+const CHANGES = {
+  /** `backup inspect` shows the metadata always, and does not take the word for it any more. */
+  metadataAlways: since(2025, 7),
+  /** The table says of which store a file is, and whether it is recovered. */
+  recoveredShown: since(2025, 6),
+  /** `database check` takes a database, a dump or a full backup that is recovered: no chain. */
+  checksFullAlone: since(2025, 9),
+};
+
+const temp = since(5, 24) ? ['temp-path'] : [];
+const OPTIONS = {
+  'database backup': ['from', 'to-path', 'type', 'include-metadata', ...temp, 'inspect-path'],
   'database check': ['from-path', 'temp-path', 'report-path', 'max-off-heap-memory'],
-  'database restore': ['from-path', 'temp-path', 'restore-until', 'overwrite-destination'],
+  'database restore': ['from-path', ...temp, 'restore-until', 'overwrite-destination'],
   'database info': ['format'],
   'database dump': ['to-path'],
-  [(process.env.STANDIN_VERSION ?? '').startsWith('5.') ? 'database aggregate-backup' : 'backup aggregate']: [
-    'from-path',
-    'temp-path',
-    'keep-old-backup',
-  ],
-  'backup inspect': ['show-metadata', 'empty'],
-}[`${group} ${verb}`];
+  [since(2025, 1) ? 'backup aggregate' : 'database aggregate-backup']: ['from-path', ...temp, 'keep-old-backup'],
+  ...(since(5, 25) ? { 'backup inspect': [...(CHANGES.metadataAlways ? [] : ['show-metadata']), 'empty'] } : {}),
+};
+const known = OPTIONS[`${group} ${verb}`];
 if (known === undefined) fail(`Unmatched arguments: ${group} ${verb}`, 64);
 const options = Object.fromEntries(
   rest.filter((word) => word.startsWith('--')).map((word) => /^--([^=]+)=?(.*)$/.exec(word).slice(1)),
@@ -103,18 +118,23 @@ async function served(database) {
 
 function inspect(folder) {
   const row = (cells) => console.log(`| ${cells.join(' | ')} |`);
+  const more = CHANGES.recoveredShown ? ['STORE ID HASH', 'RECOVERED'] : [];
   const columns = ['FILE', 'DATABASE', 'DATABASE ID', 'TIME (UTC)', 'FULL', 'COMPRESSED', 'LOWEST TX', 'HIGHEST TX'];
-  row(columns);
-  for (const { file, database, id, time, full, lowest, highest } of headers(folder)) {
-    row([`file://${file}`, database, id, time, full, true, lowest, highest]);
+  row([...columns, ...more]);
+  for (const { file, database, id, time, full, lowest, highest, recovered } of headers(folder)) {
+    const cells = [`file://${file}`, database, id, time, full, true, lowest, highest];
+    row(CHANGES.recoveredShown ? [...cells, id.length, isRecovered({ full, recovered })] : cells);
   }
 }
+
+/** Of a full one the tool does so when it takes it. */
+const isRecovered = ({ full, recovered = true }) => full && recovered;
 
 const commands = {
   'database backup': async () => {
     // As the versions of 5 have it that have no command of its own for it.
     if (options['inspect-path'] !== undefined) return inspect(options['inspect-path']);
-    const { id, highest, broken, metadata } = JSON.parse(await served(word));
+    const { id, highest, broken, metadata, recovered } = JSON.parse(await served(word));
     const all = headers(options['to-path']);
     const last = all.find((each) => each.id === id && each.highest > 0);
     if (options.type === 'DIFF' && last === undefined) fail(`No chain of '${word}' to continue`);
@@ -124,9 +144,9 @@ const commands = {
     const time = nextTime(options['to-path']);
     writeFileSync(
       join(options['to-path'], `${word}-${time}.backup`),
-      JSON.stringify({ database: word, id, time, full, broken, metadata, ...range }),
+      JSON.stringify({ database: word, id, time, full, broken, metadata, recovered, ...range }),
     );
-    if (process.env.STANDIN_FAIL === word)
+    if (process.env.STANDIN_FAIL === word || (process.env.STANDIN_FAIL_FULL === word && options.type === 'FULL'))
       fail(`Backup of '${word}' succeeded with problems: a server was not reached`);
   },
   'database check': () => {
@@ -134,7 +154,11 @@ const commands = {
       if (JSON.parse(readFileSync(storeOf(word), 'utf8')).broken === true) fail('Inconsistencies found.');
       return;
     }
-    const [last] = headers(options['from-path']).filter(({ database }) => database === word);
+    const [last, ...before] = headers(options['from-path']).filter(({ database }) => database === word);
+    if (CHANGES.checksFullAlone) {
+      if (before.length > 0 || !last.full) fail(`A backup chain of '${word}' cannot be checked: aggregate it first`);
+      if (!isRecovered(last)) fail(`The backup of '${word}' is not recovered: aggregate it first`);
+    }
     if (last.broken === true) fail(`Inconsistencies found. See ${options['report-path']}/inconsistencies.report`);
   },
   'database restore': () => {
@@ -167,8 +191,9 @@ const commands = {
     const { file, ...header } = last;
     const time = nextTime(dirname(file));
     const reached = how === 'short' ? highest - 1 : highest;
-    const whole = { ...header, time, full: true, lowest: 1, highest: reached, broken: how === 'broken' };
-    writeFileSync(join(dirname(file), `${header.database}-${time}.backup`), JSON.stringify(whole));
+    const whole = { ...header, time, full: true, lowest: 1, highest: reached, broken: how?.endsWith('broken') };
+    const made = how?.startsWith('in-place') ? file : join(dirname(file), `${header.database}-${time}.backup`);
+    writeFileSync(made, JSON.stringify(whole));
     if (options['keep-old-backup'] !== 'true') fail('the stand-in keeps them always');
   },
   'backup inspect': () => inspect(word),

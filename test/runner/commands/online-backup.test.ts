@@ -14,7 +14,7 @@ import type { DirectoryRegistry } from '../../../runner/registry/directory';
 import { type DumpRestoreConfig, fits, isProtected, RECORD } from '../../../src/contract';
 import { systemStandin } from '../../support/neo4j-system-standin';
 import { QuietLog } from '../../support/quiet-log';
-import { FIRST, OnlineStandins, SECOND, type Situation, STANDIN, SYSTEM, THIRD } from './online-standins';
+import { FIRST, OnlineStandins, SECOND, type Situation, STANDIN, SYSTEM } from './online-standins';
 
 let standins: OnlineStandins;
 let folder: string;
@@ -84,76 +84,6 @@ describe('an online backup', () => {
   it('is kept until it is released where it was taken before a deployment', async () => {
     expect(isProtected(await take({ trigger: 'pre-deployment' }))).toBe(true);
     expect(isProtected(await take({ id: SECOND }))).toBe(false);
-  });
-});
-
-describe('a differential backup', () => {
-  it('has all that a restore of it takes, also when the one before is gone', async () => {
-    await take({ online: { type: 'auto' } });
-    await at('customer1', 25);
-    const record = await take({ id: SECOND, online: { type: 'differential' } });
-    const files = ['01', '02'].map((n) => `stillpoint/shop/graph/${SECOND}/customer1-2025-10-07T16-00-${n}.backup`);
-    expect(record.dump?.databases).toMatchObject([{ files, highestTransaction: 25 }]);
-    expect(record.objects?.map(({ key }) => key)).toEqual(files);
-    const before = await stored();
-    await rm(join(folder, 'store/stillpoint/shop/graph', FIRST), { recursive: true });
-    expect(await stored()).toEqual(before.filter((file) => file.startsWith(SECOND)));
-    for (const { location } of record.objects ?? []) {
-      expect(JSON.parse(await readFile(new URL(location), 'utf8'))).toMatchObject({ database: 'customer1' });
-    }
-  });
-
-  it('goes on with the chain that a database has in an earlier backup, where it failed in the one before', async () => {
-    const databases = ['customer?'];
-    await take({ online: { databases } });
-    await at('customer2', 20);
-    await failure({ id: SECOND, online: { databases, type: 'auto' }, env: { STANDIN_FAIL: 'customer1' } });
-    await at('customer1', 30);
-    const record = await take({ id: THIRD, online: { databases, type: 'differential' } });
-    expect(record.dump?.databases?.map(({ name, files }) => [name, files?.length])).toEqual([
-      ['customer1', 2],
-      ['customer2', 3],
-    ]);
-  });
-
-  it('begins a chain anew when that of a database is long enough', async () => {
-    const online = { type: 'auto', longestChain: 2 } as const;
-    const lengths: (number | undefined)[] = [];
-    for (const [index, id] of [FIRST, SECOND, THIRD].entries()) {
-      await at('customer1', 10 * (index + 1));
-      lengths.push((await take({ id, online })).objects?.length);
-    }
-    expect(lengths).toEqual([1, 2, 1]);
-  });
-
-  it('makes one file of a chain that is long enough, where that was wanted, and goes on from it', async () => {
-    const online = { type: 'auto', longestChain: 2, chainEnd: 'aggregate' } as const;
-    const [lengths, warned]: [(number | undefined)[], (readonly string[] | undefined)[]] = [[], []];
-    const ids = [FIRST, SECOND, THIRD, '20261129030000', '20261130030000'];
-    for (const [index, id] of ids.entries()) {
-      await at('customer1', 10 * (index + 1));
-      // The last of them finds that it cannot: the server is asked for all of it.
-      const env = id === ids.at(-1) ? { STANDIN_AGGREGATE: 'broken' } : {};
-      const { objects, warnings, dump } = await take({ id, online, env });
-      expect(dump?.databases).toMatchObject([{ highestTransaction: 10 * (index + 1) }]);
-      lengths.push(objects?.length);
-      warned.push(warnings);
-    }
-    expect(lengths).toEqual([1, 2, 1, 2, 1]);
-    expect(warned.slice(0, -1).flat()).toEqual([]);
-    expect(warned.at(-1)).toEqual([expect.stringMatching(/^database customer1: its chain was not aggregated: /)]);
-    const folders = (await stored()).filter((file) => file.endsWith('.backup'));
-    // Of what was aggregated nothing is gone, and nothing else is left.
-    expect(folders.map((file) => file.slice(0, 8))).toEqual(
-      ['26', '27', '27', '28', '29', '29', '30'].map((day) => `202611${day}`),
-    );
-  });
-
-  it('fails where there is nothing to go on with, and leaves nothing', async () => {
-    const error = await failure({ online: { type: 'differential' } });
-    expect(error.message).toContain("No chain of 'customer1' to continue");
-    expect(await recordOf()).toMatchObject({ phase: 'failed' });
-    expect(await stored()).toEqual([]);
   });
 });
 

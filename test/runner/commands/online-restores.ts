@@ -7,6 +7,7 @@ import { restoreOnline } from '../../../runner/commands/restore-online';
 import { unmarked } from '../../../runner/dump/source';
 import { asStillpointError, type StillpointError } from '../../../runner/errors';
 import type { Identity } from '../../../runner/pipe/age-keys';
+import type { Log } from '../../../runner/ports';
 import type { ObjectStore } from '../../../runner/storage/object-store';
 import type { OnlineRestored } from '../../../runner/tools/online-restore';
 import type { DumpRestoreConfig } from '../../../src/contract';
@@ -23,6 +24,7 @@ export interface Wanted extends Partial<Online> {
   readonly system?: SystemStandin;
   readonly env?: Readonly<Record<string, string>>;
   readonly signal?: AbortSignal;
+  readonly log?: Log;
   readonly identities?: readonly Identity[];
   /** Gets the key of each file of the backup that was read. */
   readonly read?: string[];
@@ -33,7 +35,7 @@ export const server = (oddities?: Oddities): SystemStandin =>
   systemStandin({ customer2: {}, system: { type: 'system' } }, { shop: 'customer2' }, oddities);
 
 export async function restore(standins: OnlineStandins, wanted: Wanted = {}): Promise<OnlineRestored> {
-  const { id = FIRST, only, into, system = server(), env, signal, identities, read = [], ...more } = wanted;
+  const { id = FIRST, only, into, system = server(), env, signal, log, identities, read = [], ...more } = wanted;
   const base = standins.contextOf({ system });
   const { scratch = join(standins.folder, 'scratch'), metadata = 'roles' } = more;
   const online: Online = { scratch, metadata, ...more };
@@ -75,7 +77,7 @@ export async function restore(standins: OnlineStandins, wanted: Wanted = {}): Pr
     root: '/',
     environment: standins.environment(env),
     clock: systemClock,
-    log: base.log,
+    log: log ?? base.log,
     signal: signal ?? base.signal,
   };
   return (await restoreOnline(context, online)).restored;

@@ -61,7 +61,8 @@ describe('an online backup into an object store', () => {
     const error = await failure({ online, env: { STANDIN_FAIL: 'customer1' } });
     expect(error.message).toContain('has 1 of 2 databases, and not customer1');
     expect((await standins.stored()).filter((file) => file.endsWith('.backup'))).toEqual([
-      `${FIRST}/customer2-2025-10-07T16-00-02.backup`,
+      // Counted by what lies there: what customer1 came to is removed before.
+      `${FIRST}/customer2-2025-10-07T16-00-01.backup`,
     ]);
   });
 

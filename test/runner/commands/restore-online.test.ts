@@ -7,6 +7,7 @@ import { systemClock } from '../../../runner/clock';
 import { saidOf } from '../../../runner/commands/restore-online';
 import { StillpointError } from '../../../runner/errors';
 import { type SystemStandin, systemStandin } from '../../support/neo4j-system-standin';
+import { QuietLog } from '../../support/quiet-log';
 import * as restores from './online-restores';
 import { server, type Wanted } from './online-restores';
 import { FIRST, OnlineStandins, SECOND, THIRD } from './online-standins';
@@ -96,8 +97,20 @@ describe('an online backup that is restored', () => {
     await standins.at('customer1', 10, { metadata: METADATA });
     await standins.take();
     const system = server();
-    await restore({ metadata, system });
+    const log = new QuietLog();
+    await restore({ metadata, system, log });
     expect(system.changed.slice(1)).toEqual(statements);
+    expect(log.lines.filter(({ level }) => level === 'warn')).toEqual([]);
+  });
+
+  it.each([
+    ['roles', ['the backup has no script of users and roles of customer1, and none are made']],
+    ['none', []],
+  ] as const)('says that there are no users and roles in it, where some were wanted: %s', async (metadata, said) => {
+    await standins.take();
+    const log = new QuietLog();
+    await restore({ metadata, log });
+    expect(log.lines.filter(({ level }) => level === 'warn').map(({ message }) => message)).toEqual(said);
   });
 });
 

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
-import type { Container, Job, Pod, Workload } from '../../../runner/kube/objects';
+import type { Container, ContainerStatus, Job, Pod, Workload } from '../../../runner/kube/objects';
 import { missingVerbs } from '../../../runner/kube/rules';
 import { runOf } from '../../../runner/kube/run';
-import { mountsOf, recordedWorkload, runningIn, serverContainer } from '../../../runner/kube/workload';
+import { mountsOf, recordedWorkload, runningIn, serverContainer, startsIn } from '../../../runner/kube/workload';
 import type { AccessNeed } from '../../../src/contract';
 
 describe('rights', () => {
@@ -90,6 +90,26 @@ describe('the pod of a server', () => {
       postgres: 'containerd://2',
     });
     expect(runningIn(pod)).toEqual({});
+  });
+
+  test.each<[string, Omit<ContainerStatus, 'name'>, number]>([
+    ['the first', { restartCount: 0, state: { running: {} } }, 0],
+    ['the first, which is about to be', { restartCount: 0, state: { waiting: { reason: 'ContainerCreating' } } }, 0],
+    ['the third', { restartCount: 2, state: { running: {} }, lastState: { terminated: { exitCode: 1 } } }, 2],
+    ['the second, after an end', { restartCount: 0, state: { terminated: { exitCode: 1 } } }, 1],
+    [
+      'the fourth, after a pause',
+      {
+        restartCount: 2,
+        state: { waiting: { reason: 'CrashLoopBackOff' } },
+        lastState: { terminated: { exitCode: 1 } },
+      },
+      3,
+    ],
+  ])('says which start of a container runs, or is the next: %s', (_, status, start) => {
+    expect(startsIn({ ...pod, status: { containerStatuses: [{ name: 'postgres', ...status }] } })).toEqual({
+      postgres: start,
+    });
   });
 
   test('is recorded without anything that may be a secret', () => {

@@ -1,6 +1,6 @@
 /**
  * The command lines of neo4j-admin for online backups, by version. The Enterprise edition was not to be had: they are what its
- * documentation says, and no server has taken one of them. [doc: Operations Manual 4.4, 5, 2025: Backup and restore] Pure.
+ * documentation says, and no server has taken one of them. [doc: Operations Manual 4.4, 5, 2025: Backup and restore; release notes] Pure.
  */
 import { StillpointError } from '../../../errors';
 import { type AdminVersion, hasArtifacts, isAtLeast, wordOf } from './admin-version';
@@ -71,18 +71,23 @@ function mutableBackupLine(version: AdminVersion, request: BackupRequest, metada
 export function inspectLine(version: AdminVersion, path: string): AdminLine | undefined {
   if (!hasArtifacts(version)) return undefined;
   if (!isAtLeast(version, 5, 25)) return line('database', 'backup', [`--inspect-path=${path}`]);
-  return line('backup', 'inspect', [path, '--show-metadata', '--empty']);
+  // From 2025.07 on it is always shown, and the option is gone. [doc: Inspect the metadata of a backup file]
+  const metadata = isAtLeast(version, 2025, 7) ? [] : ['--show-metadata'];
+  return line('backup', 'inspect', [path, ...metadata, '--empty']);
 }
 
 export interface CheckRequest {
   readonly database: string;
-  /** The folder that was backed up to. In 4.4 the backup is a folder in it, of the database's name. */
+  /** A folder with what is checked, and nothing else of that database. In 4.4 the backup is a folder in it, of the database's name. */
   readonly from: string;
   readonly report: string;
   readonly temp?: string | undefined;
 }
 
-/** Checks the newest chain in a folder. */
+/**
+ * Checks the one backup of a database that lies in a folder: a full one; before 2025.09 a chain too, of which the newest in the folder was
+ * taken. A folder with several has no one answer in all versions.
+ */
 export function checkLine(version: AdminVersion, { database, from, report, temp }: CheckRequest): AdminLine {
   const name = nameOf(database);
   if (!hasArtifacts(version)) return line('check-consistency', [`--backup=${from}/${name}`, `--report-dir=${report}`]);

@@ -31,8 +31,12 @@ export interface OnlineBackupWorld {
   readonly sizeOf: (file: string) => Promise<number>;
   /** What the largest file of a database took in the last backup, where that lies elsewhere; 0 where there is none. */
   readonly lastBytes?: ((database: string) => number) | undefined;
-  /** A folder with nothing but that file. */
-  readonly alone: (file: string) => Promise<string>;
+  /** A folder with nothing but those files, without a copy of them. */
+  readonly apart: (files: readonly string[]) => Promise<string>;
+  /** A folder with nothing but copies of those files: what is written to them there does not reach the files. */
+  readonly copies: (files: readonly string[]) => Promise<string>;
+  /** Removes a file that the tool has made, or such a folder. */
+  readonly remove: (path: string) => Promise<void>;
   readonly signal: AbortSignal;
 }
 
@@ -54,4 +58,9 @@ export async function good(what: string, line: AdminLine, { run, signal }: Onlin
     'tool-failed',
     `${what} ended with ${exitCode}: ${lastWordsOf(said, []) || 'no word of why'}`,
   );
+}
+
+/** What takes room from the databases after it. Where it cannot be removed, the work as a whole is, at its end, or by the next run. */
+export async function discard(path: string, { remove }: OnlineBackupWorld): Promise<void> {
+  await remove(path).catch(() => undefined);
 }

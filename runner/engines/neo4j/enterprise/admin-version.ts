@@ -28,6 +28,14 @@ export function hasArtifacts(version: AdminVersion): boolean {
   return isAtLeast(version, 5, 0);
 }
 
+/**
+ * Whether `database check` takes chains. From 2025.09 on it takes a database, a dump, or a full backup that is recovered.
+ * [doc: Operations Manual 2025.09, Check database consistency, Aggregate a database backup chain; release notes of 2025.09]
+ */
+export function checksChains(version: AdminVersion): boolean {
+  return !isAtLeast(version, 2025, 9);
+}
+
 export function wordOf({ major, minor }: AdminVersion): string {
   return `${major}.${String(minor).padStart(major > 1000 ? 2 : 1, '0')}`;
 }

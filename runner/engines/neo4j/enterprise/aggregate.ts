@@ -1,41 +1,60 @@
 /**
  * Makes one full file of a chain: the tool applies to the full one what came since. It is believed only when a look and a check of it
- * alone have found it good. The chain stays where it is: earlier backups have the same files.
+ * alone have found it good. The chain stays as it is: earlier backups have the same files.
  */
+import { basename, join } from 'node:path';
 import { StillpointError } from '../../../errors';
-import { aggregateLine, checkLine } from './admin-lines';
-import { good, inspect, type OnlineBackup, type OnlineBackupWorld } from './admin-run';
+import { type AdminLine, aggregateLine } from './admin-lines';
+import { discard, good, inspect, type OnlineBackup, type OnlineBackupWorld } from './admin-run';
 import type { Artifact } from './artifacts';
+import { checked } from './check';
 
-/** The file that stands for a chain. Throws tool-version, tool-failed, room-missing. */
+/** The file that stands for a chain, in a folder of its own. Throws tool-version, tool-failed, room-missing. */
 export async function aggregated(
   database: string,
   chain: readonly Artifact[],
   backup: OnlineBackup,
   world: OnlineBackupWorld,
 ): Promise<Artifact> {
-  const { version, to, report, temp } = backup;
   const last = chain.at(-1);
   if (last === undefined) throw new StillpointError('tool-failed', `there is no chain of ${database}`);
-  const line = aggregateLine(version, { artifact: last.file, temp });
+  // What a version cannot do is refused before anything is copied.
+  const lineIn = (folder: string): AdminLine =>
+    aggregateLine(backup.version, { artifact: join(folder, basename(last.file)), temp: backup.temp });
+  lineIn('/');
   await assertRoomFor(database, chain, world);
-  const before = await inspect(to, backup, world);
-  await good(`the aggregation of ${database}`, line, world);
-  const made = whatWasMade(database, chain, before, await inspect(to, backup, world));
-  const folder = await world.alone(made.file);
-  const [only, ...others] = await inspect(folder, backup, world);
-  if (only === undefined || others.length > 0 || !only.full || only.highest !== made.highest) {
-    throw new StillpointError('tool-failed', `${made.file} alone is not what it is beside its chain`);
+  // Of copies: what the product is called is not documented. A link to a file of the chain would keep it where that is replaced, and lose
+  // it, in the earlier backups too, where it is written through.
+  const folder = await world.copies(chain.map(({ file }) => file));
+  try {
+    const before = await inspect(folder, backup, world);
+    await good(`the aggregation of ${database}`, lineIn(folder), world);
+    const after = await inspect(folder, backup, world);
+    const made = whatWasMade(database, chain, before, after);
+    await assertAlone(made, backup, world);
+    const unchecked = await checked(`what ${database} was aggregated to`, [made], backup, world);
+    if (unchecked !== undefined) throw new StillpointError('tool-failed', unchecked);
+    for (const { file } of after) if (file !== made.file) await discard(file, world);
+    return made;
+  } catch (thrown) {
+    await discard(folder, world);
+    throw thrown;
   }
-  await good(
-    `the check of what ${database} was aggregated to`,
-    checkLine(version, { database, from: folder, report, temp }),
-    world,
-  );
-  return made;
 }
 
-/** A whole file that ends where the chain does. Whether it has a name of its own, or that of the last of the chain, is not documented. */
+/** It is what it is without its chain, too. */
+async function assertAlone(made: Artifact, backup: OnlineBackup, world: OnlineBackupWorld): Promise<void> {
+  const folder = await world.apart([made.file]);
+  try {
+    const [only, ...others] = await inspect(folder, backup, world);
+    if (only?.full === true && others.length === 0 && only.highest === made.highest) return;
+    throw new StillpointError('tool-failed', `${made.file} alone is not what it is beside its chain`);
+  } finally {
+    await discard(folder, world);
+  }
+}
+
+/** A whole file that ends where the chain does: by a name of its own, or by that of what was no whole one before. */
 function whatWasMade(
   database: string,
   chain: readonly Artifact[],
@@ -53,7 +72,7 @@ function whatWasMade(
   );
 }
 
-/** The chain stays beside what is made of it, which takes about as much. */
+/** What is made of a chain takes about as much as it, and so do the copies where a file system does not share their blocks. */
 async function assertRoomFor(
   database: string,
   chain: readonly Artifact[],
@@ -62,9 +81,11 @@ async function assertRoomFor(
   const free = await freeBytes();
   if (free === undefined) return;
   const sizes = await Promise.all(chain.map(({ file }) => sizeOf(file)));
-  const needed = sizes.reduce((sum, each) => sum + each, 0);
-  if (free > needed) return;
-  throw new StillpointError('room-missing', `${free} bytes are free, and the chain of ${database} takes ${needed}`, {
-    hint: 'make the volume larger, or let retention keep less',
-  });
+  const takes = sizes.reduce((sum, each) => sum + each, 0);
+  if (free > 2 * takes) return;
+  throw new StillpointError(
+    'room-missing',
+    `${free} bytes are free, and the chain of ${database} takes ${takes}: it is copied, and made one file of`,
+    { hint: 'make the volume larger, or let retention keep less' },
+  );
 }

@@ -9,6 +9,8 @@ export interface Artifact {
   readonly full: boolean;
   readonly lowest: number;
   readonly highest: number;
+  /** Whether its store has all that its transaction logs say; undefined of tools before 2025.06, which do not say. */
+  readonly recovered?: boolean | undefined;
 }
 
 /** Reads the table of `inspect`: its columns by their names, of which later versions have more. Throws tool-failed. */
@@ -21,6 +23,7 @@ export function artifactsIn(output: string): readonly Artifact[] {
     if (value !== undefined) return value;
     throw new StillpointError('tool-failed', `neo4j-admin's table of backups has no column ${column}`);
   };
+  const has = head.includes('RECOVERED');
   return body.map((row) => ({
     file: cell(row, 'FILE').replace(/^file:\/\/(?=\/)/, ''),
     database: cell(row, 'DATABASE').toLowerCase(),
@@ -28,6 +31,7 @@ export function artifactsIn(output: string): readonly Artifact[] {
     full: cell(row, 'FULL') === 'true',
     lowest: Number(cell(row, 'LOWEST TX')),
     highest: Number(cell(row, 'HIGHEST TX')),
+    ...(has ? { recovered: cell(row, 'RECOVERED') === 'true' } : {}),
   }));
 }
 

@@ -1,11 +1,12 @@
 /** Backs up databases one by one by neo4j-admin: what becomes of one neither hides nor spoils the others. */
 import { asStillpointError, StillpointError } from '../../../errors';
 import { backupLine, checkLine } from './admin-lines';
-import { good, inspect, type OnlineBackup, type OnlineBackupWorld } from './admin-run';
+import { discard, good, inspect, type OnlineBackup, type OnlineBackupWorld } from './admin-run';
 import { hasArtifacts } from './admin-version';
-import { aggregated } from './aggregate';
 import { type Artifact, chainOf } from './artifacts';
+import { checked } from './check';
 import type { Selected } from './selection';
+import { shortened, type Taken } from './shorten';
 
 /** What became of one database. */
 export interface DatabaseEnd extends Selected {
@@ -15,8 +16,6 @@ export interface DatabaseEnd extends Selected {
   /** What did not come about as it was wanted, though the backup is good. */
   readonly warnings?: readonly string[] | undefined;
 }
-
-type Taken = Required<Pick<DatabaseEnd, 'chain' | 'warnings'>>;
 
 /** Takes all of them, whatever becomes of each. Throws only where nothing can be said of any: an interruption, no tool. */
 export async function backUpOnline(backup: OnlineBackup, world: OnlineBackupWorld): Promise<readonly DatabaseEnd[]> {
@@ -39,57 +38,82 @@ function ofOne(thrown: unknown): StillpointError {
   return error;
 }
 
-async function taken(database: string, backup: OnlineBackup, world: OnlineBackupWorld): Promise<Partial<Taken>> {
-  const chain = await one(database, backup, world);
-  if (chain === undefined || chain.length < 2 || backup.aggregate?.includes(database) !== true) return { chain };
-  return await shortened(database, chain, backup, world);
+async function taken(
+  database: string,
+  backup: OnlineBackup,
+  world: OnlineBackupWorld,
+): Promise<Pick<DatabaseEnd, 'chain' | 'warnings'>> {
+  const taken = await one(database, backup, world);
+  if (taken === undefined) return {};
+  const { chain } = taken;
+  if (chain.length < 2 || backup.aggregate?.includes(database) !== true) return taken;
+  const anew = async (): Promise<Taken | undefined> => await apart(database, chain, backup, world);
+  return await shortened({ database, taken, anew, ofOne }, backup, world);
 }
 
-/** One full file in place of a chain that is good: made of it, or else taken of the server. What neither gives stays the chain. */
-async function shortened(
+/** All of it, in a folder of its own: what fails there leaves the chain as it is, and takes no room from the databases after it. */
+async function apart(
   database: string,
   chain: readonly Artifact[],
   backup: OnlineBackup,
   world: OnlineBackupWorld,
-): Promise<Taken> {
-  const warnings: string[] = [];
-  const ways: Readonly<Record<string, () => Promise<readonly Artifact[] | undefined>>> = {
-    'its chain was not aggregated': async () => [await aggregated(database, chain, backup, world)],
-    'it was not taken in full': () => one(database, { ...backup, type: 'full' }, world),
-  };
-  for (const [otherwise, way] of Object.entries(ways)) {
-    world.signal.throwIfAborted();
-    try {
-      const short = await way();
-      if (short !== undefined) return { chain: short, warnings };
-    } catch (thrown) {
-      world.signal.throwIfAborted();
-      warnings.push(`database ${database}: ${otherwise}: ${ofOne(thrown).message}`);
-    }
+): Promise<Taken | undefined> {
+  const to = await world.apart([]);
+  try {
+    return await one(database, { ...backup, to, type: 'full' }, world, chain);
+  } catch (thrown) {
+    await discard(to, world);
+    throw thrown;
   }
-  return { chain, warnings };
 }
 
+/** What there is of it after a run of the tool. What that has made is removed where it is not good: the databases after it need the room. */
 async function one(
   database: string,
   backup: OnlineBackup,
   world: OnlineBackupWorld,
-): Promise<readonly Artifact[] | undefined> {
-  const { version, to, report, temp } = backup;
-  const before = await inspect(to, backup, world);
-  await assertRoom(database, before, world);
+  earlier: readonly Artifact[] = [],
+): Promise<Taken | undefined> {
+  const before = await inspect(backup.to, backup, world);
+  await assertRoom(database, [...before, ...earlier], world);
   const files = new Set(before.map(({ file }) => file));
+  const isNew = ({ database: of, file }: Artifact): boolean => of === database && !files.has(file);
+  try {
+    return await run(database, isNew, backup, world);
+  } catch (thrown) {
+    if (!world.signal.aborted) {
+      // Why it failed is more than what is left of it.
+      const left = await inspect(backup.to, backup, world).catch(() => []);
+      for (const { file } of left.filter(isNew)) await discard(file, world);
+    }
+    throw thrown;
+  }
+}
+
+async function run(
+  database: string,
+  isNew: (each: Artifact) => boolean,
+  backup: OnlineBackup,
+  world: OnlineBackupWorld,
+): Promise<Taken | undefined> {
+  const { version, to, report, temp } = backup;
   // Exit code 1 stands for "failed" and for "succeeded with problems" alike: what cannot be told apart is no backup.
   await good(`the backup of ${database}`, backupLine(version, { ...backup, database }), world);
-  await good(`the check of ${database}`, checkLine(version, { database, from: to, report, temp }), world);
-  if (!hasArtifacts(version)) return undefined;
+  if (!hasArtifacts(version)) {
+    await good(`the check of ${database}`, checkLine(version, { database, from: to, report, temp }), world);
+    return undefined;
+  }
   const after = await inspect(to, backup, world);
-  const made = after.find((each) => each.database === database && !files.has(each.file));
-  if (made !== undefined) return chainOf(made, after);
-  throw new StillpointError(
-    'tool-failed',
-    `neo4j-admin said that it had backed up ${database}, and there is no new file`,
-  );
+  const made = after.find(isNew);
+  if (made === undefined) {
+    throw new StillpointError(
+      'tool-failed',
+      `neo4j-admin said that it had backed up ${database}, and there is no new file`,
+    );
+  }
+  const chain = chainOf(made, after);
+  const unchecked = await checked(database, chain, backup, world);
+  return { chain, warnings: unchecked === undefined ? [] : [`database ${database}: ${unchecked}`] };
 }
 
 /** As much as the largest backup of it took: a differential one takes less, and may have to be a full one. */

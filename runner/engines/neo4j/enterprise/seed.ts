@@ -62,7 +62,12 @@ export async function makeSeed(into: string, request: Request, world: OnlineRest
   if (incomplete) throw new StillpointError('restore-differs', `the files of ${into} would have to be recovered`);
   assertReached(into, Number(transaction), until === undefined ? highestTransaction : undefined);
   if (check) await run('check', checkLine(stored).args(data));
-  const metadata = chosenOf(await scriptOf(join(data, 'scripts', into)), request.metadata);
+  const script = await scriptOf(join(data, 'scripts', into));
+  if (script === undefined && request.metadata !== 'none') {
+    const message = `the backup has no script of users and roles of ${request.database}, and none are made`;
+    world.log.warn({ code: 'restore-differs' }, message);
+  }
+  const metadata = chosenOf(script ?? '', request.metadata);
   await run('dump', ['database', 'dump', `--to-path=${dumps}`, into]);
   // Room for whoever shares the volume.
   for (const folder of foldersOf(into)) await rm(join(data, folder), { recursive: true, force: true });
@@ -84,12 +89,12 @@ function assertReached(into: string, transaction: number, highest: number | unde
   );
 }
 
-/** A backup of a database that nobody was granted anything on has none. */
-async function scriptOf(folder: string): Promise<string> {
+/** A backup of a database that nobody was granted anything on has none; of one that was aggregated that is not known. */
+async function scriptOf(folder: string): Promise<string | undefined> {
   try {
     return await readFile(join(folder, 'restore_metadata.cypher'), 'utf8');
   } catch (thrown) {
-    if ((thrown as NodeJS.ErrnoException).code === 'ENOENT') return '';
+    if ((thrown as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
     throw thrown;
   }
 }

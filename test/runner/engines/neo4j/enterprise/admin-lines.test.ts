@@ -74,7 +74,11 @@ describe('what comes after it', () => {
     ['4.4.48', undefined],
     ['5.24.2', 'database backup --inspect-path=/backups'],
     ['5.25.0', 'backup inspect /backups --show-metadata --empty'],
-    ['2025.10.1', 'backup inspect /backups --show-metadata --empty'],
+    ['2025.06.2', 'backup inspect /backups --show-metadata --empty'],
+    // From then on it is always shown, and the word for it is refused.
+    ['2025.07.0', 'backup inspect /backups --empty'],
+    ['2025.10.1', 'backup inspect /backups --empty'],
+    ['2026.01.0', 'backup inspect /backups --empty'],
   ])('%s looks at it by %s', (version, line) => expect(said(() => inspectLine(of(version), '/backups'))).toBe(line));
 
   it.each([

@@ -1,76 +1,52 @@
-/** Online backups by a stand-in for neo4j-admin (test/support/neo4j-admin-standin.mjs says what it is not), which runs as a process. */
-import { execFile } from 'node:child_process';
-import { link, mkdir, mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { basename, join } from 'node:path';
+/** Online backups one by one, by a stand-in for neo4j-admin (tool-standin.ts). */
+import { readdir, rm } from 'node:fs/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { OnlineBackup, OnlineBackupWorld } from '../../../../../runner/engines/neo4j/enterprise/admin-run';
-import { artifactsIn, chainOf } from '../../../../../runner/engines/neo4j/enterprise/artifacts';
-import { backUpOnline, type DatabaseEnd } from '../../../../../runner/engines/neo4j/enterprise/online-backup';
-import { StillpointError } from '../../../../../runner/errors';
+import type { DatabaseEnd } from '../../../../../runner/engines/neo4j/enterprise/online-backup';
+import { never, ranges, ToolStandin } from './tool-standin';
 
-const STANDIN = new URL('../../../../support/neo4j-admin-standin.mjs', import.meta.url).pathname;
-const never = new AbortController().signal;
-
-let folder: string;
+let tool: ToolStandin;
 let to: string;
-let server: string;
 
 beforeEach(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'stillpoint-online-'));
-  [to, server] = [join(folder, 'backups'), join(folder, 'server')];
-  await Promise.all([mkdir(to), mkdir(server)]);
+  tool = await ToolStandin.create();
+  ({ to } = tool);
 });
-afterEach(() => rm(folder, { recursive: true }));
+afterEach(() => tool[Symbol.asyncDispose]());
 
-/** A database of the stand-in's server, at a transaction. */
-const at = (name: string, highest: number, more: object = {}): Promise<void> =>
-  writeFile(join(server, `${name}.json`), JSON.stringify({ id: `id-of-${name}`, highest, ...more }));
-
-function worldOf(env: Readonly<Record<string, string>> = {}, freeBytes = 1e9): OnlineBackupWorld {
-  return {
-    run: ({ args }) =>
-      new Promise((resolve) => {
-        const child = execFile(
-          process.execPath,
-          [STANDIN, ...args],
-          { env: { ...process.env, STANDIN_SERVER: server, ...env } },
-          (_, output, said) => resolve({ exitCode: child.exitCode ?? -1, output, said }),
-        );
-      }),
-    freeBytes: async () => freeBytes,
-    sizeOf: async (file) => (await stat(file)).size,
-    alone: async (file) => {
-      const one = await mkdtemp(join(folder, 'alone-'));
-      await link(file, join(one, basename(file)));
-      return one;
-    },
-    signal: never,
-  };
-}
-
-const take = (
-  names: readonly string[],
-  more: Partial<OnlineBackup> = {},
-  world = worldOf(),
-): Promise<readonly DatabaseEnd[]> =>
-  backUpOnline(
-    {
-      version: { major: 2025, minor: 10 },
-      databases: names.map((name) => ({ name, aliases: [] })),
-      from: ['graph:6362'],
-      to,
-      type: 'auto',
-      report: folder,
-      ...more,
-    },
-    world,
-  );
-
-const ranges = ({ chain = [] }: DatabaseEnd): string =>
-  chain.map(({ lowest, highest }) => `${lowest}-${highest}`).join(' ');
+const at: ToolStandin['at'] = (...args) => tool.at(...args);
+const take: ToolStandin['take'] = (...args) => tool.take(...args);
+const worldOf: ToolStandin['world'] = (...args) => tool.world(...args);
+const of: ToolStandin['of'] = (version) => tool.of(version);
 
 describe('neo4j-admin (a stand-in)', () => {
+  it.each([
+    ['5.24.0', 'backup inspect /x', 'Unmatched arguments: backup inspect'],
+    ['2025.06.0', 'backup inspect --empty --show-metadata=x --json', 'Unknown option: --json'],
+    ['2025.07.0', 'backup inspect --show-metadata --empty /x', 'Unknown option: --show-metadata'],
+    ['5.23.0', 'database restore --temp-path=/x', 'Unknown option: --temp-path'],
+    ['5.26.0', 'backup aggregate', 'Unmatched arguments: backup aggregate'],
+    ['2025.01.0', 'database aggregate-backup', 'Unmatched arguments: database aggregate-backup'],
+  ])('of %s refuses what its manual has not: %s', async (version, words, said) => {
+    const line = { program: 'neo4j-admin', args: words.split(' ') } as const;
+    const end = await worldOf({ STANDIN_VERSION: version }).run(line, never);
+    expect([end.exitCode, end.said.trim()]).toEqual([64, said]);
+  });
+
+  it.each(['5.2.0', '5.24.0', '5.26.30', '2025.01.0', '2025.06.0', '2025.07.0', '2025.09.0', '2026.01.0'])(
+    'of %s makes a full backup, then a differential one',
+    async (version) => {
+      const ends: DatabaseEnd[] = [];
+      for (const highest of [5, 9]) {
+        await at('orders', highest);
+        ends.push(...(await take(['orders'], ...of(version))));
+      }
+      expect(ends.map((end) => [ranges(end), end.error])).toEqual([
+        ['1-5', undefined],
+        ['1-5 6-9', undefined],
+      ]);
+    },
+  );
+
   it('makes a full backup, then differential ones, and each knows its whole chain', async () => {
     await at('orders', 5);
     const [first] = await take(['orders']);
@@ -85,6 +61,17 @@ describe('neo4j-admin (a stand-in)', () => {
       '1-5 6-9 0-0',
       '1-9',
     ]);
+  });
+
+  it('a full backup that is not recovered is not checked where the version takes none, and that is said', async () => {
+    await at('orders', 5, { recovered: false });
+    const [end] = await take(['orders']);
+    expect([ranges(end as DatabaseEnd), end?.error]).toEqual(['1-5', undefined]);
+    expect(end?.warnings).toEqual([
+      'database orders: the full backup is not checked: neo4j-admin 2025.10 checks full backups that are recovered, and this one is not',
+    ]);
+    const [earlier] = await take(['orders'], { ...of('2025.08.0')[0], type: 'full' }, of('2025.08.0')[1]);
+    expect([ranges(earlier as DatabaseEnd), earlier?.warnings]).toEqual(['1-5', []]);
   });
 
   it('what becomes of one database neither hides nor spoils the others', async () => {
@@ -104,7 +91,7 @@ describe('neo4j-admin (a stand-in)', () => {
       ['alpha', '1-5', ''],
       ['broken', '', 'tool-failed'],
       ['gone', '', 'tool-failed'],
-      // Its file is there, and is no backup.
+      // Its file was there, and is no backup.
       ['half', '', 'tool-failed'],
       ['system', '1-3', ''],
       ['zeta', '1-7', ''],
@@ -144,132 +131,5 @@ describe('neo4j-admin (a stand-in)', () => {
     await at('orders', 11);
     const [fourth] = await take(['orders']);
     expect(fourth?.error).toMatchObject({ code: 'stream-broken' });
-  });
-});
-
-describe('a chain that is long enough', () => {
-  const aggregate = ['orders'];
-  beforeEach(async () => {
-    await at('orders', 5);
-    await take(['orders']);
-    await at('orders', 9);
-  });
-
-  it.each([
-    ['2025.10.0', { major: 2025, minor: 10 }],
-    ['5.26.0', { major: 5, minor: 26 }],
-  ])('becomes one full file of all that it has, and stays beside it: %s', async (says, version) => {
-    const [end] = await take(['orders'], { aggregate, version }, worldOf({ STANDIN_VERSION: says }));
-    expect([ranges(end as DatabaseEnd), end?.warnings]).toEqual(['1-9', []]);
-    expect((await readdir(to)).map((name) => name.slice(-9, -7))).toEqual(['01', '02', '03']);
-    expect(end?.chain?.[0]?.file).toMatch(/-03\.backup$/);
-  });
-
-  it('has an end of which nothing was written, and becomes one file all the same', async () => {
-    await take(['orders']);
-    const [end] = await take(['orders'], { aggregate });
-    expect([ranges(end as DatabaseEnd), end?.warnings]).toEqual(['1-9', []]);
-  });
-
-  it('of another database stays as it is', async () => {
-    const [end] = await take(['orders'], { aggregate: ['others'] });
-    expect(ranges(end as DatabaseEnd)).toBe('1-5 6-9');
-  });
-
-  it.each([
-    [
-      'the tool cannot',
-      { STANDIN_AGGREGATE: 'fails' },
-      {},
-      /the aggregation of orders ended with 1: Failed to aggregate/,
-    ],
-    [
-      'what came of it is not consistent',
-      { STANDIN_AGGREGATE: 'broken' },
-      {},
-      /the check of what orders was aggregated to .*Inconsist/,
-    ],
-    ['it lacks something', { STANDIN_AGGREGATE: 'short' }, {}, /there is no full file up to transaction 9$/],
-    ['the version has it not', {}, { version: { major: 5, minor: 1 } }, /neo4j-admin 5\.1 does not aggregate/],
-  ])('is taken in full again where %s, and that is said', async (_, env, more, why) => {
-    const [end] = await take(['orders'], { aggregate, ...more }, worldOf(env));
-    expect(end?.error).toBeUndefined();
-    expect(ranges(end as DatabaseEnd)).toBe('1-9');
-    expect(end?.warnings).toEqual([expect.stringMatching(/^database orders: its chain was not aggregated: /)]);
-    expect(end?.warnings?.[0]).toMatch(why);
-    // The last of what lies there: taken after whatever the aggregation has left.
-    expect((await readdir(to)).toSorted().at(-1)).toBe(basename(end?.chain?.[0]?.file ?? ''));
-  });
-
-  it('stays where there is room for neither', async () => {
-    const free = [1e9, 10, 10];
-    const world = { ...worldOf(), freeBytes: async () => free.shift() };
-    const [end] = await take(['orders'], { aggregate }, world);
-    expect(free).toEqual([]);
-    expect(ranges(end as DatabaseEnd)).toBe('1-5 6-9');
-    expect(end?.warnings).toEqual([
-      expect.stringMatching(/its chain was not aggregated: 10 bytes are free, and the chain of orders takes \d+$/),
-      expect.stringMatching(/it was not taken in full: 10 bytes are free for a backup of orders/),
-    ]);
-  });
-
-  it('that a stop ends in the middle is no backup', async () => {
-    const stop = new AbortController();
-    const world = worldOf();
-    const stopping: OnlineBackupWorld = {
-      ...world,
-      signal: stop.signal,
-      run: async (line, signal) => {
-        if (line.args.includes('aggregate')) stop.abort(new StillpointError('interrupted', 'told to stop'));
-        signal.throwIfAborted();
-        return await world.run(line, signal);
-      },
-    };
-    await expect(take(['orders'], { aggregate }, stopping)).rejects.toMatchObject({ code: 'interrupted' });
-  });
-});
-
-/** As the manual shows it; the columns and rows are its own. */
-const TABLE = `
-|                                              FILE | DATABASE |                          DATABASE ID |          TIME (UTC) |  FULL | COMPRESSED | LOWEST TX | HIGHEST TX |
-|  file:///backups/malmo-2024-10-07T16-01-24.backup |    malmo | 62d1820c-3ac6-4b15-a0b3-bf7e7becc8d0 | 2024-10-07T16:01:24 |  true |       true |         1 |          8 |
-|  file:///backups/malmo-2024-10-07T16-00-50.backup |    malmo | 62d1820c-3ac6-4b15-a0b3-bf7e7becc8d0 | 2024-10-07T16:00:50 | false |       true |         0 |          0 |
-|  file:///backups/malmo-2024-10-07T16-00-44.backup |    malmo | 62d1820c-3ac6-4b15-a0b3-bf7e7becc8d0 | 2024-10-07T16:00:44 | false |       true |         7 |          7 |
-|  file:///backups/malmo-2024-10-07T16-00-34.backup |    malmo | 62d1820c-3ac6-4b15-a0b3-bf7e7becc8d0 | 2024-10-07T16:00:34 | false |       true |         6 |          6 |
-|  file:///backups/malmo-2024-10-07T16-00-19.backup |    malmo | 62d1820c-3ac6-4b15-a0b3-bf7e7becc8d0 | 2024-10-07T16:00:19 | false |       true |         0 |          0 |
-|  file:///backups/malmo-2024-10-07T16-00-07.backup |    malmo | 62d1820c-3ac6-4b15-a0b3-bf7e7becc8d0 | 2024-10-07T16:00:07 |  true |       true |         1 |          5 |
-| file:///backups/london-2024-10-07T16-03-51.backup |   london | d4dae73c-dfef-4d28-88cd-fe6cc88ddca1 | 2024-10-07T16:03:51 |  true |       true |         1 |          6 |
-`;
-
-describe('the table of inspect', () => {
-  it('in the manual has a chain of each file', () => {
-    const all = artifactsIn(TABLE);
-    const seconds = (file: string): string => /16-\d\d-\d\d/.exec(file)?.[0] ?? '';
-    expect(all.map((last) => chainOf(last, all).map(({ file }) => seconds(file)))).toEqual([
-      ['16-01-24'],
-      ['16-00-07', '16-00-34', '16-00-44', '16-00-50'],
-      ['16-00-07', '16-00-34', '16-00-44'],
-      ['16-00-07', '16-00-34'],
-      ['16-00-07', '16-00-19'],
-      ['16-00-07'],
-      ['16-03-51'],
-    ]);
-  });
-
-  it.each([
-    ['later, with more columns', TABLE.replaceAll(/ \|$/gm, ' | x |'), 7],
-    ['of a folder without backups', '', 0],
-  ])('%s is read', (_, table, count) => expect(artifactsIn(table)).toHaveLength(count));
-
-  it('without a column that is needed is not guessed at', () => {
-    expect(() => artifactsIn(TABLE.replaceAll('LOWEST TX', 'FIRST'))).toThrow(/no column LOWEST TX/);
-  });
-
-  it('with a gap has no chain', () => {
-    const all = artifactsIn(TABLE).filter(({ highest }) => highest !== 6);
-    const last = all.find(({ highest }) => highest === 7);
-    expect(() => chainOf(last as (typeof all)[number], all)).toThrow(
-      /needs a backup up to transaction 6, and none is there/,
-    );
   });
 });
