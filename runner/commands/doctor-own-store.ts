@@ -4,6 +4,7 @@ import { lockFindings } from '../dump/lock-findings';
 import type { Finding, Policies } from '../ports';
 import type { ObjectStore } from '../storage/object-store';
 import { asFinding } from './doctor';
+import { ownOf } from './keeping';
 
 export interface OwnStoreContext {
   readonly config: { readonly metadata: { readonly name: string }; readonly spec: { readonly storage: StoreConfig } };
@@ -20,9 +21,7 @@ export async function ownStoreFindings(context: OwnStoreContext): Promise<readon
     const store = await openStore();
     const place = await store.placeLock?.({ signal });
     const known = (await policies?.list().catch(() => undefined)) ?? [];
-    const own = known.find(
-      ({ metadata }) => metadata.name === config.metadata.name && metadata.namespace === namespace,
-    );
+    const own = ownOf(known, { name: config.metadata.name, namespace });
     const locks = lockFindings(config.spec.storage, own?.spec.retention, place);
     // Where nothing can be locked that is to be, the store takes nothing, and that says why.
     const refused = locks.some(({ severity }) => severity === 'error') ? [] : await putFindings(store, signal);

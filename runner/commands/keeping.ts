@@ -35,13 +35,21 @@ export async function keepingFindings(context: KeepingContext): Promise<readonly
   }
 }
 
+/** What the registry knows of one policy's retention. */
+export function ownOf(
+  policies: readonly Policy[],
+  { name, namespace }: { readonly name: string; readonly namespace: string },
+): Policy | undefined {
+  return policies.find(({ metadata }) => metadata.name === name && metadata.namespace === namespace);
+}
+
 function retentionFindings(
   { config, namespace, clock }: KeepingContext,
   stored: readonly StoredRecord[],
   policies: readonly Policy[],
 ): readonly Finding[] {
   const { name } = config.metadata;
-  const own = policies.some(({ metadata }) => metadata.name === name && metadata.namespace === namespace);
+  const own = ownOf(policies, { name, namespace }) !== undefined;
   const verdicts = plan(stored, policies, clock.now(), {});
   const going = verdicts.filter(({ keep }) => !keep).length;
   const message = own

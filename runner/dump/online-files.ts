@@ -3,7 +3,6 @@
  * then gets its name in the backup's own, and all else goes with the folder. Earlier files that a chain goes on with are
  * linked: each backup has all that it needs, and none is broken by the removal of another.
  */
-import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { link } from 'node:fs/promises';
 import { basename, join } from 'node:path';
@@ -11,17 +10,19 @@ import { pathToFileURL } from 'node:url';
 import type { RecordedObject, StoreConfig } from '../../src/contract';
 import { StillpointError } from '../errors';
 import { syncPath } from '../local/copy-tree';
+import { Measure } from '../pipe/stages';
 import { fullKey } from '../storage/keys';
 import { dumpFolder } from './keys';
 import type { Named, OnlinePlace, Work } from './online-place';
-import { fileBytes, folderApart, folderOfCopies, foldersIn, freeOf, removeAt, translated } from './work-folders';
+import { foldersIn, freeOf, removeAt, translated, WorkFiles } from './work-folders';
 
 /** Finds the files of backups in a store that is a folder. Throws config-invalid for another store. */
-export class OnlineFiles implements OnlinePlace {
+export class OnlineFiles extends WorkFiles implements OnlinePlace {
   readonly #root: string;
   readonly #prefix: string | undefined;
 
   constructor({ kind, directory, prefix }: StoreConfig) {
+    super();
     if (kind !== 'directory' || directory === undefined) {
       throw new StillpointError('config-invalid', `a store of ${kind} has no folder`);
     }
@@ -51,18 +52,6 @@ export class OnlineFiles implements OnlinePlace {
     }
   }
 
-  apart({ root }: Work, files: readonly string[]): Promise<string> {
-    return folderApart(root, files);
-  }
-
-  copies({ root }: Work, files: readonly string[], signal: AbortSignal): Promise<string> {
-    return folderOfCopies(root, files, signal);
-  }
-
-  remove(path: string): Promise<void> {
-    return removeAt(path);
-  }
-
   nameOf(file: string): string {
     return basename(file);
   }
@@ -75,23 +64,15 @@ export class OnlineFiles implements OnlinePlace {
       await link(file, path);
       await syncPath(join(path, '..'));
     });
-    const hash = createHash('sha256');
-    let bytes = 0;
-    for await (const chunk of createReadStream(path, { signal }) as AsyncIterable<Buffer>) {
-      hash.update(chunk);
-      bytes += chunk.length;
-    }
-    const sha256 = hash.digest('hex');
+    const measure = new Measure();
+    for await (const _ of measure.of(createReadStream(path, { signal })));
+    const [bytes, sha256] = [measure.bytes, measure.sha256()];
     const location = pathToFileURL(path).href;
     return { key, location, bytes, sha256, plainBytes: bytes, plainSha256: sha256, compression: 'none' };
   }
 
   freeBytes(): Promise<number> {
     return freeOf(this.#root);
-  }
-
-  sizeOf(file: string): Promise<number> {
-    return fileBytes(file);
   }
 
   /** Beside the backup's own folder: what lies in that is restored, or removed, by its name. */

@@ -12,9 +12,9 @@ import { Packing } from '../pipe/pack';
 import type { ObjectStore } from '../storage/object-store';
 import type { OnlinePlace, Work } from './online-place';
 import { recordedObject } from './record';
-import { fileBytes, folderApart, folderOfCopies, foldersIn, freeOf, removeAt } from './work-folders';
+import { foldersIn, freeOf, removeAt, WorkFiles } from './work-folders';
 
-export class OnlineUploads implements OnlinePlace {
+export class OnlineUploads extends WorkFiles implements OnlinePlace {
   readonly #root: string;
   #store: Promise<ObjectStore> | undefined;
 
@@ -23,6 +23,7 @@ export class OnlineUploads implements OnlinePlace {
     private readonly recipients: readonly Recipient[] | undefined,
     private readonly openStore: () => Promise<ObjectStore>,
   ) {
+    super();
     // The volume itself has a folder of its file system's own.
     this.#root = join(scratch, 'online');
   }
@@ -38,18 +39,6 @@ export class OnlineUploads implements OnlinePlace {
 
   async linkInto(_folder: string, keys: readonly string[]): Promise<void> {
     if (keys.length > 0) throw new StillpointError('config-invalid', `${keys[0]} is not at hand in an object store`);
-  }
-
-  apart({ root }: Work, files: readonly string[]): Promise<string> {
-    return folderApart(root, files);
-  }
-
-  copies({ root }: Work, files: readonly string[], signal: AbortSignal): Promise<string> {
-    return folderOfCopies(root, files, signal);
-  }
-
-  remove(path: string): Promise<void> {
-    return removeAt(path);
   }
 
   nameOf(file: string): string {
@@ -73,9 +62,5 @@ export class OnlineUploads implements OnlinePlace {
 
   freeBytes(): Promise<number> {
     return freeOf(this.scratch);
-  }
-
-  sizeOf(file: string): Promise<number> {
-    return fileBytes(file);
   }
 }

@@ -1,8 +1,7 @@
 /** Doctor's look at a store, whatever becomes of the checks beside it: whether it answers, and what it makes of deletions. */
-import { randomUUID } from 'node:crypto';
 import { STORE_PATIENCE_SECONDS, type StoreConfig } from '../../src/contract';
 import type { Finding } from '../ports';
-import type { ObjectStore } from '../storage/object-store';
+import { type ObjectStore, probeKey } from '../storage/object-store';
 
 /** A person waits: a store that does not answer for so long is said to be out of reach. */
 const PATIENCE_SECONDS = 30;
@@ -49,7 +48,7 @@ export async function deletionFindings(store: ObjectStore, signal: AbortSignal):
   }
   // Where versions are kept, this would leave a mark; here there is nothing that it could remove.
   // In a folder of its own, whose versions alone are looked for.
-  await store.delete([`.stillpoint-no-object-${randomUUID()}/none`], { signal });
+  await store.delete([`${probeKey()}/none`], { signal });
   return [{ severity: 'ok', code: 'ok', subject, message: ANSWERS }];
 }
 

@@ -1,4 +1,4 @@
-/** The folders that an engine's tool works in, on whatever volume. Every failure names the path. */
+/** What an engine's tool works with, on whatever volume. Every failure names the path. */
 import { constants, createReadStream, createWriteStream } from 'node:fs';
 import { copyFile, link, mkdir, mkdtemp, rm, stat, statfs } from 'node:fs/promises';
 import { basename, join } from 'node:path';
@@ -19,18 +19,29 @@ export async function removeAt(path: string): Promise<void> {
   await translated(path, () => rm(path, { recursive: true, force: true }));
 }
 
-/** A folder with nothing but those files, without a copy of them. */
-export async function folderApart(root: string, files: readonly string[]): Promise<string> {
-  const folder = await newFolderIn(root);
-  for (const file of files) await translated(file, () => link(file, join(folder, basename(file))));
-  return folder;
-}
+/** The files of a backup's work. */
+export class WorkFiles {
+  /** A folder with nothing but those files, without a copy of them. */
+  async apart({ root }: Pick<Work, 'root'>, files: readonly string[]): Promise<string> {
+    const folder = await newFolderIn(root);
+    for (const file of files) await translated(file, () => link(file, join(folder, basename(file))));
+    return folder;
+  }
 
-/** A folder with nothing but copies of those files; by reflink where the file system can. */
-export async function folderOfCopies(root: string, files: readonly string[], signal: AbortSignal): Promise<string> {
-  const folder = await newFolderIn(root);
-  for (const file of files) await translated(file, () => copied(file, join(folder, basename(file)), signal));
-  return folder;
+  /** A folder with nothing but copies of those files; by reflink where the file system can. */
+  async copies({ root }: Pick<Work, 'root'>, files: readonly string[], signal: AbortSignal): Promise<string> {
+    const folder = await newFolderIn(root);
+    for (const file of files) await translated(file, () => copied(file, join(folder, basename(file)), signal));
+    return folder;
+  }
+
+  remove(path: string): Promise<void> {
+    return removeAt(path);
+  }
+
+  async sizeOf(file: string): Promise<number> {
+    return (await translated(file, () => stat(file))).size;
+  }
 }
 
 /** A large one takes long where its blocks are not shared, and a stop does not wait for its end. */
@@ -52,10 +63,6 @@ function newFolderIn(root: string): Promise<string> {
 export async function freeOf(folder: string): Promise<number> {
   const { bavail, bsize } = await translated(folder, () => statfs(folder));
   return bavail * bsize;
-}
-
-export async function fileBytes(file: string): Promise<number> {
-  return (await translated(file, () => stat(file))).size;
 }
 
 export async function translated<T>(path: string, work: () => Promise<T>): Promise<T> {

@@ -4,6 +4,7 @@
  * (RFC 8878, section 3: https://www.rfc-editor.org/rfc/rfc8878#section-3).
  */
 import { constants, createZstdCompress, type ZstdCompress, type ZstdOptions } from 'node:zlib';
+import { StillpointError } from '../errors';
 import type { Content } from './stages';
 
 /** What a frame holds: as far back as the default level looks, so that little is lost by beginning anew. */
@@ -75,7 +76,10 @@ class FrameCompressor implements Disposable {
     if (block.length > 0) this.#zstd.write(block);
     this.#zstd.flush(constants.ZSTD_e_end, (error?: Error | null) => (error ? reject(error) : end()));
     await ended;
-    return (this.#zstd.read() as Buffer | null) ?? Buffer.alloc(0);
+    const frame = this.#zstd.read() as Buffer | null;
+    // Even one that holds nothing has a header: a block that were left out here would be missed by whoever restores it.
+    if (frame === null) throw new StillpointError('internal', 'a block was compressed to nothing');
+    return frame;
   }
 
   [Symbol.dispose](): void {

@@ -4,6 +4,7 @@
  * (RFC 8878, section 3.1.1: https://www.rfc-editor.org/rfc/rfc8878#section-3.1.1).
  */
 import { createZstdDecompress } from 'node:zlib';
+import { Chunks } from '../chunks';
 import { type Content, through } from './stages';
 
 const MAGIC = 0xfd2fb528;
@@ -15,51 +16,15 @@ const CONTENT_SIZE_BYTES = [0, 2, 4, 8];
 
 /** The plain content. Throws an error of Node's, with a code of zlib's, where it is no zstd, is damaged, or ends too early. */
 export async function* zstdPlain(content: Content): AsyncGenerator<Uint8Array, void> {
-  await using stored = new Stored(content);
-  do yield* through(stored.frame(), createZstdDecompress());
-  while (await stored.more());
+  await using chunks = new Chunks(content);
+  do yield* through(frameOf(chunks), createZstdDecompress());
+  while (await chunks.more());
 }
 
-/** The frames of a content, one after the other. */
-class Stored implements AsyncDisposable {
-  readonly #chunks: AsyncIterator<Uint8Array>;
-  #rest: Uint8Array = new Uint8Array();
-  #ended = false;
-  #reading = false;
-
-  constructor(content: Content) {
-    this.#chunks = content[Symbol.asyncIterator]();
-  }
-
-  /** Whether anything comes yet. */
-  async more(): Promise<boolean> {
-    while (this.#rest.length === 0 && !this.#ended) {
-      this.#reading = true;
-      const next = await this.#chunks.next();
-      this.#reading = false;
-      if (next.done === true) this.#ended = true;
-      else this.#rest = next.value;
-    }
-    return this.#rest.length > 0;
-  }
-
-  /** The next frame, or what there is of it. */
-  async *frame(): AsyncGenerator<Uint8Array, void> {
-    const bounds = new FrameBounds();
-    while (!bounds.passed && (await this.more())) {
-      const length = bounds.pass(this.#rest);
-      const part = this.#rest.subarray(0, length);
-      this.#rest = this.#rest.subarray(length);
-      yield part;
-    }
-  }
-
-  /** Whoever makes the content is told to end; one that is asleep is not waited for. */
-  async [Symbol.asyncDispose](): Promise<void> {
-    if (this.#ended) return;
-    const ending = Promise.resolve(this.#chunks.return?.()).catch(() => undefined);
-    if (!this.#reading) await ending;
-  }
+/** The next frame, or what there is of it. */
+async function* frameOf(chunks: Chunks): AsyncGenerator<Uint8Array, void> {
+  const bounds = new FrameBounds();
+  while (!bounds.passed && (await chunks.more())) yield chunks.take(bounds.pass(chunks.atHand));
 }
 
 /** Finds the end of one frame in chunks of any size. */

@@ -7,19 +7,20 @@ import { createReadStream } from 'node:fs';
 import { link, mkdir, open, readdir, rename, rm, rmdir, stat, unlink } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { crc32 } from 'node:zlib';
-import { orAborted } from '../abort';
+import { Chunks } from '../chunks';
 import { StillpointError } from '../errors';
 import { syncPath } from '../local/copy-tree';
 import { type Asked, failure } from './failures';
 import { fullKey, fullPrefix, ownKey } from './keys';
-import type {
-  ByteRange,
-  CallOptions,
-  GetOptions,
-  ObjectInfo,
-  ObjectStore,
-  PutOptions,
-  StoredObject,
+import {
+  type ByteRange,
+  type CallOptions,
+  type GetOptions,
+  type ObjectInfo,
+  type ObjectStore,
+  type PutOptions,
+  probeKey,
+  type StoredObject,
 } from './object-store';
 
 const PARTIAL = /^\..+\.[0-9a-f-]{36}\.partial$/;
@@ -130,7 +131,7 @@ export class DirectoryStore implements ObjectStore {
   }
 
   async mayPut({ signal }: CallOptions): Promise<void> {
-    const key = `.stillpoint-no-object-${randomUUID()}`;
+    const key = probeKey();
     await this.put(key, nothing(), { signal });
     await this.delete([key], { signal });
   }
@@ -258,20 +259,8 @@ function bounds(range: ByteRange | undefined): { readonly start?: number; readon
   return { start: range.start, ...(range.end === undefined ? {} : { end: range.end - 1 }) };
 }
 
-/** A content, as long as the signal lets it. What makes it is told to end. */
+/** A content, as long as the signal lets it. */
 async function* until(content: AsyncIterable<Uint8Array>, signal: AbortSignal): AsyncGenerator<Uint8Array, void> {
-  const iterator = content[Symbol.asyncIterator]();
-  let asleep = false;
-  try {
-    for (;;) {
-      asleep = true;
-      const next = await orAborted(iterator.next(), signal);
-      asleep = false;
-      if (next.done === true) return;
-      yield next.value;
-    }
-  } finally {
-    const ending = Promise.resolve(iterator.return?.()).catch(() => undefined);
-    if (!asleep) await ending;
-  }
+  await using chunks = new Chunks(content, signal);
+  while (await chunks.more()) yield chunks.take(chunks.atHand.length);
 }

@@ -2,6 +2,13 @@
  * What Stillpoint asks of a place for objects, whichever it is. Keys are relative to the store's own prefix, with `/`
  * between their parts. Every failure is a StillpointError; an aborted signal rejects with its reason.
  */
+import { randomUUID } from 'node:crypto';
+
+/** What the keys begin with by which a place is asked what may be done there: no object has one. */
+export const PROBES = '.stillpoint-no-object-';
+
+/** A key that no object has, and no other look asks for. */
+export const probeKey = (): string => `${PROBES}${randomUUID()}`;
 
 /** What is known of an upload before it begins. */
 export interface PutOptions {

@@ -1,5 +1,6 @@
 /** Cuts a content into parts and sends them, several at once, in bounded memory. Whoever is slow holds the content back. */
 import { orAborted } from '../abort';
+import { Chunks } from '../chunks';
 import { StillpointError } from '../errors';
 import { type PartLimits, type PartPlace, partBytes, partsInFlight } from './part-sizes';
 
@@ -35,7 +36,7 @@ export interface Sent<T> {
 export async function sendParts<T>(content: AsyncIterable<Uint8Array>, sending: Sending<T>): Promise<Sent<T>> {
   const failing = new AbortController();
   const signal = AbortSignal.any([sending.signal, failing.signal]);
-  await using source = new Source(content, signal);
+  await using chunks = new Chunks(content, signal);
   const outcomes: T[] = [];
   const underWay = new Set<Promise<void>>();
   const memory = new Memory();
@@ -45,7 +46,7 @@ export async function sendParts<T>(content: AsyncIterable<Uint8Array>, sending: 
     for (let number = 1; ; number++) {
       const size = sizeOf({ number, offset }, sending);
       const buffer = memory.take(size);
-      const { length, last } = await source.fill(buffer);
+      const { length, last } = await filled(chunks, buffer);
       const part: Part = { number, bytes: buffer.subarray(0, length), offset, last };
       offset += length;
       sending.see?.(part);
@@ -97,47 +98,14 @@ class Memory {
   }
 }
 
-/** The content, read into buffers. */
-class Source implements AsyncDisposable {
-  readonly #iterator: AsyncIterator<Uint8Array>;
-  readonly #signal: AbortSignal;
-  #rest: Uint8Array = new Uint8Array();
-  #ended = false;
-  #reading = false;
-
-  constructor(content: AsyncIterable<Uint8Array>, signal: AbortSignal) {
-    this.#iterator = content[Symbol.asyncIterator]();
-    this.#signal = signal;
+/** Fills a buffer as far as the content goes, and looks whether any more comes. */
+async function filled(content: Chunks, buffer: Buffer): Promise<{ readonly length: number; readonly last: boolean }> {
+  let length = 0;
+  while (await content.more()) {
+    const taken = content.take(buffer.length - length);
+    if (taken.length === 0) return { length, last: false };
+    buffer.set(taken, length);
+    length += taken.length;
   }
-
-  /** Fills a buffer as far as the content goes, and looks whether any more comes. */
-  async fill(buffer: Buffer): Promise<{ readonly length: number; readonly last: boolean }> {
-    let length = 0;
-    while (await this.#more()) {
-      const taken = this.#rest.subarray(0, buffer.length - length);
-      if (taken.length === 0) return { length, last: false };
-      buffer.set(taken, length);
-      length += taken.length;
-      this.#rest = this.#rest.subarray(taken.length);
-    }
-    return { length, last: true };
-  }
-
-  async #more(): Promise<boolean> {
-    while (this.#rest.length === 0 && !this.#ended) {
-      this.#reading = true;
-      const next = await orAborted(this.#iterator.next(), this.#signal);
-      this.#reading = false;
-      if (next.done === true) this.#ended = true;
-      else this.#rest = next.value;
-    }
-    return this.#rest.length > 0;
-  }
-
-  /** Lets whoever makes the content go: a generator's `finally` runs. One that is asleep is told, and not waited for. */
-  async [Symbol.asyncDispose](): Promise<void> {
-    if (this.#ended) return;
-    const ending = Promise.resolve(this.#iterator.return?.()).catch(() => undefined);
-    if (!this.#reading) await ending;
-  }
+  return { length, last: true };
 }

@@ -64,12 +64,8 @@ export interface OnlineRun {
   readonly said: string;
 }
 
-/** What an online backup needs of the world. */
-export interface OnlineWorld {
-  readonly run: (
-    line: { readonly program: string; readonly args: readonly string[] },
-    signal: AbortSignal,
-  ) => Promise<OnlineRun>;
+/** The files that the tool has written, and the volume that they lie on. */
+export interface OnlineVolume {
   /** What is free where the backups go; undefined of a place that has no end. */
   readonly freeBytes: () => Promise<number | undefined>;
   readonly sizeOf: (file: string) => Promise<number>;
@@ -81,6 +77,14 @@ export interface OnlineWorld {
   readonly copies: (files: readonly string[]) => Promise<string>;
   /** Removes a file that the tool has made, or such a folder. */
   readonly remove: (path: string) => Promise<void>;
+}
+
+/** What an online backup needs of the world. */
+export interface OnlineWorld extends OnlineVolume {
+  readonly run: (
+    line: { readonly program: string; readonly args: readonly string[] },
+    signal: AbortSignal,
+  ) => Promise<OnlineRun>;
   readonly signal: AbortSignal;
 }
 

@@ -13,7 +13,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { systemClock } from '../../runner/clock';
 import { openStore } from '../../runner/storage';
 import type { StoreConfig } from '../../src/contract';
-import { content } from '../integration/contract/object-store';
+import { content } from '../integration/contract/object-store-fixture';
 import { gathered } from '../support/gathered';
 import { type RunExample, runExample, STORAGE_EXAMPLES } from '../support/storage-examples';
 import { selfSigned } from './harness/certificate';

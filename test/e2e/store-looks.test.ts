@@ -14,7 +14,7 @@ import type { ObjectStore } from '../../runner/storage/object-store';
 import { CopiesRemover } from '../../runner/travel/copies-remover';
 import { COPIES_OWNER, copyKey } from '../../runner/travel/stored-copies';
 import type { Retention, StoreConfig } from '../../src/contract';
-import { content } from '../integration/contract/object-store';
+import { content } from '../integration/contract/object-store-fixture';
 import { QuietLog } from '../support/quiet-log';
 import { recordWith } from '../support/records';
 import { inCluster } from './harness/object-servers';

@@ -1,5 +1,4 @@
 /** S3, and everything that speaks it. */
-import { randomUUID } from 'node:crypto';
 import {
   AbortMultipartUploadCommand,
   GetObjectCommand,
@@ -13,15 +12,17 @@ import type { StoreConfig } from '../../../src/contract';
 import { StillpointError } from '../../errors';
 import { type Asked, answered, failure } from '../failures';
 import { fullKey, fullPrefix, ownKey } from '../keys';
-import type {
-  CallOptions,
-  GetOptions,
-  KeptVersions,
-  ObjectInfo,
-  ObjectStore,
-  PlaceLock,
-  PutOptions,
-  StoredObject,
+import {
+  type CallOptions,
+  type GetOptions,
+  type KeptVersions,
+  type ObjectInfo,
+  type ObjectStore,
+  type PlaceLock,
+  PROBES,
+  type PutOptions,
+  probeKey,
+  type StoredObject,
 } from '../object-store';
 import { openResuming } from '../resuming';
 import { Retrying, type StoreContext } from '../retrying';
@@ -30,9 +31,6 @@ import { isNotFound, translate } from './failures';
 import { keptVersions, placeLock } from './keeping';
 import { deleteAll, type S3Deleting, versionedOf } from './removal';
 import { S3Upload } from './upload';
-
-/** What the name of an upload begins with that is none. */
-const PROBE = '.stillpoint-no-object-';
 
 /** Opens a bucket. Nothing is asked of it yet. */
 export async function openS3(config: StoreConfig, settings: S3Settings, context: StoreContext): Promise<ObjectStore> {
@@ -65,8 +63,8 @@ class S3Store implements ObjectStore {
 
   async mayPut(options: CallOptions): Promise<void> {
     // One that a look before this has left, since its pod was gone.
-    await this.abandon(PROBE, options).catch(() => options.signal.throwIfAborted());
-    await this.#upload(`${PROBE}${randomUUID()}`, options, 'anything').probe();
+    await this.abandon(PROBES, options).catch(() => options.signal.throwIfAborted());
+    await this.#upload(probeKey(), options, 'anything').probe();
   }
 
   /** `shown`: how messages name it. */

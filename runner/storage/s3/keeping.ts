@@ -1,5 +1,4 @@
 /** What a bucket does with what is deleted, and what it locks: asked of the bucket, by credentials that may not be allowed to. */
-import { randomUUID } from 'node:crypto';
 import {
   DeleteObjectsCommand,
   GetBucketVersioningCommand,
@@ -10,7 +9,7 @@ import {
 } from '@aws-sdk/client-s3';
 import { asStillpointError } from '../../errors';
 import type { Asked } from '../failures';
-import type { KeptVersions, PlaceLock } from '../object-store';
+import { type KeptVersions, type PlaceLock, probeKey } from '../object-store';
 import { DENIED, type S3Deleting, send, UNKNOWN } from './removal';
 
 const DAYS_OF_YEAR = 365;
@@ -67,7 +66,7 @@ async function mayList(within: S3Deleting, prefix: string, signal: AbortSignal):
 /** Asked by the deletion of a version that no object has: there is nothing that it could remove, and nothing that it could hide. */
 async function mayDelete(within: S3Deleting, prefix: string, signal: AbortSignal): Promise<boolean> {
   const { client, bucket: Bucket } = within;
-  const Objects = [{ Key: `${prefix}.stillpoint-no-object-${randomUUID()}`, VersionId: 'null' }];
+  const Objects = [{ Key: `${prefix}${probeKey()}`, VersionId: 'null' }];
   const deleted = await told(within, { what: 'ask whether versions may be deleted in' }, signal, (options) =>
     client.send(new DeleteObjectsCommand({ Bucket, Delete: { Objects } }), options),
   );

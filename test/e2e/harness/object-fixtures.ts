@@ -1,6 +1,6 @@
 /** Each kind of object store on a server of its own, for the contract suite. */
 import { ListMultipartUploadsCommand, ListObjectVersionsCommand } from '@aws-sdk/client-s3';
-import type { ObjectStoreFixture } from '../../integration/contract/object-store';
+import type { ObjectStoreFixture } from '../../integration/contract/object-store-fixture';
 import { UnreliableProxy } from '../../support/unreliable-proxy';
 import {
   BUCKET,

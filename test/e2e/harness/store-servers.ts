@@ -9,7 +9,7 @@ import { systemClock } from '../../../runner/clock';
 import { openStore } from '../../../runner/storage';
 import type { ObjectStore } from '../../../runner/storage/object-store';
 import type { StoreConfig } from '../../../src/contract';
-import { PATIENCE_SECONDS } from '../../integration/contract/object-store';
+import { PATIENCE_SECONDS } from '../../integration/contract/object-store-fixture';
 import { startKeystone } from '../../support/keystone';
 import { UnreliableProxy } from '../../support/unreliable-proxy';
 import type { ObjectServer, ServerPod } from './object-servers';

@@ -5,7 +5,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { ObjectStore, PutOptions, StoredObject } from '../../../runner/storage/object-store';
 import type { SeenRequest, UnreliableProxy } from '../../support/unreliable-proxy';
-import { content } from './object-store';
+import { content } from './object-store-fixture';
 
 const MiB = 1024 * 1024;
 

@@ -1,42 +1,19 @@
 /** What an online backup needs of the world, and how neo4j-admin is run in it. */
 import { StillpointError } from '../../../errors';
+import type { OnlineRequest, OnlineRun, OnlineVolume } from '../../../tools/online';
 import { lastWordsOf } from '../../../tools/tool';
-import { type AdminLine, type BackupRequest, inspectLine } from './admin-lines';
+import { type AdminLine, inspectLine } from './admin-lines';
 import type { AdminVersion } from './admin-version';
 import { type Artifact, artifactsIn } from './artifacts';
-import type { Selected } from './selection';
 
-/** How a run of the tool ended. */
-export interface AdminEnd {
-  readonly exitCode: number;
-  readonly output: string;
-  readonly said: string;
-}
-
-export interface OnlineBackup extends Pick<BackupRequest, 'from' | 'to' | 'type' | 'temp'> {
+/** An online backup by a tool whose version is known. */
+export interface OnlineBackup extends Omit<OnlineRequest, 'toolSays'> {
   readonly version: AdminVersion;
-  readonly databases: readonly Selected[];
-  /** Where reports of checks go. */
-  readonly report: string;
-  /** Those of whose chain one full file is made when it has grown by this backup. */
-  readonly aggregate?: readonly string[] | undefined;
 }
 
 /** What this needs of the world. */
-export interface OnlineBackupWorld {
-  readonly run: (line: AdminLine, signal: AbortSignal) => Promise<AdminEnd>;
-  /** What is free where the backups go; undefined of a place that has no end. */
-  readonly freeBytes: () => Promise<number | undefined>;
-  /** What a file takes up there. */
-  readonly sizeOf: (file: string) => Promise<number>;
-  /** What the largest file of a database took in the last backup, where that lies elsewhere; 0 where there is none. */
-  readonly lastBytes?: ((database: string) => number) | undefined;
-  /** A folder with nothing but those files, without a copy of them. */
-  readonly apart: (files: readonly string[]) => Promise<string>;
-  /** A folder with nothing but copies of those files: what is written to them there does not reach the files. */
-  readonly copies: (files: readonly string[]) => Promise<string>;
-  /** Removes a file that the tool has made, or such a folder. */
-  readonly remove: (path: string) => Promise<void>;
+export interface OnlineBackupWorld extends OnlineVolume {
+  readonly run: (line: AdminLine, signal: AbortSignal) => Promise<OnlineRun>;
   readonly signal: AbortSignal;
 }
 

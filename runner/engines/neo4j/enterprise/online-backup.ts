@@ -46,7 +46,7 @@ async function taken(
   const taken = await one(database, backup, world);
   if (taken === undefined) return {};
   const { chain } = taken;
-  if (chain.length < 2 || backup.aggregate?.includes(database) !== true) return taken;
+  if (chain.length < 2 || !backup.aggregate.includes(database)) return taken;
   const anew = async (): Promise<Taken | undefined> => await apart(database, chain, backup, world);
   return await shortened({ database, taken, anew, ofOne }, backup, world);
 }
@@ -125,7 +125,7 @@ async function assertRoom(
   const free = await freeBytes();
   if (free === undefined) return;
   const sizes = await Promise.all(before.filter((each) => each.database === database).map(({ file }) => sizeOf(file)));
-  const needed = Math.max(lastBytes?.(database) ?? 0, ...sizes);
+  const needed = Math.max(lastBytes(database), ...sizes);
   if (free > needed) return;
   throw new StillpointError(
     'tool-failed',

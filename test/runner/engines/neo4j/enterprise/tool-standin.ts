@@ -1,9 +1,9 @@
 /** Online backups by a stand-in for neo4j-admin (test/support/neo4j-admin-standin.mjs says what it is not), which runs as a process. */
 import { execFile } from 'node:child_process';
-import { mkdir, mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { folderApart, folderOfCopies, removeAt } from '../../../../../runner/dump/work-folders';
+import { WorkFiles } from '../../../../../runner/dump/work-folders';
 import type { OnlineBackup, OnlineBackupWorld } from '../../../../../runner/engines/neo4j/enterprise/admin-run';
 import { adminVersionOf } from '../../../../../runner/engines/neo4j/enterprise/admin-version';
 import { backUpOnline, type DatabaseEnd } from '../../../../../runner/engines/neo4j/enterprise/online-backup';
@@ -40,6 +40,7 @@ export class ToolStandin implements AsyncDisposable {
 
   world(env: Readonly<Record<string, string>> = {}, freeBytes = 1e9): OnlineBackupWorld {
     const { folder } = this;
+    const work = new WorkFiles();
     return {
       run: ({ args }) =>
         new Promise((resolve) => {
@@ -51,10 +52,11 @@ export class ToolStandin implements AsyncDisposable {
           );
         }),
       freeBytes: async () => freeBytes,
-      sizeOf: async (file) => (await stat(file)).size,
-      apart: (files) => folderApart(folder, files),
-      copies: (files) => folderOfCopies(folder, files, never),
-      remove: removeAt,
+      sizeOf: (file) => work.sizeOf(file),
+      lastBytes: () => 0,
+      apart: (files) => work.apart({ root: folder }, files),
+      copies: (files) => work.copies({ root: folder }, files, never),
+      remove: (path) => work.remove(path),
       signal: never,
     };
   }
@@ -77,6 +79,8 @@ export class ToolStandin implements AsyncDisposable {
         to: this.to,
         type: 'auto',
         report: this.folder,
+        temp: join(this.folder, 'temp'),
+        aggregate: [],
         ...more,
       },
       world,
