@@ -1,11 +1,14 @@
 /** What the other tests lean on: a harness that is wrong would make them pass for nothing. */
 import { describe, expect, test } from 'vitest';
-import { apply, KINDS, read } from './harness/cluster';
+import { type Anything, apply, KINDS, patch, read } from './harness/cluster';
+import { contentsOf } from './harness/contents';
 import { followDriverLog, goDurationMs, misbehavingClass } from './harness/disk';
 import { openGate } from './harness/gate';
-import { makeNamespace } from './harness/namespace';
+import { removeLeftovers } from './harness/leftovers';
+import { makeNamespace, RUN_LABEL, uniqueName } from './harness/namespace';
 import { startPostgres } from './harness/postgres';
 import { snapshotsLeft } from './harness/records';
+import { thisRun } from './harness/this-run';
 import { eventually } from './harness/wait';
 
 const snapshot = (name: string, namespace: string, claim: string, className: string): object => ({
@@ -39,6 +42,26 @@ describe('the harness', () => {
     const [duration] = await log.durations('CreateSnapshot');
     expect(duration).toBeGreaterThanOrEqual(700);
     expect(await snapshotsLeft(namespace.name)).toHaveLength(2);
+  });
+
+  test('removes what a run has left that was ended from outside, its snapshots on the storage too', async () => {
+    await using namespace = await makeNamespace('ended');
+    const ended = uniqueName('e2e-registry');
+    await patch(KINDS.namespace, namespace.name, '', { metadata: { labels: { [RUN_LABEL]: ended } } });
+    const { claims } = await startPostgres({ namespace: namespace.name, version: '15', claimLabels: { part: 'left' } });
+    const group = {
+      volumeGroupSnapshotClassName: thisRun.registry,
+      source: { selector: { matchLabels: { part: 'left' } } },
+    };
+    await apply([
+      snapshot('one', namespace.name, claims.data, thisRun.registry),
+      { ...KINDS.groupSnapshot, metadata: { name: 'all', namespace: namespace.name }, spec: group } as Anything,
+    ]);
+    const contents = async (): Promise<number> => (await contentsOf(namespace.name)).length;
+    await eventually('one by itself, the group and its member have contents', async () => (await contents()) === 3);
+    await removeLeftovers();
+    expect(await read(KINDS.namespace, namespace.name)).toBeUndefined();
+    await eventually('nothing stands for a snapshot on the storage', async () => (await contents()) === 0);
   });
 
   test('holds one write at the door and lets the others through', async () => {

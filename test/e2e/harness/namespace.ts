@@ -1,10 +1,19 @@
 import { randomBytes } from 'node:crypto';
 import { apply, KINDS, list, patch, read, remove } from './cluster';
+import { forgetContents, forgetMembers } from './contents';
 import { thisRun } from './this-run';
 import { eventually } from './wait';
 
 /** The label of all namespaces of a run; its value is the run's registry. */
 export const RUN_LABEL = 'stillpoint-e2e';
+
+/** The kinds of what policies and a registry have outside of their namespace, in the order to remove them in. */
+export const RIGHT_KINDS = [
+  KINDS.clusterRoleBinding,
+  KINDS.clusterRole,
+  KINDS.admissionPolicyBinding,
+  KINDS.admissionPolicy,
+] as const;
 
 /** A name that no other run has. */
 export function uniqueName(prefix: string): string {
@@ -28,11 +37,7 @@ export async function makeNamespace(purpose: string): Promise<TestNamespace> {
  * of the run waits for it.
  */
 export async function removeNamespace(name: string): Promise<void> {
-  await forgetContents(name);
-  for (const volume of await list(KINDS.volume)) {
-    if (volume.spec.claimRef?.namespace !== name) continue;
-    await patch(KINDS.volume, volume.metadata?.name ?? '', '', { spec: { persistentVolumeReclaimPolicy: 'Delete' } });
-  }
+  await forgetContents((namespace) => namespace === name);
   await removeWithRights(name);
 }
 
@@ -47,27 +52,10 @@ async function removeWithRights(namespace: string): Promise<void> {
 
 /** What policies and a registry have outside of their namespace carries that in its name. */
 async function forgetRights(namespace: string): Promise<void> {
-  const { clusterRoleBinding, clusterRole, admissionPolicyBinding, admissionPolicy } = KINDS;
-  for (const kind of [clusterRoleBinding, clusterRole, admissionPolicyBinding, admissionPolicy]) {
+  for (const kind of RIGHT_KINDS) {
     for (const { metadata } of await list(kind)) {
       if (metadata?.name?.startsWith(`stillpoint.${namespace}.`)) await remove(kind, metadata.name);
     }
-  }
-}
-
-/** Lets the storage delete what the contents of a namespace's snapshots stand for. */
-async function forgetContents(namespace: string): Promise<void> {
-  for (const { metadata, spec } of await list(KINDS.snapshotContent)) {
-    const { volumeSnapshotRef } = spec;
-    if (volumeSnapshotRef.namespace !== namespace) continue;
-    const name = metadata?.name ?? '';
-    await patch(KINDS.snapshotContent, name, '', { spec: { deletionPolicy: 'Delete' } });
-    const owner = await read(KINDS.snapshot, volumeSnapshotRef.name, namespace);
-    if (owner !== undefined && owner.metadata?.uid === volumeSnapshotRef.uid) continue;
-    // With nobody to let it go, the sidecar waits for this word.
-    const annotations = { 'snapshot.storage.kubernetes.io/volumesnapshot-being-deleted': 'yes' };
-    await patch(KINDS.snapshotContent, name, '', { metadata: { annotations } });
-    await remove(KINDS.snapshotContent, name);
   }
 }
 
@@ -89,9 +77,11 @@ export async function removeNamespacesOf(registry: string): Promise<void> {
   for (const name of [...left, registry]) await forgetRecords(name);
   await removeWithRights(registry);
   for (const name of [...left, registry]) {
-    await eventually(`namespace ${name} is gone`, async () => (await read(KINDS.namespace, name)) === undefined, {
-      // The bench of many databases leaves four hundred pods and as many volumes.
-      seconds: 900,
-    });
+    const isGone = async (): Promise<boolean> => {
+      await forgetMembers(name);
+      return (await read(KINDS.namespace, name)) === undefined;
+    };
+    // The bench of many databases leaves four hundred pods and as many volumes.
+    await eventually(`namespace ${name} is gone`, isGone, { seconds: 900 });
   }
 }

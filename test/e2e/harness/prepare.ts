@@ -3,9 +3,10 @@ import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { promisify } from 'node:util';
-import { apply, remove } from './cluster';
+import { apply } from './cluster';
 import { behave } from './disk';
-import { removeNamespacesOf, uniqueName } from './namespace';
+import { markRun, removeLeftovers, removeRun } from './leftovers';
+import { uniqueName } from './namespace';
 import { registryObjects } from './registry';
 import { thisRun } from './this-run';
 
@@ -32,18 +33,17 @@ const IMAGES = [
 export async function prepareRun(): Promise<AsyncDisposable> {
   await startCluster();
   await behave();
+  await removeLeftovers();
   await run('node', ['scripts/bundle.mjs'], { cwd: root });
   const image = await buildImage();
   const registry = uniqueName('e2e-registry');
   thisRun.is({ image, registry });
   await apply(registryObjects(registry, image));
+  await markRun(registry);
   return {
     [Symbol.asyncDispose]: async () => {
       await behave();
-      await removeNamespacesOf(registry);
-      for (const object of registryObjects(registry, image)) {
-        if (object.metadata.namespace === undefined) await remove(object, object.metadata.name);
-      }
+      await removeRun(registry);
     },
   };
 }

@@ -4,6 +4,7 @@ import type { ConfigMap } from '../../../runner/kube/objects';
 import { usesOf } from '../../../runner/registry/use-marks';
 import { type BackupRecord, COMPONENTS, fits, LABELS, RECORD, recordName, validate } from '../../../src/contract';
 import { type Anything, KINDS, list, read } from './cluster';
+import { contentsOf } from './contents';
 import type { TestJob } from './job';
 import type { TestPolicy } from './policy';
 import { thisRun } from './this-run';
@@ -38,14 +39,9 @@ function recordIn(object: Anything): BackupRecord {
 
 /** What there is of snapshots in a namespace, contents included, as `VolumeSnapshot orders-db-data-…`. */
 export async function snapshotsLeft(namespace: string, database = ''): Promise<readonly string[]> {
-  const contents = await list(KINDS.snapshotContent);
-  const names = [
-    ...(await list(KINDS.snapshot, namespace)).map(({ metadata }) => ['VolumeSnapshot', metadata?.name]),
-    ...(await list(KINDS.groupSnapshot, namespace)).map(({ metadata }) => ['VolumeGroupSnapshot', metadata?.name]),
-    // A content is called after the UID of its snapshot: it is told by the snapshot's name.
-    ...contents
-      .filter(({ spec }) => spec.volumeSnapshotRef?.namespace === namespace)
-      .map(({ spec }) => ['VolumeSnapshotContent of', spec.volumeSnapshotRef.name]),
-  ];
-  return names.filter(([, name]) => name.startsWith(database)).map((parts) => parts.join(' '));
+  const names = [...(await contentsOf(namespace))];
+  for (const kind of [KINDS.snapshot, KINDS.groupSnapshot]) {
+    names.push(...(await list(kind, namespace)).map(({ metadata }) => `${kind.kind} ${metadata?.name}`));
+  }
+  return names.filter((name) => name.split(' ').at(-1)?.startsWith(database));
 }
