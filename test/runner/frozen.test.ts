@@ -4,100 +4,10 @@
  */
 import { describe, expect, it } from 'vitest';
 import { changedFacts } from '../../runner/changed-facts';
-import type { Plan, PlanStep } from '../../runner/engine';
-import { StillpointError } from '../../runner/errors';
-import { type FrozenContext, runFrozen } from '../../runner/frozen';
-import type { CutRequest, SnapshotStore, Volume } from '../../runner/ports';
-import type { Cut } from '../../src/contract';
-import { FakeClock } from '../support/fake-clock';
-import { QuietLog } from '../support/quiet-log';
-
-const DATA: Volume = { name: 'data', role: 'data', claim: 'pg-data', namespace: 'shop' };
-const WAL: Volume = { name: 'wal', role: 'log', claim: 'pg-wal', namespace: 'shop' };
-
-interface Scene {
-  readonly events: string[];
-  readonly clock: FakeClock;
-  readonly log: QuietLog;
-  readonly stop: AbortController;
-  readonly context: FrozenContext;
-}
-
-/** A store whose cut takes as long as the test lets it. */
-function scene(behaviour: { cut?: (request: CutRequest, signal: AbortSignal) => Promise<void> } = {}): Scene {
-  const events: string[] = [];
-  const clock = new FakeClock();
-  const log = new QuietLog();
-  const stop = new AbortController();
-  const store: SnapshotStore = {
-    atomic: true,
-    names: ({ database, volumes, id }) => volumes.map(({ name }) => `${database}-${name}-${id}`),
-    check: async () => [],
-    async cut(request, signal) {
-      events.push(`cut ${request.volumes.map(({ name }) => name).join(' ')}`);
-      await behaviour.cut?.(request, signal);
-      return request.volumes.map(
-        ({ name }): Cut => ({
-          volume: name,
-          snapshot: name,
-          seenBy: 'creationTime',
-          driverKnown: true,
-          askedAt: clock.now().toISOString(),
-          seenAt: clock.now().toISOString(),
-        }),
-      );
-    },
-    ready: async (cuts) => cuts,
-    async discard({ names }) {
-      events.push(`discard ${names.join(' ')}`);
-      return [];
-    },
-    find: async () => [],
-  };
-  const context: FrozenContext = {
-    store,
-    volumes: [DATA, WAL],
-    request: { id: '20260101000000', database: 'pg', labels: {}, annotations: {} },
-    jobUid: 'job',
-    budgetMs: 5000,
-    clock,
-    log,
-    signal: stop.signal,
-  };
-  return { events, clock, log, stop, context };
-}
-
-function plan(events: string[], changes: Partial<Plan> = {}): Plan {
-  const act = (name: string, freezes = false): PlanStep => ({
-    kind: 'act',
-    name,
-    freezes,
-    run: async () => void events.push(name),
-  });
-  return {
-    layout: 'backup-mode',
-    freezes: 'log-recycling',
-    statement: 'it held',
-    steps: [
-      act('start', true),
-      { kind: 'cut', volumes: ['data'], how: 'individually' },
-      act('stop'),
-      { kind: 'cut', volumes: ['wal'], how: 'individually' },
-    ],
-    async observe() {
-      events.push('observe');
-      return { pid: '7' };
-    },
-    async thaw() {
-      events.push('thaw');
-    },
-    results: () => ({ position: { lsn: '0/1' }, artifacts: {}, warnings: [] }),
-    ...changes,
-  };
-}
-
-const forever = (_: unknown, signal: AbortSignal): Promise<void> =>
-  new Promise((_resolve, reject) => signal.addEventListener('abort', () => reject(signal.reason), { once: true }));
+import type { PlanStep } from '../../runner/engine';
+import { runFrozen } from '../../runner/frozen';
+import type { SnapshotStore } from '../../runner/ports';
+import { plan, scene } from './frozen-fixture';
 
 describe('the executor of plans', () => {
   it('freezes, cuts in order, proves on the same session and only then thaws', async () => {
@@ -174,14 +84,6 @@ describe('the executor of plans', () => {
     ]);
   });
 
-  it('freezes nothing when the cuts cannot be prepared', async () => {
-    const { events, context } = scene();
-    const gone = new StillpointError('kubernetes-unreachable', 'nobody answers');
-    const store: SnapshotStore = { ...context.store, prepare: () => Promise.reject(gone) };
-    await expect(runFrozen(plan(events), { ...context, store })).rejects.toBe(gone);
-    expect(events).toEqual(['thaw']);
-  });
-
   it('gives what comes before its turn the time to wait for that, and the freeze its budget', async () => {
     const { events, context } = scene();
     const told: Record<string, number> = {};
@@ -198,104 +100,10 @@ describe('the executor of plans', () => {
     expect(told).toEqual({ prepare: 605_000, freeze: 5_000, held: 5_000 });
   });
 
-  it('freezes nothing when its turn does not come', async () => {
-    const { events, context } = scene();
-    const busy = new StillpointError('controller-busy', 'others are at it');
-    const run = runFrozen(plan(events), { ...context, beforeFreeze: () => Promise.reject(busy) });
-    await expect(run).rejects.toBe(busy);
-    expect(events).toEqual(['thaw']);
-  });
-
   it('measures the window from the freeze to the thaw', async () => {
     const { events, clock, context } = scene({ cut: async () => clock.advance(100) });
     const outcome = await runFrozen(plan(events), context);
     expect(outcome.windowMs).toBe(200);
-  });
-
-  it('rule 7: when the budget runs out it thaws first, then removes the snapshots, then fails', async () => {
-    const { events, clock, context } = scene({
-      cut: (request, signal) => {
-        queueMicrotask(() => clock.advance(5000));
-        return forever(request, signal);
-      },
-    });
-    await expect(runFrozen(plan(events), context)).rejects.toMatchObject({ code: 'budget-exceeded' });
-    expect(events).toEqual([
-      'start',
-      'observe',
-      'cut data',
-      'thaw',
-      'discard pg-data-20260101000000 pg-wal-20260101000000',
-    ]);
-    expect(clock.armed).toBe(0);
-  });
-
-  it('rule 7: a store that does not listen to the budget does not hold the freeze', async () => {
-    const { events, clock, context } = scene({
-      cut: () => {
-        queueMicrotask(() => clock.advance(5000));
-        return new Promise(() => undefined);
-      },
-    });
-    await expect(runFrozen(plan(events), context)).rejects.toMatchObject({ code: 'budget-exceeded' });
-    expect(events).toContain('thaw');
-  });
-
-  it('rule 6: a fact that changed between the cuts fails the backup', async () => {
-    const { events, context } = scene();
-    let observed = 0;
-    const restarted = plan(events, { observe: async () => ({ pid: String(observed++) }) });
-    await expect(runFrozen(restarted, context)).rejects.toMatchObject({
-      code: 'proof-failed',
-      message: 'between the first cut and the last pid went from 0 to 1',
-    });
-    expect(events.slice(-2)).toEqual(['thaw', 'discard pg-data-20260101000000 pg-wal-20260101000000']);
-  });
-
-  it('rule 8: SIGTERM in the middle of a cut thaws', async () => {
-    const { events, stop, context } = scene({
-      cut: (request, signal) => {
-        queueMicrotask(() => stop.abort(new StillpointError('interrupted', 'told to stop')));
-        return forever(request, signal);
-      },
-    });
-    await expect(runFrozen(plan(events), context)).rejects.toMatchObject({ code: 'interrupted' });
-    expect(events.slice(-2)[0]).toBe('thaw');
-  });
-
-  it('a freeze that fails is undone, and nothing is discarded where nothing was asked for', async () => {
-    const { events, context } = scene();
-    const failing = plan(events, {
-      steps: [
-        {
-          kind: 'act',
-          name: 'start',
-          freezes: true,
-          run: async () => {
-            throw new StillpointError('freeze-failed', 'no');
-          },
-        },
-      ],
-    });
-    await expect(runFrozen(failing, context)).rejects.toMatchObject({ code: 'freeze-failed' });
-    expect(events).toEqual(['thaw']);
-  });
-
-  it('keeps the first failure when the thaw fails too, and says both', async () => {
-    const { events, log, context } = scene({ cut: () => Promise.reject(new StillpointError('cut-failed', 'no')) });
-    const stuck = plan(events, { thaw: () => Promise.reject(new StillpointError('session-lost', 'gone')) });
-    await expect(runFrozen(stuck, context)).rejects.toMatchObject({ code: 'cut-failed' });
-    expect(log.lines).toContainEqual(
-      expect.objectContaining({ level: 'error', message: expect.stringContaining('gone') }),
-    );
-    expect(events.at(-1)).toMatch(/^discard/);
-  });
-
-  it('a thaw that fails after good cuts is no success', async () => {
-    const { events, context } = scene();
-    const stuck = plan(events, { thaw: () => Promise.reject(new StillpointError('thaw-failed', 'held')) });
-    await expect(runFrozen(stuck, context)).rejects.toMatchObject({ code: 'thaw-failed' });
-    expect(events.at(-1)).toMatch(/^discard/);
   });
 
   it('a plan without a freeze has its budget from the first request on', async () => {
