@@ -2,6 +2,10 @@
 import { backupId, type Candidate, type Policy, type Retention } from '../../src/contract';
 import { record } from './record';
 
+/** When histories are looked at. */
+export const NOW = new Date('2026-11-25T12:00:00Z');
+export const DAY = 86_400_000;
+
 /** Numbers from 0 to 1 that look random and depend on the seed alone (mulberry32). */
 export function randomFrom(seed: number): () => number {
   let state = seed;
