@@ -10,7 +10,7 @@ import { APPLICATION_NAME } from '../../runner/engines/postgres/connection';
 import type { BackupRecord } from '../../src/contract';
 import { sqlLedger } from '../ledger/sql';
 import { LedgerWriter } from '../ledger/writer';
-import type { EngineFixture } from './contract/engine';
+import type { EngineFixture } from './contract/engine-fixture';
 import { type PostgresVersion, postgresFolder } from './postgres-binaries';
 import { PostgresServer } from './postgres-server';
 

@@ -12,7 +12,7 @@ import type { BackupRecord } from '../../src/contract';
 import { sqlLedger } from '../ledger/sql';
 import { compareLedger } from '../ledger/writer';
 import { QuietLog } from '../support/quiet-log';
-import { restoreInto } from './contract/engine';
+import { restoreInto } from './contract/engine-fixture';
 import { POSTGRES_VERSIONS, type PostgresVersion } from './postgres-binaries';
 import { PostgresFixture, postgresFixture } from './postgres-fixture';
 import { PASSWORD, PostgresServer } from './postgres-server';

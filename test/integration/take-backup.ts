@@ -9,7 +9,7 @@ import { DirectorySnapshotStore } from '../../runner/snapshots/directory';
 import type { BackupRecord, Cut, VolumeSelection } from '../../src/contract';
 import { backupId } from '../../src/contract';
 import { QuietLog } from '../support/quiet-log';
-import { type EngineFixture, recordOf } from './contract/engine';
+import { type EngineFixture, recordOf } from './contract/engine-fixture';
 
 /** What differs from the suite's own backup. */
 export interface BackupOptions {

@@ -4,70 +4,18 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { systemClock } from '../../../runner/clock';
-import type { Engine, EngineSession, Inspection, Plan, PlanRequest, Target } from '../../../runner/engine';
+import type { EngineSession, Plan, PlanRequest } from '../../../runner/engine';
 import { runFrozen } from '../../../runner/frozen';
 import { LocalPlatform } from '../../../runner/local/platform';
-import { LocalRestoreSite } from '../../../runner/local/restore-site';
-import type { Clock, CutRequest, SnapshotStore, Volume } from '../../../runner/ports';
-import { planFolders } from '../../../runner/restore/folders';
+import type { Clock, SnapshotStore, Volume } from '../../../runner/ports';
 import { DirectorySnapshotStore } from '../../../runner/snapshots/directory';
-import type { BackupRecord, VolumeSelection } from '../../../src/contract';
-import { API_VERSION, backupId } from '../../../src/contract';
-import { compareLedger, type LedgerWriter } from '../../ledger/writer';
+import { backupId } from '../../../src/contract';
+import { compareLedger } from '../../ledger/writer';
 import { FakeClock } from '../../support/fake-clock';
 import { QuietLog } from '../../support/quiet-log';
+import { type EngineFixture, PausedStore, recordOf, restoreInto, timing } from './engine-fixture';
 
 const BUDGET_MS = 30_000;
-
-/** A real server with data in folders, and what the suite has to do to it. */
-export interface EngineFixture {
-  readonly engine: Engine;
-  readonly volumes: readonly VolumeSelection[];
-  target(changes?: { readonly password?: string; readonly port?: number }): Target;
-  startLedger(): Promise<LedgerWriter>;
-  /** What is held at the server for a backup, each in a word; empty when nothing is. */
-  held(): Promise<readonly string[]>;
-  /** Ends the session at the server, as an administrator would. */
-  kill(session: EngineSession): Promise<void>;
-  /** Restarts the server. */
-  restart(): Promise<void>;
-  /** Starts a server on prepared files by the engine's own command, inspects it, and reads the ledger. */
-  open(
-    dataPath: string,
-    record: BackupRecord,
-  ): Promise<{ readonly inspection: Inspection; readonly ledger: readonly number[] }>;
-  remove(): Promise<void>;
-}
-
-/** A store whose first cut waits for the test: to look at, or disturb, the server in the middle. */
-class PausedStore {
-  readonly #asked = Promise.withResolvers<void>();
-  readonly #go = Promise.withResolvers<void>();
-  readonly store: SnapshotStore;
-
-  constructor(inner: SnapshotStore) {
-    const cut = async (request: CutRequest, signal: AbortSignal): ReturnType<SnapshotStore['cut']> => {
-      this.#asked.resolve();
-      await this.#go.promise;
-      return inner.cut(request, signal);
-    };
-    this.store = new Proxy(inner, {
-      get: (target, key) => {
-        if (key === 'cut') return cut;
-        const value: unknown = Reflect.get(target, key);
-        return typeof value === 'function' ? value.bind(target) : value;
-      },
-    });
-  }
-
-  get asked(): Promise<void> {
-    return this.#asked.promise;
-  }
-
-  go(): void {
-    this.#go.resolve();
-  }
-}
 
 /** Registers the suite. */
 export function engineContract(name: string, make: () => Promise<EngineFixture>): void {
@@ -231,74 +179,4 @@ export function engineContract(name: string, make: () => Promise<EngineFixture>)
       await expect(fixture.engine.open(fixture.target(), log, controller.signal)).rejects.toThrow('told to stop');
     });
   });
-}
-
-/** Notes when the first cut is asked for and when the last is seen, by the ledger's clock. */
-function timing(store: SnapshotStore, times: { firstAsked: number; lastSeen: number }): SnapshotStore {
-  const cut = async (request: CutRequest, signal: AbortSignal): ReturnType<SnapshotStore['cut']> => {
-    if (times.firstAsked === 0) times.firstAsked = performance.now();
-    const cuts = await store.cut(request, signal);
-    times.lastSeen = performance.now();
-    return cuts;
-  };
-  return {
-    atomic: store.atomic,
-    names: (request) => store.names(request),
-    check: (volumes, how) => store.check(volumes, how),
-    cut,
-    ready: (cuts, signal) => store.ready(cuts, signal),
-    discard: (owner) => store.discard(owner),
-    find: (record) => store.find(record),
-  };
-}
-
-/** The record that the backup command would have written of it. */
-export function recordOf(
-  { engine }: Pick<EngineFixture, 'engine'>,
-  { server }: EngineSession,
-  request: PlanRequest,
-  plan: Plan,
-  outcome: Awaited<ReturnType<typeof runFrozen>>,
-  cuts: BackupRecord['cuts'],
-): BackupRecord {
-  return {
-    apiVersion: API_VERSION,
-    kind: 'Backup',
-    id: request.id,
-    namespace: 'local',
-    database: 'ledger',
-    engine: engine.name,
-    serverVersion: server.version,
-    serverIdentity: server.identity,
-    settings: server.settings,
-    policy: 'ledger',
-    trigger: 'manual',
-    mode: 'snapshot',
-    layout: plan.layout,
-    owner: { jobUid: 'job-1' },
-    phase: 'succeeded',
-    times: { started: outcome.frozenAt.toISOString() },
-    budgetSeconds: 30,
-    position: outcome.results.position,
-    artifacts: outcome.results.artifacts,
-    proof: outcome.proof,
-    volumes: request.volumes.map(({ namespace: _, nested: __, ...volume }) => volume),
-    cuts,
-    runnerVersion: 'test',
-  };
-}
-
-/** Restores a record into folders below a new one, and opens what came out. */
-export async function restoreInto(
-  fixture: EngineFixture,
-  record: BackupRecord,
-  target: string,
-): ReturnType<EngineFixture['open']> {
-  const site = new LocalRestoreSite({ engineOf: async () => fixture.engine, log: new QuietLog() });
-  const plan = planFolders(record, target);
-  await site.check(plan);
-  await site.makeVolumes(plan, new AbortController().signal);
-  const { dataPath } = await site.prepare(plan);
-  await site.finish(plan);
-  return await fixture.open(dataPath, record);
 }
