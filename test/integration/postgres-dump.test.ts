@@ -1,79 +1,24 @@
-import { existsSync, globSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { delimiter, dirname, join } from 'node:path';
-import { buffer } from 'node:stream/consumers';
-import pg from 'pg';
-import { afterAll, afterEach, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
-import { systemClock } from '../../runner/clock';
+/** A real PostgreSQL dumped by its own tools, and what comes back: one database, some or all; and what would stop a dump. */
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import type { Target } from '../../runner/engine';
 import { dump as tools } from '../../runner/engines/postgres/dump';
-import { StillpointError } from '../../runner/errors';
-import { dump, type PipeOptions } from '../../runner/pipe/dump';
+import { dump } from '../../runner/pipe/dump';
 import { restore } from '../../runner/pipe/restore';
 import { QuietLog } from '../support/quiet-log';
-import { PASSWORD, PostgresServer } from './postgres-server';
-
-/** The clients of the machine, where Debian's packages put them: the servers that npm brings come without. */
-const CLIENTS = globSync('/usr/lib/postgresql/*/bin/pg_dumpall').map((tool) => dirname(tool))[0];
+import { CLIENTS, contentOf, options, queryOn, stored, targetOf } from './postgres-dump-fixture';
+import { PostgresServer } from './postgres-server';
 
 const ROWS = 50_000;
 
 describe.skipIf(CLIENTS === undefined)('a real PostgreSQL by its own tools, where the machine has them', () => {
   let server: PostgresServer;
-  const options: PipeOptions = {
-    clock: systemClock,
-    log: new QuietLog(),
-    environment: { ...process.env, PATH: [CLIENTS, process.env.PATH].join(delimiter) },
-    signal: AbortSignal.timeout(110_000),
-    compression: 'zstd',
-  };
-  const target = (password = PASSWORD): Target => ({
-    connection: { host: server.host, port: server.port } as Target['connection'],
-    username: 'postgres',
-    password,
-    tls: undefined,
-  });
-  const stored = (content: AsyncIterable<Uint8Array>): Promise<Buffer> => buffer(content as AsyncIterable<Buffer>);
-
-  async function query(database: string, sql: string): Promise<readonly unknown[]> {
-    const client = new pg.Client({
-      host: server.host,
-      port: server.port,
-      user: 'postgres',
-      password: PASSWORD,
-      database,
-    });
-    await client.connect();
-    try {
-      return (await client.query(sql)).rows;
-    } finally {
-      await client.end();
-    }
-  }
-
-  async function copyQuery(
-    { host, port }: PostgresServer,
-    database: string,
-    sql: string,
-    password = PASSWORD,
-  ): Promise<readonly unknown[]> {
-    const client = new pg.Client({ host, port, user: 'postgres', password, database });
-    await client.connect();
-    try {
-      return (await client.query(sql)).rows;
-    } finally {
-      await client.end();
-    }
-  }
+  const target = (password?: string): Target => targetOf(server, password);
+  const query = (database: string, sql: string): Promise<readonly unknown[]> => queryOn(server, database, sql);
 
   async function comeBack(bytes: Buffer, passed: Awaited<ReturnType<typeof dump>>, database: string): Promise<void> {
     const command = tools.restore?.(target(), { database });
     if (command === undefined) throw new Error('no tool reads dumps');
     await restore(command, contentOf(bytes), passed, options);
-  }
-
-  async function* contentOf(bytes: Buffer): AsyncGenerator<Uint8Array, void> {
-    for (let at = 0; at < bytes.length; at += 65_536) yield bytes.subarray(at, at + 65_536);
   }
 
   beforeAll(async () => {
@@ -141,7 +86,7 @@ describe.skipIf(CLIENTS === undefined)('a real PostgreSQL by its own tools, wher
     const role = `select rolname, rolconfig, shobj_description(oid, 'pg_authid') as comment,
       array(select roleid::regrole::text from pg_auth_members where member = r.oid) as groups
       from pg_roles r where rolname in ('app', 'reader') order by 1`;
-    expect(await copyQuery(copy, 'postgres', role, 'of-the-copy-8')).toEqual([
+    expect(await queryOn(copy, 'postgres', role, 'of-the-copy-8')).toEqual([
       { rolname: 'app', rolconfig: ['work_mem=66MB'], comment: null, groups: [] },
       // Nothing of what the dump says of it: it was there.
       { rolname: 'reader', rolconfig: null, comment: null, groups: [] },
@@ -201,7 +146,7 @@ describe.skipIf(CLIENTS === undefined)('a real PostgreSQL by its own tools, wher
       onTestFinished(() => copy.remove());
       const there = { ...target(), connection: { host: copy.host, port: copy.port } as Target['connection'] };
       const [log, { signal }] = [new QuietLog(), options];
-      const on = (database: string, sql: string): Promise<readonly unknown[]> => copyQuery(copy, database, sql);
+      const on = (database: string, sql: string): Promise<readonly unknown[]> => queryOn(copy, database, sql);
 
       // One of them, on a server that has others' things.
       await tools.createDatabase?.(there, 'single', log, signal);
@@ -270,76 +215,6 @@ describe.skipIf(CLIENTS === undefined)('a real PostgreSQL by its own tools, wher
       });
       expect(await of(keeper, ['o"d d\'s'])).toHaveLength(2);
     });
-  });
-
-  describe('a forged dump runs no program where it is restored:', () => {
-    // In PostgreSQL's older way to write strings a backslash hides the quote: to psql the command is outside of it.
-    const hidden = "SET standard_conforming_strings = off;\nSELECT '\\'' \\! touch MARK\n--';\n";
-    const forged = {
-      'a command of its own': '\\! touch MARK\n',
-      'a program for an output': 'SELECT 1 \\g |touch MARK\n',
-      'a program for a name': '\\connect `touch MARK`\n',
-      'a program in a variable': '\\set x `touch MARK`\n',
-      'a command behind the end of rows': 'CREATE TEMP TABLE x (a text);\nCOPY x FROM stdin;\na\n\\.\n\\! touch MARK\n',
-    };
-    const mark = join(tmpdir(), `stillpoint-mark-${process.pid}`);
-    afterEach(() => rmSync(mark, { force: true }));
-
-    const given = async (text: string, readerSays: string): Promise<unknown> => {
-      const passed = await dump(
-        { program: 'cat', args: () => [], env: {}, files: {}, secrets: [], refine: () => contentOf(Buffer.from(text)) },
-        stored,
-        options,
-      );
-      const command = tools.restore?.(target(), { database: 'postgres', readerSays });
-      if (command === undefined) throw new Error('no tool reads dumps');
-      return await restore(command, contentOf(passed.stored), passed, options).catch((error: unknown) => error);
-    };
-    const says = {
-      'a psql that can be restricted': 'psql (PostgreSQL) 15.18',
-      'one that cannot': 'psql (PostgreSQL) 15.2',
-    };
-
-    it.each(
-      Object.entries(says).flatMap(([who, version]) =>
-        Object.entries(forged).map(([what, text]) => [what, who, text, version] as const),
-      ),
-    )('%s, %s', async (_what, _who, text, version) => {
-      expect(await given(text.replaceAll('MARK', mark), version)).toBeInstanceOf(StillpointError);
-      expect(existsSync(mark)).toBe(false);
-    });
-
-    it('what looks like a string from outside, since psql itself is restricted', async () => {
-      expect(await given(hidden.replaceAll('MARK', mark), says['a psql that can be restricted'])).toMatchObject({
-        code: 'tool-failed',
-        message: expect.stringContaining('backslash commands are restricted'),
-      });
-      expect(existsSync(mark)).toBe(false);
-      // Of one that cannot be it is known, and said in a warning.
-      await given(hidden.replaceAll('MARK', mark), says['one that cannot']);
-      expect(existsSync(mark)).toBe(true);
-    });
-  });
-
-  it.each([
-    ['relation t', 'create table t ()'],
-    ['type mood', "create type mood as enum ('a')"],
-    ['type pair', 'create type pair as (a int, b int)'],
-    ['type small', 'create domain small as int'],
-    ['function f()', "create function f() returns int language sql as 'select 1'"],
-    ['schema shop', 'create schema shop'],
-    ['operator ===(integer,integer)', 'create operator === (function = int4eq, leftarg = int, rightarg = int)'],
-    ['collation german', 'create collation german from "C"'],
-    ['publication p', 'create publication p'],
-    ['large object 4711', 'select lo_create(4711)'],
-  ])('%s, and nothing else, makes a database one that is not empty', async (what, sql) => {
-    await query('postgres', 'create database filled');
-    onTestFinished(async () => void (await query('postgres', 'drop database filled')));
-    const holds = async (): Promise<readonly string[] | undefined> =>
-      (await tools.destination?.(target(), { database: 'filled' }, options.log, options.signal))?.holds;
-    expect(await holds()).toEqual([]);
-    await query('filled', sql);
-    expect(await holds()).toEqual([what]);
   });
 
   it('a login that is refused fails, with the words of the tool and without the password', async () => {
