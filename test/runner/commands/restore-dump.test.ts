@@ -1,123 +1,28 @@
 /** A restore from a dump: a stand-in tool (a real child process), objects and records in real folders. */
-import { createHash } from 'node:crypto';
-import { existsSync } from 'node:fs';
-import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
-import { gzipSync } from 'node:zlib';
-import { Encrypter, generateX25519Identity, identityToRecipient } from 'age-encryption';
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { stringify } from 'yaml';
-import { systemClock } from '../../../runner/clock';
-import { type RestoredDump, restoreDump } from '../../../runner/commands/restore-dump';
-import type { RestoreDumpContext } from '../../../runner/commands/restore-dump-context';
-import type { Engine } from '../../../runner/engine';
+import type { RestoredDump } from '../../../runner/commands/restore-dump';
 import { StillpointError } from '../../../runner/errors';
-import { DirectoryRegistry } from '../../../runner/registry/directory';
-import { DirectoryUses } from '../../../runner/registry/directory-uses';
-import { openStore } from '../../../runner/storage';
+import type { DirectoryRegistry } from '../../../runner/registry/directory';
 import type { EngineDump } from '../../../runner/tools/tool';
 import type { BackupRecord, DumpRestoreConfig } from '../../../src/contract';
-import { QuietLog } from '../../support/quiet-log';
-import { record } from '../../support/record';
-import { scripted } from '../pipe/scripted-tool';
+import { DumpRestores, dumped, FOLDER, ID, KEY, type Situation, SQL, STORED } from './restore-dump-fixture';
 
-const ID = '20260101020000';
-const FOLDER = `stillpoint/shop/orders-db/${ID}`;
-const KEY = `${FOLDER}/dump.sql.gz`;
-const SQL = 'CREATE TABLE t ();\n';
-const STORED = gzipSync(SQL);
-const sha256 = (bytes: string | Buffer): string => createHash('sha256').update(bytes).digest('hex');
-
+let restores: DumpRestores;
 let folder: string;
 let registry: DirectoryRegistry;
 let said: string[];
 beforeEach(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'stillpoint-restore-'));
-  await mkdir(join(folder, 'records'));
-  registry = new DirectoryRegistry(join(folder, 'records'), new QuietLog());
-  said = [];
-  await put(KEY, STORED);
+  restores = await DumpRestores.create();
+  ({ folder, registry, said } = restores);
 });
-afterEach(() => rm(folder, { recursive: true }));
+afterEach(() => restores[Symbol.asyncDispose]());
 
-async function put(key: string, content: string | Buffer): Promise<void> {
-  await mkdir(dirname(join(folder, 'store', key)), { recursive: true });
-  await writeFile(join(folder, 'store', key), content);
-}
-
-const dumped = (change: Partial<BackupRecord> = {}): BackupRecord =>
-  record({
-    mode: 'dump',
-    objects: [
-      {
-        key: KEY,
-        location: `s3://b/${KEY}`,
-        bytes: STORED.length,
-        sha256: sha256(STORED),
-        plainBytes: SQL.length,
-        plainSha256: sha256(SQL),
-        compression: 'gzip',
-      },
-    ],
-    ...change,
-  });
-
-interface Situation {
-  readonly spec?: Partial<DumpRestoreConfig['spec']>;
-  readonly tools?: Partial<EngineDump>;
-  readonly open?: () => Promise<unknown>;
-  readonly root?: string;
-  readonly identities?: readonly string[] | undefined;
-}
-
-/** What the tool was given to its end; undefined where it never saw an end. */
-async function given(): Promise<string | undefined> {
-  const file = join(folder, 'server');
-  return existsSync(file) ? await readFile(file, 'utf8') : undefined;
-}
-
-function restoring({ spec, tools, open, identities, root }: Situation = {}): Promise<RestoredDump> {
-  const tool = `let all = ''; process.stdin.on('data', (text) => (all += text)).on('end', () => require('fs').writeFileSync(${JSON.stringify(join(folder, 'server'))}, all))`;
-  const engine = {
-    name: 'postgres',
-    open: open ?? (async () => ({ server: { version: '17.2' }, close: async () => undefined })),
-    dump: {
-      destination: async () => ({ holds: [], logins: ['postgres'] }),
-      restore: () => scripted(tool),
-      ...tools,
-    },
-  } as unknown as Engine;
-  const connection = { host: 'orders-copy', port: 5432, usernameFile: '/user' };
-  const storage = { kind: 'directory', directory: { path: join(folder, 'store') } } as const;
-  const context: RestoreDumpContext = {
-    config: {
-      apiVersion: 'stillpoint.dev/v1',
-      kind: 'DumpRestoreConfig',
-      metadata: { name: 'orders-copy-restore', namespace: 'shop' },
-      spec: {
-        backup: { namespace: 'shop', database: 'orders-db', id: ID },
-        connection,
-        storage,
-        registry: {},
-        ...spec,
-      },
-    },
-    registry,
-    uses: new DirectoryUses(registry),
-    engineNamed: async () => engine,
-    readTarget: async () => ({ connection, username: 'postgres', password: 'p', tls: undefined }),
-    openStore: () => openStore(storage, { clock: systemClock, random: Math.random, environment: {} }),
-    readIdentities: async () => identities,
-    events: { emit: async (type, reason, message) => void said.push(`${type} ${reason}: ${message}`) },
-    root: root ?? '/',
-    environment: process.env,
-    clock: systemClock,
-    log: new QuietLog(),
-    signal: new AbortController().signal,
-  };
-  return restoreDump(context);
-}
+const put: DumpRestores['put'] = (...args) => restores.put(...args);
+const given = (): Promise<string | undefined> => restores.given();
+const restoring = (situation?: Situation): Promise<RestoredDump> => restores.restoring(situation);
 
 describe('a restore from a dump', () => {
   it('gives the tool all of it, and says so', async () => {
@@ -300,74 +205,6 @@ describe('a restore from a dump', () => {
       await expect(restoring({ spec: spec(), open })).rejects.toMatchObject({ code: 'config-invalid' });
       const elsewhere = { file: { directory: join(folder, 'nowhere') } };
       await expect(restoring({ spec: elsewhere, tools: file, open })).rejects.toMatchObject({ code: 'restore-failed' });
-    });
-  });
-
-  describe('that is encrypted', () => {
-    let identity: string;
-    let stored: Buffer;
-    let encryption: { readonly format: string; readonly recipients: readonly string[] };
-    const nobody = (): Promise<never> => Promise.reject(new Error('nobody asks'));
-    beforeEach(async () => {
-      identity = await generateX25519Identity();
-      encryption = { format: 'age', recipients: [await identityToRecipient(identity)] };
-      const encrypter = new Encrypter();
-      encrypter.addRecipient(encryption.recipients[0] ?? '');
-      stored = Buffer.from(await encrypter.encrypt(STORED));
-      await put(KEY, stored);
-    });
-    const sealed = (more: object = { encryption }): BackupRecord =>
-      dumped({
-        objects: (dumped().objects ?? []).map((object) => ({
-          ...object,
-          bytes: stored.length,
-          sha256: sha256(stored),
-          ...more,
-        })),
-      });
-
-    it('goes in by an identity of one of its recipients', async () => {
-      await registry.create(sealed());
-      await restoring({ identities: [await generateX25519Identity(), identity], spec: { checkFirst: true } });
-      expect(await given()).toBe(SQL);
-    });
-
-    it.each<[string, () => Promise<readonly string[] | undefined>, string]>([
-      ['without an identity', async () => undefined, 'key-unusable'],
-      ['with that of somebody else', async () => [await generateX25519Identity()], 'identity-mismatch'],
-    ])('%s is refused before the server is asked, and named are those that open it', async (_, identities, code) => {
-      await registry.create(sealed());
-      const error = await restoring({ open: nobody, identities: await identities() }).catch(
-        (thrown: unknown) => thrown,
-      );
-      expect(error).toMatchObject({ code, exitCode: 3 });
-      if (code === 'key-unusable') expect(error).toHaveProperty('hint', expect.stringContaining('age1'));
-    });
-
-    it('and of which the record says nothing is refused: it may be another one that was put in its place', async () => {
-      await put(KEY, STORED);
-      await registry.create(dumped());
-      await expect(restoring({ open: nobody, identities: [identity] })).rejects.toMatchObject({
-        code: 'decryption-failed',
-        message: expect.stringContaining('is on record without encryption'),
-      });
-    });
-
-    it('in a way that this version does not know is refused', async () => {
-      await registry.create(sealed({ encryption: { ...encryption, format: 'later' } }));
-      await expect(restoring({ open: nobody, identities: [identity] })).rejects.toMatchObject({
-        code: 'record-unreadable',
-      });
-    });
-
-    it('and was altered fails, and the tool never sees an end', async () => {
-      const record = sealed();
-      const last = stored.length - 20;
-      stored[last] = (stored[last] ?? 0) ^ 1;
-      await put(KEY, stored);
-      await registry.create(record);
-      await expect(restoring({ identities: [identity] })).rejects.toMatchObject({ code: 'decryption-failed' });
-      expect(await given()).toBeUndefined();
     });
   });
 
