@@ -9,8 +9,9 @@ import type { Opening, RestoreSite, StartedServer, UndoneRestore } from '../rest
 import { SNAPSHOT_CONTENTS, VOLUME_SNAPSHOTS } from '../snapshots/objects';
 import type { KubeClient } from './client';
 import { isAlreadyThere } from './errors';
-import { CLAIMS, CONFIG_MAPS, type ConfigMap, JOBS, type Job, PODS, type Pod } from './objects';
+import { CLAIMS, type Claim, CONFIG_MAPS, type ConfigMap, JOBS, type Job, PODS, type Pod } from './objects';
 import type { KubeObject, Resource } from './resource';
+import { untilBound } from './restore/binding';
 import { checkClasses, checkNames, checkNamespace, rehearse, undoCommand } from './restore/checks';
 import { newJournal, preparedEntry, preparedFiles } from './restore/journal';
 import { isOwn } from './restore/labels';
@@ -58,7 +59,11 @@ export class KubernetesRestoreSite implements RestoreSite {
   async makeVolumes(plan: RestorePlan, signal: AbortSignal): Promise<void> {
     // The journal is the first object of a restore and the last that goes: as long as it is there, the restore is not done.
     await this.#ensure(CONFIG_MAPS, newJournal(plan), plan, signal);
-    await Promise.all(plan.volumes.map((volume) => this.#volumeStep(plan, volume, signal)));
+    await Promise.all(
+      plan.volumes.map(async (volume) => {
+        await untilBound(this.#waiting(signal), await this.#volumeStep(plan, volume, signal));
+      }),
+    );
   }
 
   async prepare(plan: RestorePlan, signal: AbortSignal): Promise<PreparedFiles> {
@@ -119,12 +124,11 @@ export class KubernetesRestoreSite implements RestoreSite {
     return this.#removing((removal) => undoRestore(removal, namespace, name));
   }
 
-  async #volumeStep(plan: RestorePlan, volume: PlannedVolume, signal: AbortSignal): Promise<void> {
+  async #volumeStep(plan: RestorePlan, volume: PlannedVolume, signal: AbortSignal): Promise<Claim> {
     const there = await this.#client.get(CLAIMS, { name: volume.claim, namespace: plan.namespace }, signal);
-    if (there !== undefined && isOwn(there, plan)) return;
+    if (there !== undefined && isOwn(there, plan)) return there;
     const snapshot = await this.#snapshotStep(plan, volume, signal);
-    // Nobody waits for the claim to be bound: many classes make the volume when a pod first asks for it.
-    await this.#ensure(CLAIMS, claimOf(plan, volume, snapshot), plan, signal);
+    return await this.#ensure(CLAIMS, claimOf(plan, volume, snapshot), plan, signal);
   }
 
   /** The VolumeSnapshot that a claim is filled from: the backup's own, or one made for the storage's snapshot. */

@@ -182,6 +182,22 @@ describe('a restore that was killed', () => {
   });
 });
 
+test('a restore asks for a pod on volumes that are made at once when they are made: a scheduler may miss what happens meanwhile', async () => {
+  await using gate = await openGate(beside.name);
+  const held = gate.hold(({ operation, name }) => operation === 'CREATE' && name === 'bound-prepare');
+  const args = ['restore', lostBackup(), '--to-namespace', beside.name, '--claim', 'bound', '--storage-class', 'disk'];
+  const running = startStillpoint(...args);
+  const write = await Promise.race([held, running.answer]);
+  if (!('refuse' in write)) throw new Error(`it ended before its Job was made: ${write.stderr}`);
+  for (const claim of ['bound-data', 'bound-log']) {
+    expect((await read(KINDS.claim, claim, beside.name))?.status?.phase).toBe('Bound');
+  }
+  write.refuse();
+  expect(await running.answer).toMatchObject({ exitCode: 7 });
+  const undone = await stillpoint('restore', '--undo', 'bound', '--to-namespace', beside.name);
+  expect(undone, undone.stderr).toMatchObject({ exitCode: 0 });
+});
+
 describe('a restore that fails half-way', () => {
   test('says what it has made, and the one command that removes it does', async () => {
     const failed = await restoreLost('--claim', 'half', '--image', 'no-such-image:1');
