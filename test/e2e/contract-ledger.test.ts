@@ -5,12 +5,11 @@
  * how often that is tried (`npm run soak`: 20).
  */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { LEDGER_RUNS } from '../support/soak';
 import { ENGINES } from './engines';
 import type { EngineMode, TestServer } from './engines/adapter';
 import { type BackupUnderLoad, backupUnderLoad, inspectRestored, startRestored, verdictOn } from './engines/copy';
 import { Servers } from './engines/servers';
-
-const EXACT_RUNS = Number(process.env.LEDGER_RUNS ?? '2');
 
 // Engines side by side, the tests of each one after the other: they share its servers.
 describe.concurrent.each(ENGINES)('$title', (adapter) => {
@@ -22,7 +21,7 @@ describe.concurrent.each(ENGINES)('$title', (adapter) => {
   afterAll(() => servers[Symbol.asyncDispose]());
 
   describe.each(adapter.modes)('mode $name', { concurrent: false }, (mode) => {
-    const runs = mode.exact ? EXACT_RUNS : 1;
+    const runs = mode.exact ? LEDGER_RUNS : 1;
 
     test.each(Array.from({ length: runs }, (_, run) => run + 1))(
       `run %i of ${runs}: the copy holds ${mode.exact ? 'exactly the rows and the position of the record' : 'what was acknowledged before, and nothing from after'}`,

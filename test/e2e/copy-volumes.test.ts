@@ -16,6 +16,7 @@ import {
 } from 'stillpoint';
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
 import { type BackupRecord, COMPONENTS, LABELS } from '../../src/contract';
+import { SOAK } from '../support/soak';
 import { type Anything, apply, KINDS, list, read, remove } from './harness/cluster';
 import { DumpScene, type Policy } from './harness/dump-scene';
 import { FILE_OWNER, type Filling, fillVolume, startFilesPod, type Tree, treeOf } from './harness/files';
@@ -31,10 +32,9 @@ const MEMORY_MIB = 256;
 const MINUTES = 60_000;
 
 /** In the soak 2.3 GiB to read, and 1.2 to store; else a tenth. Either is more than a worker's memory admits. */
-const LARGE: Filling =
-  process.env.CONTRACT === 'all'
-    ? { seed: 1, denseMib: 1100, sparseMib: 1024, smallFiles: 40_000 }
-    : { seed: 1, denseMib: 200, sparseMib: 200, smallFiles: 4_000 };
+const LARGE: Filling = SOAK
+  ? { seed: 1, denseMib: 1100, sparseMib: 1024, smallFiles: 40_000 }
+  : { seed: 1, denseMib: 200, sparseMib: 200, smallFiles: 4_000 };
 const small = (seed: number): Filling => ({ seed, denseMib: 8, sparseMib: 16, smallFiles: 300 });
 
 const FILLINGS: Readonly<Record<string, Filling>> = {

@@ -18,6 +18,7 @@ import { shortTime } from '../../runner/output/duration';
 import { ANNOTATIONS, type BackupRecord, LABELS } from '../../src/contract';
 import type { SqlClient } from '../ledger/sql';
 import { compareStations, type Station, type StationClient, TransferWriter } from '../ledger/transfers';
+import { LEDGER_RUNS } from '../support/soak';
 import { attemptBackup, succeeded, takeBackup } from './harness/backup';
 import { apply, KINDS, list, patch, read, remove } from './harness/cluster';
 import { openGate } from './harness/gate';
@@ -31,7 +32,6 @@ import { runnerProcess } from './harness/runner-process';
 import { stillpoint } from './harness/stillpoint';
 import { eventually } from './harness/wait';
 
-const RUNS = Number(process.env.LEDGER_RUNS ?? '3');
 const PAUSED = { budget: Duration.seconds(8) };
 
 let namespace: TestNamespace;
@@ -213,10 +213,10 @@ describe('a group', () => {
   });
 
   test(
-    `in ${RUNS} of ${RUNS} restores no credit lacks its debit, and only what was on its way has stopped`,
+    `in ${LEDGER_RUNS} of ${LEDGER_RUNS} restores no credit lacks its debit, and only what was on its way has stopped`,
     async () => {
       const policyOf = await policiesOfRuns();
-      for (let run = 0; run < RUNS; run++) {
+      for (let run = 0; run < LEDGER_RUNS; run++) {
         const writer = await startTransfers();
         const record = succeeded(await takeBackup(policyOf(run)));
         await writer.more(20);
@@ -257,9 +257,9 @@ describe('a group', () => {
         );
       }
       const listed = await stillpoint('list', 'shop', '-n', namespace.name, '-o', 'name');
-      expect(listed.stdout.trim().split('\n')).toHaveLength(RUNS);
+      expect(listed.stdout.trim().split('\n')).toHaveLength(LEDGER_RUNS);
     },
-    RUNS * 180_000,
+    LEDGER_RUNS * 180_000 + 120_000,
   );
 
   test('rule 4: where one member does not let itself be frozen, none stays frozen, and nothing was cut', async () => {

@@ -5,6 +5,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { BackupRecord } from '../../src/contract';
 import { NO_TERMINAL, onTerminal } from '../support/pseudo-terminal';
+import { SOAK } from '../support/soak';
 import { succeeded, takeBackup } from './harness/backup';
 import { KINDS, read } from './harness/cluster';
 import { type MySqlImage, startMySql } from './harness/mysql';
@@ -64,7 +65,7 @@ async function valkey(): Promise<Server> {
 
 const SERVERS: readonly (readonly [what: string, start: () => Promise<Server>])[] = [
   ['MariaDB', () => mysql('mariadb:11.8')],
-  ...(process.env.CONTRACT === 'all'
+  ...(SOAK
     ? ([
         ['MySQL', () => mysql('mysql:9')],
         ['Valkey', valkey],

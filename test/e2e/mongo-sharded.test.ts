@@ -6,6 +6,7 @@ import { Duration } from 'cdk8s';
 import { BackupVolume, MongoBackup, MongoMember } from 'stillpoint';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import type { BackupRecord } from '../../src/contract';
+import { LEDGER_RUNS } from '../support/soak';
 import { sharedLedger } from './engines/copy';
 import { abandon } from './harness/abandon';
 import { attemptBackup, succeeded, takeBackup } from './harness/backup';
@@ -20,8 +21,6 @@ import { recordsOf } from './harness/records';
 import { runnerProcess } from './harness/runner-process';
 import { stillpoint } from './harness/stillpoint';
 import { eventually } from './harness/wait';
-
-const RUNS = Number(process.env.LEDGER_RUNS ?? '1');
 
 type Options = PolicyOptionsOf<ConstructorParameters<typeof MongoBackup>[2]>;
 
@@ -78,10 +77,10 @@ describe(SHARDED_TITLE, () => {
   }
 
   test(
-    `is held as a whole: ${RUNS} of ${RUNS} copies have exactly the rows of one instant`,
+    `is held as a whole: ${LEDGER_RUNS} of ${LEDGER_RUNS} copies have exactly the rows of one instant`,
     async () => {
       const policy = await applyShardedPolicy();
-      for (let run = 0; run < RUNS; run++) {
+      for (let run = 0; run < LEDGER_RUNS; run++) {
         const ledger = await sharedLedger(cluster.ledger);
         const record = succeeded(await takeBackup(policy));
         await ledger.more(50);
@@ -117,7 +116,7 @@ describe(SHARDED_TITLE, () => {
         );
       }
     },
-    RUNS * 180_000 + 120_000,
+    LEDGER_RUNS * 180_000 + 120_000,
   );
 
   test('rule 8: all servers are unlocked and the balancer is on again when the runner is killed', async () => {

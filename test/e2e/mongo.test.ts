@@ -8,6 +8,7 @@ import { MongoMember } from 'stillpoint';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import type { BackupRecord } from '../../src/contract';
 import { type LedgerRow, LedgerWriter } from '../ledger/writer';
+import { LEDGER_RUNS } from '../support/soak';
 import { attemptBackup, attemptEnd, succeeded, takeBackup } from './harness/backup';
 import { KINDS, remove } from './harness/cluster';
 import { nthPod, startBackup, type TestJob } from './harness/job';
@@ -24,8 +25,6 @@ import { applyMongoPolicy, type TestPolicy } from './harness/policy';
 import { type RunnerProcess, runnerProcess } from './harness/runner-process';
 import { stillpoint } from './harness/stillpoint';
 import { eventually } from './harness/wait';
-
-const RUNS = Number(process.env.LEDGER_RUNS ?? '3');
 
 describe(MONGO_TITLE, () => {
   let namespace: TestNamespace;
@@ -75,7 +74,7 @@ describe(MONGO_TITLE, () => {
       .sort((one, other) => one - other);
   }
 
-  test.each(Array.from({ length: RUNS }, (_, run) => run + 1))(
+  test.each(Array.from({ length: LEDGER_RUNS }, (_, run) => run + 1))(
     'locked, run %i: the copy holds exactly the documents that were there at the lock',
     async () => {
       const policy = await applyMongoPolicy(server);

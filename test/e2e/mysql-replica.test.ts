@@ -5,6 +5,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { BackupRecord } from '../../src/contract';
 import { type SqlClient, sqlLedger } from '../ledger/sql';
+import { LEDGER_RUNS } from '../support/soak';
 import { inspectRestored, pathOf, startLedger } from './engines/copy';
 import { attemptBackup, succeeded, takeBackup } from './harness/backup';
 import { KINDS, remove } from './harness/cluster';
@@ -14,8 +15,6 @@ import { makeNamespace, type TestNamespace, uniqueName } from './harness/namespa
 import { applyMySqlPolicy } from './harness/policy';
 import { stillpoint } from './harness/stillpoint';
 import { eventually } from './harness/wait';
-
-const RUNS = Number(process.env.LEDGER_RUNS ?? '1');
 
 describe.concurrent.each(['mariadb:11.8', 'mysql:9'] as const)('%s', (image) => {
   const ofMariaDb = image.startsWith('mariadb');
@@ -72,8 +71,8 @@ describe.concurrent.each(['mariadb:11.8', 'mysql:9'] as const)('%s', (image) => 
       await expectFollowing();
     });
 
-    test.each(Array.from({ length: RUNS }, (_, run) => run + 1))(
-      `run %i of ${RUNS}: the copy stands exactly where the record says, also in the log of the source`,
+    test.each(Array.from({ length: LEDGER_RUNS }, (_, run) => run + 1))(
+      `run %i of ${LEDGER_RUNS}: the copy stands exactly where the record says, also in the log of the source`,
       async (run) => {
         const policy = await applyMySqlPolicy(replica, { name: 'allowed', database: 'allowed', allowReplica: true });
         const { record, others } = await backupOfReplica(policy);

@@ -7,6 +7,7 @@ import type { Target } from '../../runner/engine';
 import { Connection } from '../../runner/engines/neo4j/connection';
 import type { StillpointError } from '../../runner/errors';
 import { compareLedger } from '../ledger/writer';
+import { SOAK } from '../support/soak';
 import { startLedger } from './engines/copy';
 import { attemptBackup, succeeded, takeBackup } from './harness/backup';
 import { selfSigned, type TestCertificate } from './harness/certificate';
@@ -316,7 +317,7 @@ describe('Neo4j, stopped', () => {
 
   test.each([
     { how: 'is killed', lose: 'kill' as const, seconds: 5 },
-    { how: 'is deleted with its pod', lose: 'delete' as const, seconds: 60 },
+    ...(SOAK ? [{ how: 'is deleted with its pod', lose: 'delete' as const, seconds: 60 }] : []),
   ])('rule 8: is started again by its guard when the runner $how while it is at zero', async ({ lose, seconds }) => {
     const policy = await offlinePolicy({
       database: `lost-${lose}`,

@@ -6,12 +6,19 @@ import { Duration } from 'cdk8s';
 import { NuoDbFreezeMode } from 'stillpoint';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { BackupRecord } from '../../src/contract';
+import { SOAK } from '../support/soak';
 import { attemptBackup, attemptEnd, backupEnd, succeeded, takeBackup } from './harness/backup';
 import { eventsOn, KINDS, list } from './harness/cluster';
 import { misbehavingClass } from './harness/disk';
 import { forget, nthGuard, nthPod, startBackup, type TestJob } from './harness/job';
 import { makeNamespace, type TestNamespace } from './harness/namespace';
-import { applyNuoDbPolicy, startStorageManagers, stateOfCopy, type TestStorageManagers } from './harness/nuodb';
+import {
+  applyNuoDbPolicy,
+  type State,
+  startStorageManagers,
+  stateOfCopy,
+  type TestStorageManagers,
+} from './harness/nuodb';
 import { isReady } from './harness/pods';
 import type { TestPolicy } from './harness/policy';
 import { recordOf, snapshotsLeft } from './harness/records';
@@ -38,7 +45,7 @@ const MODES = [
   { mode: 'suspend', other: NuoDbFreezeMode.HOTSNAP, freezes: 'everything', held: /the storage manager was suspended/ },
 ] as const;
 /** The file system that is frozen is in the soak alone, with both side by side. */
-const WANTED = MODES.filter(({ mode }) => mode === 'suspend' || process.env.CONTRACT === 'all');
+const WANTED = MODES.filter(({ mode }) => mode === 'suspend' || SOAK);
 
 // Side by side, the tests of each one after the other: they share its storage manager.
 describe.concurrent.each(WANTED)('NuoDB (a stand-in), held by $mode', ({ mode, other, freezes, held }) => {
@@ -101,8 +108,12 @@ describe.concurrent.each(WANTED)('NuoDB (a stand-in), held by $mode', ({ mode, o
       const policy = await policyOf('demo', { className: slow.name });
       const before = await managers.state();
       const job = await startBackup(policy);
-      await eventually('the cuts are asked for', () => asked(policy), { seconds: 120 });
-      const begun = await managers.state();
+      const atCut = async (): Promise<State | undefined> => {
+        if (!(await asked(policy))) return undefined;
+        const state = await managers.state();
+        return state.frozen || mode === 'fsfreeze' ? state : undefined;
+      };
+      const begun = await eventually('the cuts are asked for', atCut, { seconds: 120 });
       const record = succeeded(await backupEnd(policy, job));
       expect(record).toMatchObject({
         freezes,
@@ -114,15 +125,20 @@ describe.concurrent.each(WANTED)('NuoDB (a stand-in), held by $mode', ({ mode, o
       expect(record.proof?.statement).toMatch(held);
       await goesOn();
 
-      const restored = await stillpoint('restore', `${namespace.name}/demo/${record.id}`, '--claim', 'copy');
+      const name = `copy-${record.id}`;
+      const restored = await stillpoint('restore', `${namespace.name}/demo/${record.id}`, '--claim', name);
       expect(restored, restored.stderr).toMatchObject({ exitCode: 0 });
       // It refuses an archive that holds what its journal does not know, and replays what the archive lacks.
-      const copy = await stateOfCopy('copy', namespace.name, { archive: 'copy-archive', journal: 'copy-journal' });
+      const copy = await stateOfCopy(name, namespace.name, {
+        archive: `${name}-archive`,
+        journal: `${name}-journal`,
+      });
       expect(copy.archive).toBe(copy.journal);
       expect(copy.journal).toBeGreaterThanOrEqual(before.journal);
-      // The cuts came seconds later: only what is suspended has written nothing until then.
-      if (mode === 'suspend') expect(copy.journal).toBe(begun.journal);
-      else expect(copy.journal).toBeGreaterThan(begun.journal);
+      // The cuts came seconds later: only what is suspended has written nothing until then. It may have been stopped between an
+      // atom and word of it.
+      if (mode === 'suspend') expect(copy.journal - begun.journal).toBeOneOf([0, 1]);
+      else expect(copy.journal).toBeGreaterThan(begun.journal + 1);
       process.stdout.write(
         `    ${mode}: held ${record.freezeWindowMs} ms; the copy has ${copy.journal} atoms, ${begun.journal} when the cuts were asked for\n`,
       );
@@ -200,7 +216,7 @@ describe.concurrent.each(WANTED)('NuoDB (a stand-in), held by $mode', ({ mode, o
       },
     );
 
-    test.each([
+    const losses = [
       { who: 'its guard', database: 'guarded', kills: ['runner'], by: 'guard' },
       {
         who: 'its guard, with hooks that know of no time any more',
@@ -209,7 +225,9 @@ describe.concurrent.each(WANTED)('NuoDB (a stand-in), held by $mode', ({ mode, o
         by: 'guard',
       },
       { who: 'the hooks themselves', database: 'alone', kills: ['guard', 'runner'], by: 'heal' },
-    ] as const)('rule 8: is let go by $who when who began it is killed', async ({ database, kills, by }) => {
+    ] as const;
+    const tried = SOAK ? losses : [losses[0]];
+    test.each(tried)('rule 8: is let go by $who when who began it is killed', async ({ database, kills, by }) => {
       const policy = await policyOf(database, SHORT);
       // Nobody takes the place of what was killed: that would undo it, too.
       const job = await holding(policy, { backoffLimitPerIndex: 0 });
@@ -235,16 +253,13 @@ describe.concurrent.each(WANTED)('NuoDB (a stand-in), held by $mode', ({ mode, o
     });
 
     // It takes as long as it says.
-    test.skipIf(process.env.CONTRACT !== 'all')(
-      'rule 6: is held for longer than the 30 s of the hooks where the budget is longer',
-      async () => {
-        await using slow = await misbehavingClass({ cutDelayMs: 32_000 });
-        const record = succeeded(
-          await takeBackup(await policyOf('long', { className: slow.name, budget: Duration.seconds(60) })),
-        );
-        expect(record).toMatchObject({ freezes, proof: { holds: true } });
-        expect(record.freezeWindowMs).toBeGreaterThan(31_000);
-      },
-    );
+    test.skipIf(!SOAK)('rule 6: is held for longer than the 30 s of the hooks where the budget is longer', async () => {
+      await using slow = await misbehavingClass({ cutDelayMs: 32_000 });
+      const record = succeeded(
+        await takeBackup(await policyOf('long', { className: slow.name, budget: Duration.seconds(60) })),
+      );
+      expect(record).toMatchObject({ freezes, proof: { holds: true } });
+      expect(record.freezeWindowMs).toBeGreaterThan(31_000);
+    });
   });
 });

@@ -7,6 +7,7 @@ import { globSync, readFileSync } from 'node:fs';
 import { afterAll, beforeAll, expect, inject, test } from 'vitest';
 import { parse, parseAllDocuments, stringify } from 'yaml';
 import { type BackupRecord, LABELS } from '../../src/contract';
+import { SOAK } from '../support/soak';
 import { succeeded, takeBackup } from './harness/backup';
 import { type Anything, apply, KINDS, list, patch, read } from './harness/cluster';
 import { makeNamespace, type TestNamespace } from './harness/namespace';
@@ -168,7 +169,7 @@ function inBucketOf({ bucket, endpoint }: TestS3, objects: readonly Anything[]):
 }
 
 // What stops and starts them again is shown by neo4j.test.ts; that it does so for a group takes minutes: in the soak.
-const stopped = test.skipIf(process.env.CONTRACT !== 'all');
+const stopped = test.skipIf(!SOAK);
 stopped('with both stopped the files are closed: the graph knows all that is there, and both run again', async () => {
   const uploader = await Uploader.start(namespace.name, 'stopped');
   await uploader.more(5);

@@ -3,6 +3,7 @@ import { Duration } from 'cdk8s';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { BackupRecord } from '../../src/contract';
 import { compareLedger } from '../ledger/writer';
+import { LEDGER_RUNS } from '../support/soak';
 import { sharedLedger } from './engines/copy';
 import { attemptBackup, succeeded, takeBackup } from './harness/backup';
 import { openGate } from './harness/gate';
@@ -13,8 +14,6 @@ import { changedAt, startClusterOnClaims, startRedisCluster, type TestRedisClust
 import { runnerProcess } from './harness/runner-process';
 import { stillpoint } from './harness/stillpoint';
 import { eventually } from './harness/wait';
-
-const RUNS = Number(process.env.LEDGER_RUNS ?? '1');
 
 let namespace: TestNamespace;
 let cluster: TestRedisCluster;
@@ -65,10 +64,10 @@ async function restoredRows(record: BackupRecord): Promise<readonly number[]> {
 
 describe('every master of a cluster in one backup', () => {
   test(
-    `holds all of them at one instant: ${RUNS} of ${RUNS} copies have exactly the acknowledged rows`,
+    `holds all of them at one instant: ${LEDGER_RUNS} of ${LEDGER_RUNS} copies have exactly the acknowledged rows`,
     async () => {
       const policy = await applyRedisPolicy(cluster);
-      for (let run = 0; run < RUNS; run++) {
+      for (let run = 0; run < LEDGER_RUNS; run++) {
         const ledger = await sharedLedger(cluster.ledger);
         const record = succeeded(await takeBackup(policy));
         await ledger.more(50);
@@ -97,7 +96,7 @@ describe('every master of a cluster in one backup', () => {
         );
       }
     },
-    RUNS * 180_000 + 120_000,
+    LEDGER_RUNS * 180_000 + 120_000,
   );
 
   test('rule 8: all masters go on when the runner is killed', async () => {

@@ -11,6 +11,7 @@ import type { BackupRecord } from '../../src/contract';
 import { redisLedger } from '../ledger/redis';
 import type { LedgerWriter } from '../ledger/writer';
 import { QuietLog } from '../support/quiet-log';
+import { LEDGER_RUNS } from '../support/soak';
 import { inspectRestored, pathOf, startLedger } from './engines/copy';
 import { attemptBackup, succeeded, takeBackup } from './harness/backup';
 import { KINDS, remove } from './harness/cluster';
@@ -23,7 +24,6 @@ import { eventually } from './harness/wait';
 
 const never = new AbortController().signal;
 const within: StepContext = { signal: never, remainingMs: () => 30_000 };
-const RUNS = Number(process.env.LEDGER_RUNS ?? '1');
 
 describe.concurrent.each(['redis:8', 'valkey:8'] as const)('%s', (image) => {
   let namespace: TestNamespace;
@@ -82,8 +82,8 @@ describe.concurrent.each(['redis:8', 'valkey:8'] as const)('%s', (image) => {
     });
 
     describe.each([RedisMode.AOF, RedisMode.RDB_PAUSED, RedisMode.RDB])('in mode %s', (mode) => {
-      test.each(Array.from({ length: RUNS }, (_, run) => run + 1))(
-        `run %i of ${RUNS}: the copy has exactly the rows of the record, while the primary is written to`,
+      test.each(Array.from({ length: LEDGER_RUNS }, (_, run) => run + 1))(
+        `run %i of ${LEDGER_RUNS}: the copy has exactly the rows of the record, while the primary is written to`,
         async (run) => {
           const name = `of-${mode}`;
           const policy = await applyRedisPolicy(replica, { name, database: name, mode, role: RedisRole.REPLICA });

@@ -4,6 +4,7 @@
  */
 import { objectStoreContract } from '../integration/contract/object-store';
 import { storeOptionsContract } from '../integration/contract/store-options';
+import { SOAK } from '../support/soak';
 import { azureFixture, gcsFixture, s3Fixture, swiftFixture } from './harness/object-fixtures';
 import { inCluster } from './harness/object-servers';
 import {
@@ -19,7 +20,7 @@ import {
 
 objectStoreContract('S3 (versitygw)', async () => await s3Fixture(await inCluster('s3')));
 storeOptionsContract('S3 (versitygw)', async () => await s3Options(await inCluster('s3-options')), S3_OPTIONS);
-if (process.env.CONTRACT === 'all') {
+if (SOAK) {
   objectStoreContract('Swift, with a stand-in for Keystone', async () => await swiftFixture(await inCluster('swift')));
   objectStoreContract(
     'Google Cloud Storage (fake-gcs-server, an emulator)',

@@ -1,4 +1,6 @@
 /** All engines that the contract suite runs on: one line each. */
+
+import { SOAK } from '../../support/soak';
 import type { EngineAdapter, EngineMode, Face } from './adapter';
 import { mongo } from './mongo';
 import { mariadb, mysql } from './mysql';
@@ -7,13 +9,11 @@ import { nuodb } from './nuodb';
 import { postgres } from './postgres';
 import { redis, valkey } from './redis';
 
-const everything = process.env.CONTRACT === 'all';
-
 /** All that there are. */
 export const ALL_ENGINES: readonly EngineAdapter[] = [postgres, mariadb, mysql, redis, valkey, mongo, nuodb, neo4j];
 
 /** Neo4j takes long to start, and is young for a minute: `npm run soak` has it, and `npm run e2e` a file of its own. */
-export const ENGINES: readonly EngineAdapter[] = ALL_ENGINES.filter((adapter) => everything || adapter !== neo4j);
+export const ENGINES: readonly EngineAdapter[] = ALL_ENGINES.filter((adapter) => SOAK || adapter !== neo4j);
 
 /**
  * Without flavours that differ from another engine's server in nothing that a runner's death has to do with, and without NuoDB, of
@@ -21,7 +21,7 @@ export const ENGINES: readonly EngineAdapter[] = ALL_ENGINES.filter((adapter) =>
  * these tests: neo4j.test.ts has what becomes of a server that was stopped.
  */
 export const LEADING_ENGINES: readonly EngineAdapter[] = ENGINES.filter(
-  (adapter) => everything || (adapter !== valkey && adapter !== nuodb),
+  (adapter) => SOAK || (adapter !== valkey && adapter !== nuodb),
 ).filter((adapter) => isHeldBySession(holdingMode(adapter)));
 
 /** Whether a kind of server has something. */
@@ -44,7 +44,7 @@ export function casesFor<Case extends string>(
   all: readonly Case[],
   ofTheEngine: readonly Case[],
 ): readonly Case[] {
-  return everything || adapter === ENGINES[0] ? all : ofTheEngine;
+  return SOAK || adapter === ENGINES[0] ? all : ofTheEngine;
 }
 
 /** The first mode that holds something. */
@@ -55,11 +55,11 @@ export function holdingMode({ modes }: EngineAdapter): EngineMode {
 /** The modes in which it is tried what becomes of a server whose runner is lost. */
 export function modesToLose(adapter: EngineAdapter): readonly EngineMode[] {
   const usual = holdingMode(adapter);
-  return adapter.modes.filter((mode) => mode === usual || (everything && mode.undoneOtherwise === true));
+  return adapter.modes.filter((mode) => mode === usual || (SOAK && mode.undoneOtherwise === true));
 }
 
 /** The modes that are tried on storage which misbehaves: the first one that holds something, or all of them. */
 export function storageModesOf(adapter: EngineAdapter): readonly EngineMode[] {
   const modes = adapter.modes.filter(isHeldBySession);
-  return everything ? modes : modes.filter((mode) => mode === holdingMode(adapter));
+  return SOAK ? modes : modes.filter((mode) => mode === holdingMode(adapter));
 }

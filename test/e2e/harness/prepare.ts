@@ -3,6 +3,7 @@ import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { promisify } from 'node:util';
+import { SOAK } from '../../support/soak';
 import { apply } from './cluster';
 import { behave } from './disk';
 import { markRun, removeLeftovers, removeRun } from './leftovers';
@@ -26,7 +27,7 @@ const IMAGES = [
   'nuodb-standin:1',
   'node:24',
   'versitygw:1',
-  ...(process.env.CONTRACT === 'all' ? ['swift:2', 'fake-gcs-server:1', 'azurite:3'] : []),
+  ...(SOAK ? ['swift:2', 'fake-gcs-server:1', 'azurite:3'] : []),
 ];
 
 /** Prepares a run; disposed of, all that it had is gone. */

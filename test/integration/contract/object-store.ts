@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { ObjectInfo, ObjectStore, PutOptions } from '../../../runner/storage/object-store';
 import { gathered } from '../../support/gathered';
+import { SOAK } from '../../support/soak';
 import { overABadLine } from './object-store-bad-line';
 import {
   arrival,
@@ -172,7 +173,7 @@ export function objectStoreContract(name: string, make: () => Promise<ObjectStor
     });
 
     it('lists by prefix, in pages and in order, and removes as many', async ({ skip }) => {
-      if (fixture.slow === true && process.env.CONTRACT !== 'all') return skip('takes minutes: npm run soak');
+      if (fixture.slow === true && !SOAK) return skip('takes minutes: npm run soak');
       const names = Array.from({ length: 1010 }, (_, index) => `pages/${String(index).padStart(4, '0')}`);
       for (let at = 0; at < names.length; at += PUT_AT_ONCE) {
         await Promise.all(names.slice(at, at + PUT_AT_ONCE).map((key) => put(key, 1)));
