@@ -25,7 +25,8 @@ const HELP = `Builds the runner's image with buildah, podman or docker, and prin
   --node-image  an image of Node 24 with npm, to build in and to take Node from; default: docker.io/library/node:24
 
 What was built is kept as an archive in the user's cache folder, with the two before it, and built again only when its
-inputs change. In the tool's own storage stays what has a tag for people. A test cluster on this machine gets it at once.
+inputs change. In the tool's own storage stays what has a tag for people. A test cluster on this machine gets it at once,
+and loses those that are kept no longer.
 Any other takes it from a registry: with what the last lines name,
 
   docker load -i ARCHIVE
@@ -144,19 +145,25 @@ function forgetBuilt(tool) {
 
 /**
  * Removes from the test cluster's nodes the images of content tags whose archives are gone, but for those that a
- * container stands on: half a gigabyte each on both nodes, and no kubelet sees a disk as full before it is.
+ * container stands on: no kubelet sees a disk as full before it is. The kubelet's own name of an image, its digest,
+ * would keep it on the disk.
  */
 async function forgetLoaded() {
   const kept = new Set((await readdir(cache)).map((file) => file.split('-')[0]));
   for (const socket of await socketsOfNodes()) {
-    const ctr = (...args) =>
-      spawnSync('ctr', ['-a', socket, '-n', 'k8s.io', ...args], { encoding: 'utf8' }).stdout?.split('\n') ?? [];
-    const used = new Set(ctr('containers', 'ls').map((line) => line.trim().split(/\s+/)[1]));
-    const old = ctr('images', 'ls', '-q').filter((image) => {
+    const ctr = (...args) => {
+      const { stdout } = spawnSync('ctr', ['-a', socket, '-n', 'k8s.io', ...args], { encoding: 'utf8' });
+      return (stdout ?? '').split('\n').map((line) => line.trim().split(/\s+/));
+    };
+    const used = new Set(ctr('containers', 'ls').map(([, image]) => image));
+    const images = ctr('images', 'ls').map(([image, , digest]) => ({ image, digest }));
+    const isOld = ({ image }) => {
       const [, tag] = /^docker\.io\/library\/stillpoint:([0-9a-f]{12})$/.exec(image) ?? [];
       return tag !== undefined && !kept.has(tag) && !used.has(image);
-    });
-    if (old.length > 0) ctr('images', 'rm', '--sync', ...old);
+    };
+    const old = new Set(images.filter(isOld).map(({ digest }) => digest));
+    const going = images.filter((each) => isOld(each) || (each.image.startsWith('sha256:') && old.has(each.digest)));
+    if (going.length > 0) ctr('images', 'rm', '--sync', ...going.map(({ image }) => image));
   }
 }
 

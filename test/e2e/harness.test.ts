@@ -35,12 +35,14 @@ describe('the harness', () => {
     const server = await startPostgres({ namespace: namespace.name, version: '15' });
     const log = await followDriverLog();
     await using slow = await misbehavingClass({ cutDelayMs: 700 });
+    const from = performance.now();
     await apply([snapshot('one', namespace.name, server.claims.data, slow.name)]);
     await eventually('the snapshot is ready', async () => {
       return (await read(KINDS.snapshot, 'one', namespace.name))?.status?.readyToUse === true;
     });
-    const [duration] = await log.durations('CreateSnapshot');
-    expect(duration).toBeGreaterThanOrEqual(700);
+    expect(performance.now() - from).toBeGreaterThanOrEqual(700);
+    // Other tests have theirs in the log, too.
+    expect(Math.max(...(await log.durations('CreateSnapshot')))).toBeGreaterThanOrEqual(700);
     expect(await snapshotsLeft(namespace.name)).toHaveLength(2);
   });
 

@@ -1,5 +1,4 @@
 /** One backup by the executor, with something happening in the middle; for tests of what comes after it. */
-
 import { systemClock } from '../../runner/clock';
 import type { PlanRequest, Target } from '../../runner/engine';
 import { runFrozen } from '../../runner/frozen';
@@ -8,6 +7,7 @@ import type { CutRequest, SnapshotStore } from '../../runner/ports';
 import { DirectorySnapshotStore } from '../../runner/snapshots/directory';
 import type { BackupRecord, Cut, VolumeSelection } from '../../src/contract';
 import { backupId } from '../../src/contract';
+import { allBut } from '../support/all-but';
 import { QuietLog } from '../support/quiet-log';
 import { type EngineFixture, recordOf } from './contract/engine-fixture';
 
@@ -75,13 +75,5 @@ function interrupted(store: SnapshotStore, meanwhile: (() => Promise<void>) | un
     }
     return cuts;
   };
-  return {
-    atomic: store.atomic,
-    names: (request) => store.names(request),
-    check: (volumes, how) => store.check(volumes, how),
-    cut,
-    ready: (cuts, signal) => store.ready(cuts, signal),
-    discard: (owner) => store.discard(owner),
-    find: (record) => store.find(record),
-  };
+  return allBut(store, { cut });
 }

@@ -1,5 +1,4 @@
 /** All engines that the contract suite runs on: one line each. */
-
 import { SOAK } from '../../support/soak';
 import type { EngineAdapter, EngineMode, Face } from './adapter';
 import { mongo } from './mongo';

@@ -7,6 +7,7 @@ import { planFolders } from '../../../runner/restore/folders';
 import type { BackupRecord, VolumeSelection } from '../../../src/contract';
 import { API_VERSION } from '../../../src/contract';
 import type { LedgerWriter } from '../../ledger/writer';
+import { allBut } from '../../support/all-but';
 import { QuietLog } from '../../support/quiet-log';
 
 /** A real server with data in folders, and what the suite has to do to it. */
@@ -41,13 +42,7 @@ export class PausedStore {
       await this.#go.promise;
       return inner.cut(request, signal);
     };
-    this.store = new Proxy(inner, {
-      get: (target, key) => {
-        if (key === 'cut') return cut;
-        const value: unknown = Reflect.get(target, key);
-        return typeof value === 'function' ? value.bind(target) : value;
-      },
-    });
+    this.store = allBut(inner, { cut });
   }
 
   get asked(): Promise<void> {
@@ -67,15 +62,7 @@ export function timing(store: SnapshotStore, times: { firstAsked: number; lastSe
     times.lastSeen = performance.now();
     return cuts;
   };
-  return {
-    atomic: store.atomic,
-    names: (request) => store.names(request),
-    check: (volumes, how) => store.check(volumes, how),
-    cut,
-    ready: (cuts, signal) => store.ready(cuts, signal),
-    discard: (owner) => store.discard(owner),
-    find: (record) => store.find(record),
-  };
+  return allBut(store, { cut });
 }
 
 /** The record that the backup command would have written of it. */

@@ -11,6 +11,7 @@ import type { Clock, SnapshotStore, Volume } from '../../../runner/ports';
 import { DirectorySnapshotStore } from '../../../runner/snapshots/directory';
 import { backupId } from '../../../src/contract';
 import { compareLedger } from '../../ledger/writer';
+import { allBut } from '../../support/all-but';
 import { FakeClock } from '../../support/fake-clock';
 import { QuietLog } from '../../support/quiet-log';
 import { type EngineFixture, PausedStore, recordOf, restoreInto, timing } from './engine-fixture';
@@ -113,13 +114,7 @@ export function engineContract(name: string, make: () => Promise<EngineFixture>)
       const plan = (await open()).plan(await request('20260101000001'));
       const store = directory();
       const broken = new Error('the storage is on fire');
-      const failing = new Proxy(store, {
-        get: (target, key) => {
-          if (key === 'cut') return () => Promise.reject(broken);
-          const value: unknown = Reflect.get(target, key);
-          return typeof value === 'function' ? value.bind(target) : value;
-        },
-      });
+      const failing = allBut(store, { cut: () => Promise.reject(broken) });
       await expect(freeze(plan, failing, '20260101000001')).rejects.toMatchObject({ cause: broken });
       expect(await fixture.held()).toEqual([]);
       expect(session?.lost.aborted).toBe(false);

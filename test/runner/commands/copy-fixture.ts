@@ -18,6 +18,7 @@ import { DirectoryUses } from '../../../runner/registry/directory-uses';
 import { openStore } from '../../../runner/storage';
 import type { ObjectStore } from '../../../runner/storage/object-store';
 import type { BackupRecord, CopyConfig } from '../../../src/contract';
+import { copyConfig } from '../../support/copy-config';
 import { QuietLog } from '../../support/quiet-log';
 import { record } from '../../support/record';
 import { makeTree } from '../archive/tree';
@@ -87,26 +88,7 @@ export class Copies implements AsyncDisposable {
     openStore(this.storage(), { clock: systemClock, random: Math.random, environment: {} });
 
   config(copy: Partial<CopyConfig['spec']['copy']> = {}): CopyConfig {
-    return {
-      apiVersion: 'stillpoint.dev/v1',
-      kind: 'CopyConfig',
-      metadata: { name: 'orders-copy-backup', namespace: 'shop' },
-      spec: {
-        engine: 'postgres',
-        of: 'orders-db',
-        database: 'orders-copy',
-        copy: {
-          compression: 'zstd',
-          volumes: ['data', 'wal'].map((name) => ({ name, claim: `orders-copy-backup-${name}` })),
-          worker: 'orders-copy-backup-worker',
-          order: 'orders-copy-backup-order',
-          runAsUser: 999,
-          ...copy,
-        },
-        storage: this.storage(),
-        registry: {},
-      },
-    };
+    return copyConfig(this.storage(), copy);
   }
 
   /** In the place of a cluster: its volumes are there already, and the worker is one of this process. */

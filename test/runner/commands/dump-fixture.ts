@@ -6,6 +6,7 @@ import { type DumpContext, takeDump } from '../../../runner/commands/dump';
 import { DirectoryRegistry } from '../../../runner/registry/directory';
 import type { ObjectStore } from '../../../runner/storage/object-store';
 import type { BackupRecord, StoreConfig } from '../../../src/contract';
+import { allBut } from '../../support/all-but';
 import { QuietLog } from '../../support/quiet-log';
 import { dumpContext, ID, type Situation } from './dump-context';
 
@@ -15,13 +16,7 @@ export const OBJECTS = ['dump.sql.zst', 'owner.yaml', 'record.yaml'].map((file) 
 
 /** A store that does as the real one in all but this. */
 export function putting(real: ObjectStore, put: ObjectStore['put']): ObjectStore {
-  return new Proxy(real, {
-    get: (target, name) => {
-      if (name === 'put') return put;
-      const value: unknown = Reflect.get(target, name);
-      return typeof value === 'function' ? value.bind(target) : value;
-    },
-  });
+  return allBut(real, { put });
 }
 
 export class Dumps implements AsyncDisposable {

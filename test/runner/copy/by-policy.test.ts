@@ -4,27 +4,13 @@ import { endOfCopyRestore } from '../../../runner/kube/copy-restores';
 import { endOfFirst } from '../../../runner/kube/copy-site';
 import type { Pod } from '../../../runner/kube/objects';
 import type { BackupRecord, CopyConfig } from '../../../src/contract';
+import { copyConfig } from '../../support/copy-config';
 import { record } from '../../support/record';
 
-const policy: CopyConfig = {
-  apiVersion: 'stillpoint.dev/v1',
-  kind: 'CopyConfig',
-  metadata: { name: 'orders-copy-backup', namespace: 'shop' },
-  spec: {
-    engine: 'postgres',
-    of: 'orders-db',
-    database: 'orders-copy',
-    copy: {
-      compression: 'zstd',
-      volumes: [{ name: 'data', claim: 'orders-copy-backup-data' }],
-      worker: 'orders-copy-backup-worker',
-      order: 'orders-copy-backup-order',
-      runAsUser: 999,
-    },
-    storage: { kind: 's3', credentialsDirectory: '/keys', s3: { bucket: 'backups' } },
-    registry: { namespace: 'stillpoint' },
-  },
-};
+const policy = copyConfig(
+  { kind: 's3', credentialsDirectory: '/keys', s3: { bucket: 'backups' } },
+  { volumes: [{ name: 'data', claim: 'orders-copy-backup-data' }] },
+);
 
 const source: BackupRecord = record({
   volumes: [{ name: 'data', role: 'data', claim: 'data-0', mountPath: '/data', subPath: 'pg', capacity: '1Gi' }],
