@@ -14,7 +14,7 @@ import { type Position, placeInCluster, positionOf, writesOf } from './position'
 import { catchUp, type Lag } from './replica';
 import type { Info } from './replies';
 import type { RedisSession } from './session';
-import { change, OURS, settingsBefore, undoOf } from './settings';
+import { assertUnchanged, change, OURS, settingsBefore, undoOf } from './settings';
 
 export class AppendOnlyPlan implements Plan {
   readonly layout: string;
@@ -95,9 +95,11 @@ export class AppendOnlyPlan implements Plan {
   }
 
   async #holdOffRewrites(within: StepContext): Promise<void> {
+    const ask = this.session.within(within);
+    await assertUnchanged(ask, this.session.server.settings);
     this.#changed = true;
     const { appendfsync: _, ...settings } = this.#ourSettings();
-    await change(this.session.within(within), settings);
+    await change(ask, settings);
     await waitUntilIdle(() => this.session.info(within), within.signal);
   }
 

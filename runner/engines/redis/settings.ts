@@ -3,6 +3,8 @@
  * record first, and whoever puts them back leaves alone what others have set meanwhile.
  */
 import type { Held } from '../../../src/contract';
+import { changedFacts } from '../../changed-facts';
+import { StillpointError } from '../../errors';
 import type { Reply } from './connection';
 import { fieldsOf } from './replies';
 
@@ -48,6 +50,22 @@ export function settingsBefore(undo: Held['undo']): Readonly<Record<string, stri
   return Object.fromEntries(
     Object.entries(undo).flatMap(([key, was]) => (key.startsWith(PREFIX) ? [[key.slice(PREFIX.length), was]] : [])),
   );
+}
+
+/**
+ * What is read when a session opens is what goes back in the end, so it has to be so until it is changed. Throws freeze-failed where
+ * it is not: another backup was at work, whose settings would be taken for the server's own.
+ */
+export async function assertUnchanged(ask: Ask, settings: Readonly<Record<string, string>>): Promise<void> {
+  const names = Object.keys(OURS).filter((name) => settings[name] !== undefined);
+  if (names.length === 0) return;
+  const now = fieldsOf(await ask('reading settings of the server', ['CONFIG', 'GET', ...names]));
+  const before = Object.fromEntries(names.map((name) => [name, settings[name] ?? '']));
+  const changed = changedFacts(before, now);
+  if (changed.length === 0) return;
+  throw new StillpointError('freeze-failed', `since the backup looked at the server ${changed.join(' and ')}`, {
+    hint: 'another backup of this server has ended meanwhile, or somebody has set it: run the backup again',
+  });
 }
 
 /** Those that are as a backup sets them, still: with what they were. */

@@ -44,10 +44,11 @@ export const BACKUP_RULES = [
   '+client|unpause',
   '+publish',
   '+bgsave',
+  '+multi',
 ] as const;
 
 /** What it takes besides with sentinels, which have a server write its settings down. */
-export const SENTINEL_RULES = ['+multi', '+config|rewrite'] as const;
+export const SENTINEL_RULES = ['+config|rewrite'] as const;
 
 /** Where its settings are, where they are in a file. */
 export const SETTINGS_FILE = '/data/server.conf';

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { putBack, undoOf } from '../../../../runner/engines/redis/settings';
+import { assertUnchanged, putBack, undoOf } from '../../../../runner/engines/redis/settings';
 
 const DEFAULTS = { appendfsync: 'everysec', 'auto-aof-rewrite-percentage': '100', 'no-appendfsync-on-rewrite': 'no' };
 
@@ -49,4 +49,15 @@ test('with sentinels the file is written anew where they had it written meanwhil
     }, undo);
     expect(asked.includes('CONFIG REWRITE')).toBe(written);
   }
+});
+
+test('what somebody has set since the server was looked at is not what goes back in the end', async () => {
+  await assertUnchanged(server({ ...DEFAULTS }), { ...DEFAULTS, save: '' });
+  // Before Redis 7 the server has not all of them.
+  const { appendfsync: _, ...fewer } = DEFAULTS;
+  await assertUnchanged(server({ ...DEFAULTS, appendfsync: 'always' }), fewer);
+  await expect(assertUnchanged(server({ ...DEFAULTS, appendfsync: 'always' }), DEFAULTS)).rejects.toMatchObject({
+    code: 'freeze-failed',
+    message: 'since the backup looked at the server appendfsync went from everysec to always',
+  });
 });

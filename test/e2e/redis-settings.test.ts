@@ -1,0 +1,100 @@
+/** Settings that others change too, another backup of the same server among them: a backup leaves them as those want them. */
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import type { EngineSession, Plan, PlanRequest, Target } from '../../runner/engine';
+import { QuietLog } from '../support/quiet-log';
+import type { TestServer } from './engines/adapter';
+import { redis, valkey } from './engines/redis';
+import { makeNamespace, type TestNamespace } from './harness/namespace';
+import { addressOf } from './harness/pods';
+import { connectTo, type RedisClient } from './harness/redis';
+
+const NAME = 'shared-db';
+
+/** What others set, and what a server has by itself. */
+const OTHERS = { 'auto-aof-rewrite-percentage': '55', appendfsync: 'no' };
+const DEFAULTS = { 'auto-aof-rewrite-percentage': '100', appendfsync: 'everysec' };
+
+const CHANGING = ['config|set', 'config|rewrite', 'client|pause', 'client|unpause', 'bgsave'] as const;
+
+describe.each([redis, valkey])('$title', (adapter) => {
+  const [mode] = adapter.modes;
+  let namespace: TestNamespace;
+  let server: TestServer;
+  let admin: RedisClient;
+  let session: EngineSession;
+
+  beforeAll(async () => {
+    namespace = await makeNamespace('settings');
+    server = await adapter.start({ namespace: namespace.name, name: NAME, setup: mode?.setup ?? '' });
+    admin = await connectTo(await addressOf(server.pod, namespace.name));
+  });
+  afterAll(async () => {
+    await admin.end();
+    await namespace[Symbol.asyncDispose]();
+  });
+
+  // What a session reads when it opens is what the server has by itself; then others come.
+  beforeEach(async () => {
+    session = await adapter.engine.open(
+      (await server.target()) as Target,
+      new QuietLog(),
+      new AbortController().signal,
+    );
+  });
+  afterEach(async () => {
+    await session.close();
+    await set(DEFAULTS);
+  });
+
+  test('rule 2: looking changes nothing, and puts nothing back that others set while it looks', async () => {
+    const before = await changes();
+    await set(OTHERS);
+    const found = await session.check(request());
+    expect(found.map(({ severity }) => severity)).toEqual(['ok']);
+    expect(await settings()).toEqual(OTHERS);
+    expect(await changes()).toEqual({ ...before, 'config|set': (before['config|set'] ?? 0) + 1 });
+  });
+
+  test('what others have set since is not taken for what the server has by itself', async () => {
+    const plan = session.plan(request());
+    await set(OTHERS);
+    const within = { signal: new AbortController().signal, remainingMs: () => 5_000 };
+    await expect(firstSteps(plan, within)).rejects.toMatchObject({
+      code: 'freeze-failed',
+      message: expect.stringContaining('auto-aof-rewrite-percentage went from 100 to 55'),
+    });
+    await plan.thaw(within);
+    expect(await settings()).toEqual(OTHERS);
+  });
+
+  function request(): PlanRequest {
+    if (mode === undefined) throw new Error(`${adapter.title} has no mode`);
+    return server.request(mode);
+  }
+
+  async function firstSteps(plan: Plan, within: Parameters<Plan['thaw']>[0]): Promise<void> {
+    for (const step of plan.steps) if (step.kind === 'act') await step.run(within);
+  }
+
+  async function set(values: Readonly<Record<string, string>>): Promise<void> {
+    await admin.send('CONFIG', 'SET', ...Object.entries(values).flat());
+  }
+
+  async function settings(): Promise<Readonly<Record<string, string>>> {
+    const names = Object.keys(DEFAULTS);
+    const values = await Promise.all(names.map((name) => admin.send('CONFIG', 'GET', name)));
+    return Object.fromEntries(values as [string, string][]);
+  }
+
+  /** How often each command that changes a server has done so, by the server's own count; those that it refused are not in it. */
+  async function changes(): Promise<Readonly<Record<string, number>>> {
+    const stats = String(await admin.send('INFO', 'commandstats'));
+    return Object.fromEntries(
+      CHANGING.map((command) => {
+        const line = stats.split('\r\n').find((each) => each.startsWith(`cmdstat_${command}:`)) ?? '';
+        const count = (what: string): number => Number(new RegExp(`\\b${what}=(\\d+)`).exec(line)?.[1] ?? 0);
+        return [command, count('calls') - count('failed_calls')];
+      }),
+    );
+  }
+});
