@@ -67,6 +67,8 @@ export type PlanStep =
       readonly holdsFromStart?: boolean;
       /** It changes nothing and may take long: of several members it is over before any of them is held. */
       readonly waits?: boolean;
+      /** What it and those after it make grows old until it is cut: the turn for the cut is waited for before it, not in between. */
+      readonly takesTurn?: boolean;
       readonly run: (within: StepContext) => Promise<void>;
     }
   | {
@@ -90,6 +92,11 @@ export interface Plan {
   readonly layout: string;
   /** What stands still between freeze and thaw. `nothing`: crash recovery makes the copy consistent. */
   readonly freezes: 'nothing' | 'log-recycling' | 'table-definitions' | 'writes' | 'everything';
+  /**
+   * Whether writes wait for a moment all the same, before the cuts: of two pauses of one server the end of one ends both, so
+   * other backups of it wait for this one.
+   */
+  readonly pausesBriefly?: boolean;
   /** Whether any one instant is as good as any other, and nothing has to stand still for it: a group may cut all at once. */
   readonly atOneInstant?: boolean;
   /** A sentence on what the plan guarantees and how, for the record's proof. */
@@ -163,6 +170,11 @@ export interface GuardSession {
    * nothing to do. Idempotent.
    */
   undo(signal: AbortSignal): Promise<readonly string[]>;
+  /**
+   * Whether its runner begins it by one request, sent once: what was undone of it when that runner had ended does not come
+   * again. Left out of several changes, of which one may be on its way still, and of what nobody can see.
+   */
+  readonly isOneChange?: boolean;
   /** Ends when the connection is lost without having been closed. */
   readonly lost: AbortSignal;
   close(): Promise<void>;

@@ -95,7 +95,7 @@ export const ERRORS = {
   'cut-lost': failed('A snapshot disappeared while the backup was at work.'),
   'session-lost': failed('The session that held the freeze ended before its time.'),
   'server-changed': failed(
-    'After the last cut another server answered than before the first, it was started anew, or its volumes were others.',
+    'The server became another one, was started anew, took another role or other volumes between the checks and the last cut.',
   ),
   'proof-failed': failed(
     'It could not be shown that the database stood still from before the first cut until after the last.',

@@ -121,7 +121,8 @@ class FrozenRun {
 
   /** What outlives its session may be changed by any step; else only a freeze or a cut holds anything up. */
   #mayHold(step: PlanStep): boolean {
-    return step.kind === 'cut' || step.freezes === true || (this.#plan.held ?? []).length > 0;
+    if (step.kind === 'cut' || (this.#plan.held ?? []).length > 0) return true;
+    return step.freezes === true || step.takesTurn === true;
   }
 
   async #act(step: Extract<PlanStep, { kind: 'act' }>): Promise<void> {

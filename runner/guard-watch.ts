@@ -145,11 +145,14 @@ class GuardWatch {
   async #undo(why: string): Promise<void> {
     const { post, clock, log, events } = this.#context;
     try {
-      const done = (await undoInRounds(this.#servers, (server) => server.undo())).flat();
+      const { runnerEnded } = post;
+      const done = (await undoInRounds(this.#servers, (server) => server.undo(runnerEnded))).flat();
       if (this.#undone && done.length === 0) return;
       this.#undone = true;
       this.#done.push(...done);
-      post.answer(this.#order, { state: 'acted', why, at: clock.now().toISOString(), done: [...this.#done] });
+      const forGood = this.#servers.every((server) => server.undoneForGood);
+      const at = clock.now().toISOString();
+      post.answer(this.#order, { state: 'acted', why, at, done: [...this.#done], ...(forGood ? { forGood } : {}) });
       log.warn({ id: this.#order.id, done }, `undone, because ${why}`);
       const said = done.length === 0 ? 'nothing was held any more' : done.join('; ');
       const message = `Guard of backup ${this.#order.id}: ${why}: ${said}`;
@@ -176,6 +179,7 @@ class Server {
   /** Another server has its place: what was held has gone with the one that it was held at. */
   #replaced = false;
   #undone = false;
+  #undoneForGood = false;
 
   constructor(reach: Reach, context: GuardWatchContext) {
     this.#reach = reach;
@@ -184,6 +188,10 @@ class Server {
 
   get held(): Held {
     return this.#reach.held;
+  }
+
+  get undoneForGood(): boolean {
+    return this.#undoneForGood;
   }
 
   /** What nobody can see is held from when the runner says so until it is undone here. */
@@ -196,10 +204,12 @@ class Server {
     return answer ?? false;
   }
 
-  async undo(): Promise<readonly string[]> {
+  async undo(runnerEnded: boolean): Promise<readonly string[]> {
     const ms = UNDO_LIMIT_MS + (this.#reach.extraMs ?? 0);
     const done = (await this.#ask(ms, (session, signal) => session.undo(signal))) ?? [];
     this.#undone = true;
+    // Where there was nothing to undo, what the runner had asked for may be on its way still.
+    if (runnerEnded && done.length > 0 && this.#session?.isOneChange === true) this.#undoneForGood = true;
     return done;
   }
 

@@ -72,6 +72,7 @@ export function freezingRecord(
     ...sharedFacts(found.members),
     layout: plan.layout,
     freezes: plan.freezes,
+    ...(plan.pausesBriefly === true ? { pausesBriefly: true } : {}),
     volumes: found.volumes.map(({ namespace: _, ...volume }) => volume),
     ...(found.merged === undefined ? {} : { members: recordedMembers(found.members) }),
     plannedSnapshots,

@@ -2,8 +2,17 @@
 import { leaseName } from '../../src/contract';
 import { asStillpointError, StillpointError } from '../errors';
 import type { Clock, Lease, Locks } from '../ports';
-import { type Action, next } from '../restore/in-place/machine';
-import { incoming, type Operation, outgoing, type StoredOperation, undoCommand } from '../restore/in-place/operation';
+import { goingDown, startedMeanwhile, tooSmall, undoing } from '../restore/in-place/as-found';
+import { type Action, next, type Seen } from '../restore/in-place/machine';
+import {
+  type Direction,
+  incoming,
+  isAway,
+  type Operation,
+  outgoing,
+  type StoredOperation,
+  undoCommand,
+} from '../restore/in-place/operation';
 import type { InPlaceSite } from '../restore/in-place/site';
 
 /** What the exchange needs of the world. */
@@ -18,18 +27,34 @@ export interface ExchangeContext {
   readonly signal: AbortSignal;
 }
 
-/** Goes on until the database is back on the volumes that the operation's direction says, wherever an earlier run ended. */
-export async function exchange(context: ExchangeContext, stored: StoredOperation): Promise<StoredOperation> {
+/** Which way it is to go. */
+export interface ExchangeOrder {
+  readonly direction: Direction;
+  /** Throws where the workload, as it is found when its turn comes, is not to be taken away. */
+  readonly admit?: (found: Operation) => void;
+}
+
+/** Goes on until the database is back on the volumes that the direction says, wherever an earlier run ended. */
+export async function exchange(
+  context: ExchangeContext,
+  stored: StoredOperation,
+  order: ExchangeOrder,
+): Promise<StoredOperation> {
   const { locks, signal } = context;
   const { id, database } = stored.operation;
   let lease: Lease | undefined;
+  let begun: Exchange | undefined;
   try {
     // The same holder for every run of it: one that was killed is not waited for, and of two at once the first stops.
     lease = await locks.acquire(leaseName(database), `in-place-${id}`);
     const within = { ...context, signal: AbortSignal.any([signal, lease.lost]) };
-    return await new Exchange(within, stored).run();
+    begun = new Exchange(within, stored, order);
+    return await begun.run();
   } catch (thrown) {
-    throw stopped(stored.operation, asStillpointError(thrown));
+    const { direction } = order;
+    const operation = { ...(begun?.operation ?? stored.operation), direction };
+    const error = asStillpointError(thrown);
+    throw direction === 'restore' && !isAway(operation) ? untouched(operation, error) : stopped(operation, error);
   } finally {
     await lease?.release().catch(() => undefined);
   }
@@ -37,58 +62,88 @@ export async function exchange(context: ExchangeContext, stored: StoredOperation
 
 class Exchange {
   readonly #context: ExchangeContext;
+  readonly #order: ExchangeOrder;
   #stored: StoredOperation;
   /** Whether this run has taken the replicas away: who puts them back then is somebody else. */
   #scaledDown = false;
   #waitedFor = '';
   #downAt: string | undefined;
 
-  constructor(context: ExchangeContext, stored: StoredOperation) {
+  constructor(context: ExchangeContext, stored: StoredOperation, order: ExchangeOrder) {
     this.#context = context;
     this.#stored = stored;
+    this.#order = order;
   }
 
   async run(): Promise<StoredOperation> {
     const { clock } = this.#context;
-    if (this.#operation.phase !== 'up') {
-      await this.#write({ ...this.#operation, phase: 'down' });
+    const begun = await this.#look();
+    if (begun.phase !== 'up') {
+      await this.#write(begun);
       await this.#settle();
-      await this.#write({ ...this.#operation, phase: 'up', downAt: this.#operation.downAt ?? this.#downAt });
+      await this.#write({ ...this.operation, phase: 'up', downAt: this.operation.downAt ?? this.#downAt });
     }
-    await this.#settle();
-    await this.#write({ ...this.#operation, phase: 'done', upAt: clock.now().toISOString() });
+    this.#sayWhatIsKept(await this.#settle());
+    await this.#write({ ...this.operation, phase: 'done', upAt: clock.now().toISOString() });
     return this.#stored;
   }
 
-  get #operation(): Operation {
+  get operation(): Operation {
     return this.#stored.operation;
+  }
+
+  /** Under the Lease: a backup that had stopped the workload by this policy has started it again. */
+  async #look(): Promise<Operation> {
+    const { site, signal, say } = this.#context;
+    const { direction, admit } = this.#order;
+    const seen = await site.see(this.operation, signal);
+    const found = direction === 'undo' ? undoing(this.operation, seen) : goingDown(this.operation, seen);
+    if (isAway(this.operation)) return found;
+    admit?.(found);
+    for (const line of tooSmall(found, seen)) say(line);
+    return found;
   }
 
   async #write(operation: Operation): Promise<void> {
     this.#stored = await this.#context.site.write(this.#stored, operation);
   }
 
-  /** Looks, and does what comes next, until there is nothing left to do in this phase. */
-  async #settle(): Promise<void> {
+  /** Looks, and does what comes next, until there is nothing left to do in this phase. Answers with what was seen last. */
+  async #settle(): Promise<Seen> {
     const { site, signal } = this.#context;
     for (;;) {
       signal.throwIfAborted();
-      const then = next(this.#operation, await site.see(this.#operation, signal));
-      if (then.kind === 'settled') return;
+      const seen = await site.see(this.operation, signal);
+      const then = next(this.operation, seen);
+      if (then.kind === 'settled') return seen;
       if (then.kind === 'stop') throw new StillpointError('in-place-stopped', then.why);
       for (const action of then.actions) {
-        if (action.do !== 'wait') await this.#take(action);
+        if (action.do !== 'wait') await this.#take(action, seen);
       }
       await this.#wait(then.actions.flatMap((action) => (action.do === 'wait' ? [action.for] : [])));
     }
   }
 
-  async #take(action: Exclude<Action, { readonly do: 'wait' }>): Promise<void> {
+  async #take(action: Exclude<Action, { readonly do: 'wait' }>, seen: Seen): Promise<void> {
     const { site, signal, say, clock } = this.#context;
-    this.#refuseContest(action);
-    if (action.do !== 'nudge') say(inWords(this.#operation, action));
-    await site.act(this.#operation, action, signal);
-    if (action.do === 'scale' && action.replicas === 0) this.#downAt ??= clock.now().toISOString();
+    const scalesDown = action.do === 'scale' && action.replicas === 0;
+    if (scalesDown) {
+      this.#refuseContest();
+      const started = startedMeanwhile(this.operation, seen);
+      if (started !== this.operation) await this.#write(started);
+    }
+    if (action.do !== 'nudge') say(inWords(this.operation, action));
+    await site.act(this.operation, action, signal);
+    if (scalesDown) this.#downAt ??= clock.now().toISOString();
+  }
+
+  /** A person may have meant it; whoever was quicker in scaling it up has not put back what was put off. */
+  #sayWhatIsKept({ deletesWhenScaled }: Seen): void {
+    const { workload, namespace, ...operation } = this.operation;
+    if (deletesWhenScaled || !operation.deletesWhenScaled) return;
+    const name = `${workload.kind} ${namespace}/${workload.name}`;
+    const meanwhile = 'somebody has set that, or has scaled it up, meanwhile';
+    this.#context.say(`${name} keeps its claims when it is scaled down (whenScaled: Retain): ${meanwhile}`);
   }
 
   async #wait(reasons: readonly string[]): Promise<void> {
@@ -101,9 +156,8 @@ class Exchange {
   }
 
   /** Something else sets the replicas: to take them away again and again would be a race for the volumes. */
-  #refuseContest(action: Exclude<Action, { readonly do: 'wait' }>): void {
-    if (action.do !== 'scale' || action.replicas !== 0) return;
-    const { workload, namespace } = this.#operation;
+  #refuseContest(): void {
+    const { workload, namespace } = this.operation;
     if (this.#scaledDown) {
       throw new StillpointError(
         'workload-contested',
@@ -128,6 +182,22 @@ function inWords(
   if (action.do === 'reserve') return `persistent volume ${action.volume} is kept for claim ${action.claim}`;
   const own = volumes.some(({ claim }) => claim === action.claim);
   return `claim ${action.claim} ${own ? 'gets' : 'keeps'} persistent volume ${action.volume}`;
+}
+
+/** Before the database is touched, an error leaves it as it was. */
+export function untouched(operation: Operation, error: StillpointError): StillpointError {
+  return new StillpointError(
+    error.exitCode === 7 || error.exitCode === 6 ? error.code : 'restore-failed',
+    error.message,
+    {
+      cause: error,
+      hint: [
+        ...(error.hint === undefined ? [] : [error.hint]),
+        `${operation.workload.kind} ${operation.namespace}/${operation.workload.name} was not touched`,
+        `the same command again goes on; \`${undoCommand(operation)}\` removes the copy`,
+      ].join('; '),
+    },
+  );
 }
 
 /** Whatever it was that stopped it in the middle: what there is now, and the two ways on. */

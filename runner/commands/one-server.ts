@@ -9,7 +9,7 @@ import type { BackupRecord } from '../../src/contract';
 import { orAborted, timeLimit } from '../abort';
 import { StillpointError } from '../errors';
 import { recordPath } from '../output/records';
-import type { Clock, Finding, Log, Registry, Runners, StoredRecord } from '../ports';
+import type { Clock, Finding, Log, Registry, Run, Runners, StoredRecord } from '../ports';
 import { mayHold } from '../record';
 
 /** What looking for others needs of the world. */
@@ -19,6 +19,8 @@ export interface OneServerContext {
   readonly registry: Registry;
   /** Undefined where runners of other runs cannot be looked at: there is nobody else. */
   readonly runners?: Runners | undefined;
+  /** Whose Job looks: what an earlier pod of it has on record is nobody else's. */
+  readonly run?: Pick<Run, 'owner'> | undefined;
   readonly clock: Clock;
   readonly log: Log;
   readonly signal: AbortSignal;
@@ -74,9 +76,16 @@ export function isOfAHeldServer({ severity, code }: Finding): boolean {
   return severity === 'error' && (code === 'freeze-left' || code === 'long-running-statement');
 }
 
-/** Whether a plan keeps others waiting, or leaves something that others could undo. Several may keep a log at a time. */
-export function holdsOthersUp({ freezes = 'nothing', held = [] }: Pick<BackupRecord, 'freezes' | 'held'>): boolean {
-  return held.length > 0 || (freezes !== 'nothing' && freezes !== 'log-recycling');
+/**
+ * Whether a plan keeps others waiting, be it for a moment, or leaves something that others could undo. Several may keep a log at a
+ * time.
+ */
+export function holdsOthersUp({
+  freezes = 'nothing',
+  held = [],
+  pausesBriefly = false,
+}: Pick<BackupRecord, 'freezes' | 'held' | 'pausesBriefly'>): boolean {
+  return held.length > 0 || pausesBriefly || (freezes !== 'nothing' && freezes !== 'log-recycling');
 }
 
 /**
@@ -150,13 +159,13 @@ interface Others {
   readonly left: readonly StoredRecord[];
 }
 
-async function othersAt({ namespace, registry, runners }: OneServerContext, hold: Hold): Promise<Others> {
+async function othersAt({ namespace, registry, runners, run }: OneServerContext, hold: Hold): Promise<Others> {
   const others: { working: BackupRecord[]; left: StoredRecord[] } = { working: [], left: [] };
-  if (hold.servers.length === 0 || runners === undefined) return others;
+  if (runners === undefined) return others;
   const found = [
     ...(await registry.list({ namespace, phases: ['freezing'] })),
     ...(await registry.list({ namespace, held: true })),
-  ].filter((stored) => isOther(stored.record, hold));
+  ].filter(({ record }) => record.owner.jobUid !== run?.owner.jobUid && isOther(record, hold));
   for (const stored of new Map(found.map((each) => [recordPath(each.record), each])).values()) {
     if (!(await runners.haveEnded(stored.record))) others.working.push(stored.record);
     else if (mayHold(stored.record)) others.left.push(stored);
@@ -164,10 +173,14 @@ async function othersAt({ namespace, registry, runners }: OneServerContext, hold
   return others;
 }
 
-/** Whether a record is of another policy of the same server, and of something that others feel. */
+/**
+ * Whether a record is of something that others feel, by another policy of the same server, or by a newer run of the same
+ * database: what an elder one has left is undone beside it otherwise, wherever its server runs by now.
+ */
 function isOther(record: BackupRecord, { servers, record: own }: Hold): boolean {
-  if (record.database === own.database || !haveOneInCommon(servers, serversOf(record))) return false;
-  return mayHold(record) || holdsOthersUp(record);
+  const isNear =
+    record.database === own.database ? order(record) > order(own) : haveOneInCommon(servers, serversOf(record));
+  return isNear && (mayHold(record) || holdsOthersUp(record));
 }
 
 function order({ id, database }: BackupRecord): string {

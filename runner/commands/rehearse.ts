@@ -5,7 +5,7 @@
 import { type BackupRecord, type HeldUndone, leaseName } from '../../src/contract';
 import type { Plan } from '../engine';
 import { asStillpointError, StillpointError } from '../errors';
-import { refuseOnErrors } from '../findings';
+import { isError } from '../findings';
 import { type FrozenOutcome, runFrozen } from '../frozen';
 import { engineOfAll, lostOf } from '../member';
 import { shortTime } from '../output/duration';
@@ -14,13 +14,27 @@ import type { ArmedGuard, Finding, SnapshotStore, StoredRecord } from '../ports'
 import { type Preflight, preflight } from '../preflight';
 import { freezingRecord, pendingRecord, undoneRecord } from '../record';
 import { type BackupContext, budgetMs } from './backup-context';
-import { planMissing } from './backup-errors';
+import { type Claimed, claim } from './claim';
+import { holdsOthersUp, isOfAHeldServer } from './one-server';
 import { underLease } from './under-lease';
 import { heldRecords } from './undo-held';
 
+/**
+ * What the checks have found, and what a rehearsal shows where they let one be. That another policy held the server is no
+ * reason against it: it waits for that, and checks anew.
+ */
+export async function rehearsed(checks: readonly Finding[], context: BackupContext): Promise<readonly Finding[]> {
+  const errors = checks.filter(isError);
+  if (!errors.every(isOfAHeldServer)) return checks;
+  const shown = await rehearse(context);
+  const isFree = shown.every(({ severity }) => severity === 'ok');
+  if (isFree) return [...checks.filter((each) => !errors.includes(each)), ...shown];
+  return [...checks, ...shown.filter((each) => errors.length === 0 || !isOfAHeldServer(each))];
+}
+
 /** What the rehearsal showed. Never throws: what goes wrong is a finding. */
 export async function rehearse(context: BackupContext): Promise<readonly Finding[]> {
-  const { config, namespace, run } = context;
+  const { config, namespace } = context;
   const { database } = config.spec;
   const subject = `freeze of ${namespace}/${database}`;
   if (context.sources.some(({ config: { offline } }) => offline !== undefined)) {
@@ -32,9 +46,12 @@ export async function rehearse(context: BackupContext): Promise<readonly Finding
   try {
     return await underLease(context, leaseName(database), async (held) => {
       await nothingHeldStep(held);
-      await using found = await preflight(held, run.id);
-      refuseOnErrors(found.findings);
-      return [await freezeStep(held, found, subject)];
+      const books = await Books.open(held);
+      try {
+        return [{ severity: 'ok', code: 'ok', subject, message: await claimStep(held, books) }];
+      } finally {
+        await books.close();
+      }
     });
   } catch (thrown) {
     const { code, message, hint } = asStillpointError(thrown);
@@ -51,72 +68,84 @@ async function nothingHeldStep(context: BackupContext): Promise<void> {
   });
 }
 
-async function freezeStep(context: BackupContext, found: Preflight, subject: string): Promise<Finding> {
+/** As a backup: from here on no other policy holds the server, and each waits for the other. */
+async function claimStep(context: BackupContext, books: Books): Promise<string> {
+  const claimed = await claim(context, books.record, {
+    check: () => preflight(context, context.run.id),
+    announce: (found, plan) => books.announce(found, plan),
+    withdraw: () => books.withdraw(),
+  });
+  await using _found = claimed.found;
+  await books.arm(claimed.plan);
+  return await freezeStep(context, claimed, books);
+}
+
+async function freezeStep(context: BackupContext, { found, plan }: Claimed, books: Books): Promise<string> {
   const { config, run, clock, log, signal, store } = context;
-  const plan = found.plan ?? planMissing();
-  const books = await HeldBooks.open(context, found, plan);
   const began = clock.monotonic();
   let frozenMs = 0;
   const lost = found.members.map(lostOf);
-  try {
-    const outcome = await runFrozen(plan, {
-      store: withoutCuts(store, () => {
-        frozenMs ||= clock.monotonic() - began;
-      }),
-      volumes: found.volumes,
-      jobUid: run.owner.jobUid,
-      pod: run.owner.pod,
-      budgetMs: budgetMs(config),
-      clock,
-      log,
-      signal: AbortSignal.any([signal, ...lost, ...(books?.guard === undefined ? [] : [books.guard.lost])]),
-      onHold: async () => await books?.guard?.begin(),
-      onThawed: async () => await books?.thawed(),
-      request: { id: run.id, database: config.spec.database, labels: {}, annotations: {} },
-    });
-    return { severity: 'ok', code: 'ok', subject, message: await told(context, plan, outcome, frozenMs) };
-  } finally {
-    await books?.close();
-  }
+  const outcome = await runFrozen(plan, {
+    store: withoutCuts(store, () => {
+      frozenMs ||= clock.monotonic() - began;
+    }),
+    volumes: found.volumes,
+    jobUid: run.owner.jobUid,
+    pod: run.owner.pod,
+    budgetMs: budgetMs(config),
+    clock,
+    log,
+    signal: AbortSignal.any([signal, ...lost, ...(books.guard === undefined ? [] : [books.guard.lost])]),
+    onHold: async () => await books.guard?.begin(),
+    onThawed: () => books.thawed(),
+    request: { id: run.id, database: config.spec.database, labels: {}, annotations: {} },
+  });
+  return await told(context, plan, outcome, frozenMs);
 }
 
 /**
- * What outlives its session goes on record before there is any of it, as with a backup (safety rule 8), and a guard is
- * armed; afterwards the record is on its way out, since there is no backup: the next prune removes it.
+ * What keeps others waiting, or outlives its session, goes on record before there is any of it, as with a backup (safety
+ * rules 2 and 8), and a guard is armed; afterwards the record is on its way out, since there is no backup: the next prune
+ * removes it.
  */
-class HeldBooks {
+class Books {
   readonly #context: BackupContext;
-  readonly #held: NonNullable<Plan['held']>;
-  #stored: StoredRecord;
+  /** It says that nothing is held. From this phase alone a runner may have a record removed (src/record-guard.ts). */
+  readonly record: BackupRecord;
+  #stored: StoredRecord | undefined;
+  #held: NonNullable<Plan['held']> = [];
   #undone: HeldUndone | undefined;
   guard: ArmedGuard | undefined;
 
-  private constructor(context: BackupContext, stored: StoredRecord, held: NonNullable<Plan['held']>) {
+  private constructor(context: BackupContext, record: BackupRecord) {
     this.#context = context;
-    this.#stored = stored;
-    this.#held = held;
+    this.record = record;
   }
 
-  /** Undefined where all ends with the session: then nothing is written down. */
-  static async open(context: BackupContext, found: Preflight, plan: Plan): Promise<HeldBooks | undefined> {
-    const { registry, config, sources, run, clock, platform, namespace, runnerVersion, guards, signal } = context;
-    const { held = [] } = plan;
-    if (held.length === 0) return undefined;
+  static async open(context: BackupContext): Promise<Books> {
+    const { config, sources, run, clock, platform, namespace, runnerVersion } = context;
     const engine = engineOfAll(sources);
     const about = { engine, namespace, runnerVersion, clusterUid: await platform.clusterUid() };
-    const pending = await registry.create(pendingRecord(config, run, clock.now(), about));
-    const books = new HeldBooks(context, pending, held);
-    try {
-      await books.#write(freezingRecord(pending.record, found, plan, []));
-      const { jobUid, pod } = run.owner;
-      books.guard = await guards?.arm({ id: run.id, jobUid, pod, held, budgetMs: budgetMs(config) }, signal);
-      return books;
-    } catch (thrown) {
-      // Nothing was begun.
-      await books.thawed();
-      await books.close();
-      throw thrown;
-    }
+    return new Books(context, { ...pendingRecord(config, run, clock.now(), about), phase: 'freezing' });
+  }
+
+  /** Where nobody else would see it and all ends with the session, nothing is written down. */
+  async announce(found: Preflight, plan: Plan): Promise<void> {
+    const { held = [] } = plan;
+    if (held.length === 0 && (this.#context.runners === undefined || !holdsOthersUp(plan))) return;
+    await this.#write(freezingRecord(this.record, found, plan, []));
+  }
+
+  async withdraw(): Promise<void> {
+    if (this.#stored !== undefined) await this.#write(this.record);
+  }
+
+  async arm({ held = [] }: Plan): Promise<void> {
+    const { run, config, guards, signal } = this.#context;
+    if (held.length === 0) return;
+    const { jobUid, pod } = run.owner;
+    this.guard = await guards?.arm({ id: run.id, jobUid, pod, held, budgetMs: budgetMs(config) }, signal);
+    this.#held = held;
   }
 
   /** Nothing is held any more, by the runner's own doing or by the guard's. */
@@ -130,12 +159,13 @@ class HeldBooks {
     await this.guard?.release();
   }
 
-  /** Without a thaw the record stays as it is, so that somebody undoes it. Never throws. */
+  /** What may be held without a thaw stays on record, so that somebody undoes it. Never throws. */
   async close(): Promise<void> {
-    if (this.#undone === undefined) return;
+    if (this.#stored === undefined || (this.#held.length > 0 && this.#undone === undefined)) return;
     const { record } = this.#stored;
+    const ended = this.#undone === undefined ? this.record : undoneRecord(record, this.#undone);
     try {
-      await this.#write({ ...undoneRecord(record, this.#undone), phase: 'deleting' });
+      await this.#write({ ...ended, phase: 'deleting' });
     } catch (thrown) {
       const { code, message } = asStillpointError(thrown);
       this.#context.log.warn({ id: record.id, code }, `the record of the rehearsal stays: ${message}`);
@@ -143,7 +173,9 @@ class HeldBooks {
   }
 
   async #write(record: BackupRecord): Promise<void> {
-    this.#stored = await this.#context.registry.update(this.#stored, record);
+    const { registry } = this.#context;
+    this.#stored =
+      this.#stored === undefined ? await registry.create(record) : await registry.update(this.#stored, record);
   }
 }
 

@@ -11,13 +11,13 @@ import { describePlan } from '../output/in-place';
 import { recordPath } from '../output/records';
 import type { Finding, RecordFilter, Registry, Uses } from '../ports';
 import { isAway, type Operation, type StoredOperation, undoCommand } from '../restore/in-place/operation';
-import { type InPlaceWishes, inPlaceFindings, newOperation, planCopy } from '../restore/in-place/plan';
+import { type InPlaceWishes, inPlaceFindings, memberFindings, newOperation, planCopy } from '../restore/in-place/plan';
 import { type InPlaceResult, resultOf } from '../restore/in-place/result';
 import type { Target } from '../restore/in-place/site';
 import type { RestorePlan } from '../restore/plan';
 import { assertRestorable, assertSnapshots, assertStartable } from '../restore/restorable';
 import { type RestoreSite, SOCKET_DIRECTORY } from '../restore/site';
-import { type ExchangeContext, exchange } from './exchange';
+import { type ExchangeContext, exchange, untouched } from './exchange';
 
 /** What a restore in place needs of the world. */
 export interface InPlaceContext extends Omit<ExchangeContext, 'locks'> {
@@ -119,7 +119,12 @@ async function goOn(context: InPlaceContext, options: InPlaceOptions, begun: Sto
       throw untouched(stored.operation, asStillpointError(thrown));
     }
   }
-  const { operation } = await exchange({ ...context, locks: context.locksOf(namespace) }, stored);
+  // Who was told of several members at the beginning has agreed; of those that came since nobody was asked.
+  const agreed = stored.operation.replicas > 1;
+  const { operation } = await exchange({ ...context, locks: context.locksOf(namespace) }, stored, {
+    direction: 'restore',
+    admit: (found) => refuseOnErrors(agreed ? [] : memberFindings(record, found, options)),
+  });
   return { ...resultOf(operation, record), inspection };
 }
 
@@ -219,21 +224,5 @@ function severalServers(record: BackupRecord): StillpointError {
     'backup-not-restorable',
     `backup ${recordPath(record)} is of several servers, and is not put in place`,
     { hint: 'restore it beside the original: stillpoint restore, which makes the claims of all of them' },
-  );
-}
-
-/** Before the database is touched, an error leaves it as it was. */
-function untouched(operation: Operation, error: StillpointError): StillpointError {
-  return new StillpointError(
-    error.exitCode === 7 || error.exitCode === 6 ? error.code : 'restore-failed',
-    error.message,
-    {
-      cause: error,
-      hint: [
-        ...(error.hint === undefined ? [] : [error.hint]),
-        `${operation.workload.kind} ${operation.namespace}/${operation.workload.name} was not touched`,
-        `the same command again goes on; \`${undoCommand(operation)}\` removes the copy`,
-      ].join('; '),
-    },
   );
 }

@@ -10,7 +10,7 @@ import { type Member, type MemberSource, serverOf, sourceOf } from '../member';
 import { recordPath } from '../output/records';
 import { guardOf, targetOf, undoExtraMs } from '../outside';
 import type { Clock, GuardReport, Guards, Log, Outside, Platform, Registry, Runners, StoredRecord } from '../ports';
-import { undoneRecord } from '../record';
+import { mayHold, undoneRecord } from '../record';
 import { undoInRounds } from '../undo-rounds';
 import { haveOneInCommon, serversOf, untilOthersEnd } from './one-server';
 
@@ -75,15 +75,38 @@ export async function undoHeldOf(
   try {
     // Another policy of the same server may hold it now: that would be undone as well.
     await untilOthersEnd(context, { record, servers: serversOf(record) });
-    const undone = await undo(context, stored, by);
+    const now = await asItIsNow(context, stored);
+    if (!mayHold(now.record)) return { record: now.record, undone: undoneMeanwhile(context, now) };
+    const undone = await undo(context, now, by);
     const said = undone.done.length === 0 ? 'nothing was held any more' : undone.done.join('; ');
     log.warn({ id: record.id, by: undone.by }, `what backup ${record.id} held is undone: ${said}`);
-    return { record: (await registry.update(stored, undoneRecord(record, undone))).record, undone };
+    return { record: (await registry.update(now, undoneRecord(now.record, undone))).record, undone };
   } catch (thrown) {
     const error = asStillpointError(thrown);
     log.error({ id: record.id, code: error.code }, `what backup ${record.id} holds is not undone: ${error.message}`);
     return { record, error };
   }
+}
+
+/**
+ * The record as it is by now: others may have been waited for, and meanwhile another one may have undone it, and hold the
+ * server since. Throws backup-in-progress where the next pod of its Job holds it anew.
+ */
+async function asItIsNow({ registry }: UndoHeldContext, stored: StoredRecord): Promise<StoredRecord> {
+  const { namespace, database, id, owner } = stored.record;
+  const now = (await registry.get(namespace, database, id)) ?? stored;
+  if (now.record.owner.pod === owner.pod || !mayHold(now.record)) return now;
+  throw new StillpointError(
+    'backup-in-progress',
+    `pod ${now.record.owner.pod} has begun backup ${id} again meanwhile`,
+    {
+      hint: 'what is held now is its own: wait until it has ended',
+    },
+  );
+}
+
+function undoneMeanwhile({ clock }: UndoHeldContext, { record: { heldUndone } }: StoredRecord): HeldUndone {
+  return heldUndone ?? { at: clock.now().toISOString(), by: 'later-run', done: [] };
 }
 
 /**
@@ -107,6 +130,8 @@ export async function undoHeldOfOther(
 async function undo(context: UndoHeldContext, stored: StoredRecord, by: HeldUndone['by']): Promise<HeldUndone> {
   const { record } = stored;
   const report = await reportOn(context, record);
+  const whose = await letGoBy(context, record);
+  if (whose !== undefined) return letGo(context, record, whose, report);
   const all = (record.held ?? []).map((held) => ({ held }));
   const outcomes = await undoInRounds(all, ({ held }) => undoAt(context, held).catch(failedAt(held)));
   const failed = outcomes.filter(isFailed);
@@ -125,7 +150,31 @@ async function undo(context: UndoHeldContext, stored: StoredRecord, by: HeldUndo
   };
 }
 
-/** What the guard says is worth knowing, not worth failing for: the servers are looked at in any case. */
+/** What is in force by then is somebody else's: the servers are not looked at. */
+async function letGoBy(
+  { guards, log }: UndoHeldContext,
+  { id, owner }: BackupRecord,
+): Promise<'runner' | 'guard' | undefined> {
+  try {
+    return await guards?.letGoBy({ id, jobUid: owner.jobUid, pod: owner.pod });
+  } catch (thrown) {
+    log.warn({ id }, `whether all was let go is not known: ${asStillpointError(thrown).message}`);
+    return undefined;
+  }
+}
+
+/** As the runner would have written it down (backup.ts). */
+function letGo(
+  { clock }: UndoHeldContext,
+  { held = [] }: BackupRecord,
+  by: 'runner' | 'guard',
+  report: GuardReport | undefined,
+): HeldUndone {
+  const done = held.map(({ member }) => `${member} was thawed`);
+  return { at: report?.at ?? clock.now().toISOString(), by, done: report?.done ?? done };
+}
+
+/** What the guard says is worth knowing, not worth failing for: the servers are looked at unless it proves that all was let go. */
 async function reportOn({ guards, log }: UndoHeldContext, record: BackupRecord): Promise<GuardReport | undefined> {
   const { id, owner } = record;
   return await guards?.reportOn({ id, jobUid: owner.jobUid }).catch((thrown: unknown) => {

@@ -1,6 +1,5 @@
 /** Goes back from a restore in place: the kept volumes are put back, and the restored ones are kept likewise. */
 import { StillpointError } from '../errors';
-import { undoing } from '../restore/in-place/operation';
 import { planCopy } from '../restore/in-place/plan';
 import { type InPlaceResult, resultOf } from '../restore/in-place/result';
 import { exchange } from './exchange';
@@ -55,7 +54,7 @@ export async function undoInPlace(
       hint: 'answer y, or give --yes',
     });
   }
-  const turned = operation.direction === 'undo' ? stored : await site.write(stored, undoing(operation, seen.replicas));
-  const done = await exchange({ ...context, locks: context.locksOf(namespace) }, turned);
+  const within = { ...context, locks: context.locksOf(namespace) };
+  const done = await exchange(within, stored, { direction: 'undo' });
   return resultOf(done.operation, record);
 }

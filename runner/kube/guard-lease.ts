@@ -98,6 +98,19 @@ export function reportOf(answer: PlacedAnswer | undefined): GuardReport | undefi
   return { guard, why, at, done };
 }
 
+/** By whom all that one pod of a backup has held is proven to be let go. */
+export function letGoBy(
+  lease: KubeLease | undefined,
+  { id, jobUid, pod }: Pick<GuardOrder, 'id' | 'jobUid' | 'pod'>,
+): 'runner' | 'guard' | undefined {
+  const order = orderOn(lease);
+  if (pod === undefined || order?.id !== id || order.jobUid !== jobUid || order.pod !== pod) return undefined;
+  const answer = answerOn(lease);
+  if (answer?.state === 'acted' && (order.released || answer.forGood === true)) return 'guard';
+  // It does so when its thaw has worked, and changes nothing after that.
+  return order.released ? 'runner' : undefined;
+}
+
 function annotated(lease: KubeLease, name: string, value: object): KubeLease {
   const annotations = { ...lease.metadata.annotations, [name]: JSON.stringify(value) };
   return { ...lease, metadata: { ...lease.metadata, annotations } };

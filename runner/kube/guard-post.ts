@@ -6,7 +6,7 @@ import type { KubeClient } from './client';
 import { isConflict } from './errors';
 import { GUARD_DURATION_SECONDS, orderOn, type PlacedAnswer, type PlacedOrder, withAnswer } from './guard-lease';
 import { JOBS, type Job, type KubeLease, LEASES } from './objects';
-import { KubernetesRunners } from './runners';
+import { hasEnded, isSeenEnded, KubernetesRunners } from './runners';
 import { wait } from './wait';
 import { watchObjects } from './watch';
 
@@ -37,6 +37,7 @@ export class KubernetesGuardPost implements GuardPost {
   readonly #background: readonly Promise<void>[];
   #order: PlacedOrder | undefined;
   #runnerGone = false;
+  #runnerEnded = false;
   #ended = false;
   #begun = false;
   #answer: PlacedAnswer | undefined;
@@ -67,6 +68,10 @@ export class KubernetesGuardPost implements GuardPost {
 
   get runnerGone(): boolean {
     return this.#runnerGone;
+  }
+
+  get runnerEnded(): boolean {
+    return this.#runnerEnded;
   }
 
   get begun(): boolean {
@@ -116,6 +121,7 @@ export class KubernetesGuardPost implements GuardPost {
     if (mine?.turn === this.#order?.turn) return;
     this.#order = mine;
     this.#runnerGone = false;
+    this.#runnerEnded = false;
     this.#answer = undefined;
     this.#written = undefined;
     this.#change();
@@ -124,9 +130,10 @@ export class KubernetesGuardPost implements GuardPost {
   async #lookAtRunner(): Promise<void> {
     const order = this.#order;
     if (order?.pod === undefined || this.#runnerGone) return;
-    const gone = await this.#runners.isGone(order.pod, this.#closed.signal);
-    if (!gone || order !== this.#order) return;
+    const pod = await this.#runners.look(order.pod, this.#closed.signal);
+    if (!hasEnded(pod) || order !== this.#order) return;
     this.#runnerGone = true;
+    this.#runnerEnded = isSeenEnded(pod);
     this.#change();
   }
 

@@ -8,6 +8,7 @@ import { isAlreadyThere, isConflict } from './errors';
 import {
   answerOn,
   GUARD_DURATION_SECONDS,
+  letGoBy,
   newGuardLease,
   orderOn,
   reportOf,
@@ -66,6 +67,11 @@ export class KubernetesGuards implements Guards {
     const lease = await this.#client.get(LEASES, { name: guardLeaseName(database), namespace });
     const order = orderOn(lease);
     return order?.id === id && order.jobUid === jobUid ? reportOf(answerOn(lease)) : undefined;
+  }
+
+  async letGoBy(order: Pick<GuardOrder, 'id' | 'jobUid' | 'pod'>): Promise<'runner' | 'guard' | undefined> {
+    const { namespace, database } = this.#options;
+    return letGoBy(await this.#client.get(LEASES, { name: guardLeaseName(database), namespace }), order);
   }
 }
 

@@ -30,7 +30,11 @@ export class KubernetesRunners implements Runners {
   }
 
   async isGone(pod: string, signal?: AbortSignal): Promise<boolean> {
-    return hasEnded(await this.#client.get(PODS, { namespace: this.#options.namespace, name: pod }, signal));
+    return hasEnded(await this.look(pod, signal));
+  }
+
+  async look(pod: string, signal?: AbortSignal): Promise<Pod | undefined> {
+    return await this.#client.get(PODS, { namespace: this.#options.namespace, name: pod }, signal);
   }
 
   async haveEnded({ database, owner }: Pick<BackupRecord, 'database' | 'owner'>): Promise<boolean> {
@@ -63,6 +67,13 @@ export class KubernetesRunners implements Runners {
       return true;
     }
   }
+}
+
+/** Whether the kubelet has seen the process of a runner end: what is only given up, with its pod or its node, may go on. */
+export function isSeenEnded(pod: Pod | undefined): boolean {
+  const { terminated } = pod?.status?.containerStatuses?.find(({ name }) => name === RUNNER_CONTAINER)?.state ?? {};
+  // So the kubelet calls what it does not find any more.
+  return terminated !== undefined && terminated.reason !== 'ContainerStatusUnknown';
 }
 
 /** Whether the runner of a pod works no more. One that is told to stop still does: it undoes what it has begun by itself. */

@@ -62,6 +62,12 @@ export function describePlan({
   ].join('');
 }
 
+/** What somebody has stopped is not started by the way. */
+function atZero({ workload, namespace }: Operation): string {
+  const { kind, name } = workload;
+  return `it was at zero replicas, and is: kubectl scale ${kind.toLowerCase()} -n ${namespace} ${name} --replicas=1 starts it`;
+}
+
 /** What came of it. */
 export function formatInPlace(result: InPlaceResult, output: Output): string {
   if (output === 'json') return `${JSON.stringify(result, null, 2)}\n`;
@@ -75,6 +81,7 @@ export function formatInPlace(result: InPlaceResult, output: Output): string {
   return [
     restored ? `${name} is back on backup ${result.backup}` : `${name} is back on the volumes that it had before`,
     awaySeconds === undefined ? '.\n' : `; it was away for ${awaySeconds} s.\n`,
+    ...(operation.replicas === 0 ? [`  ${atZero(operation)}\n`] : []),
     ...operation.volumes.map(
       ({ kept }) =>
         `  kept: claim ${restored ? kept.present : kept.restored} (${restored ? 'as it was before' : 'what was restored'})\n`,

@@ -46,6 +46,7 @@ class OfflineSession implements GuardSession {
   }
 
   readonly lost: AbortSignal = new AbortController().signal;
+  readonly isOneChange = true;
 
   /** The budget counts from when nobody holds the claims any more: how long pods take to stop is theirs to say. */
   async holds(signal: AbortSignal): Promise<boolean> {

@@ -41,6 +41,11 @@ export interface Guards {
   arm(order: GuardOrder, signal: AbortSignal): Promise<ArmedGuard>;
   /** What the guard of a backup did, if it is known that it did anything. */
   reportOn(order: Pick<GuardOrder, 'id' | 'jobUid'>): Promise<GuardReport | undefined>;
+  /**
+   * By whom all of what one pod of a backup has held is proven to be let go, so that whatever is in force by now is somebody
+   * else's: by that runner, which has let its guard go, or by the guard, for good. Undefined where that is not proven.
+   */
+  letGoBy(order: Pick<GuardOrder, 'id' | 'jobUid' | 'pod'>): Promise<'runner' | 'guard' | undefined>;
 }
 
 /** What a guard answers to its order. */
@@ -48,7 +53,14 @@ export type GuardAnswer =
   | { readonly state: 'armed' }
   /** It cannot do what it is asked, or can do it no longer: whatever is held has to be let go. */
   | { readonly state: 'unable'; readonly why: string }
-  | { readonly state: 'acted'; readonly why: string; readonly at: string; readonly done: readonly string[] };
+  | {
+      readonly state: 'acted';
+      readonly why: string;
+      readonly at: string;
+      readonly done: readonly string[];
+      /** It has seen the runner's end, and after that undone each thing of its order, which nobody can begin a second time. */
+      readonly forGood?: boolean;
+    };
 
 /** The guard's own end: what its Job's runner asks of it. Nothing here waits for an answer of the cluster. */
 export interface GuardPost {
@@ -56,6 +68,8 @@ export interface GuardPost {
   readonly order: GuardOrder | undefined;
   /** Whether the pod that gave the order is gone, or its runner has ended. As long as nobody answers: no. */
   readonly runnerGone: boolean;
+  /** Whether its process was seen to have ended. Of a pod that is only not there any more it may go on: its node may be cut off. */
+  readonly runnerEnded: boolean;
   /** Whether the runner has said that it holds what cannot be seen. */
   readonly begun: boolean;
   /** Whether the Job needs no guard any more. */

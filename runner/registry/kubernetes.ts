@@ -8,6 +8,7 @@ import { base64, CONFIG_MAPS, type ConfigMap, NAMESPACES, SECRETS } from '../kub
 import type { KubeObject } from '../kube/resource';
 import { watchObjects } from '../kube/watch';
 import type { Clock, Log, RecordFilter, RecordSummary, Registry, StoredRecord } from '../ports';
+import { mayHold } from '../record';
 import { isWrittenAsDeleting, labelsOf, recordData, recordIn, recordObject, summaryOf } from './record-object';
 import { usesOf } from './use-marks';
 
@@ -72,7 +73,9 @@ export class KubernetesRegistry implements Registry {
     for await (const items of this.#listed(
       this.#client.pages(CONFIG_MAPS, this.#selection(filter), { pageSize: RECORDS_A_PAGE }),
     )) {
-      yield items.flatMap((item) => this.#readable(item)).filter(({ record }) => isInPhase(record, filter));
+      const read = items.flatMap((item) => this.#readable(item)).filter(({ record }) => isInPhase(record, filter));
+      // A label stays where what it said of the record was taken back.
+      yield filter.held === true ? read.filter(({ record }) => mayHold(record)) : read;
     }
   }
 

@@ -32,6 +32,12 @@ export function largest(quantities: readonly (string | undefined)[]): string | u
   return best?.text;
 }
 
+/** A quantity, or the limit where that is less; what is no quantity stays as it is. */
+export function atMost(quantity: string | undefined, limit: string | undefined): string | undefined {
+  const [value, most] = [quantity, limit].map((text) => (text === undefined ? undefined : parseQuantity(text)));
+  return value !== undefined && most !== undefined && value > most ? limit : quantity;
+}
+
 /** mantissa × 10^power, rounded up: a claim may be a little larger than asked for, never smaller. */
 function scaled(mantissa: bigint, power: number): bigint {
   if (power >= 0) return mantissa * 10n ** BigInt(power);

@@ -103,6 +103,11 @@ export const RECORD = object(
     freezes: optional(
       string({ description: 'What the freeze held still: nothing, log-recycling, table-definitions, writes.' }),
     ),
+    pausesBriefly: optional(
+      boolean(
+        'Whether writes wait for a moment before the cuts without being held until after them: other backups of the server wait for it.',
+      ),
+    ),
     position: optional(position),
     proof: optional(proof),
     volumes: array(volume),

@@ -50,9 +50,7 @@ beforeAll(async () => {
     ],
   });
   await forbidEvictions(SET);
-  await patch(KINDS.statefulSet, SET, namespace.name, {
-    spec: { persistentVolumeClaimRetentionPolicy: { whenScaled: 'Delete', whenDeleted: 'Retain' } },
-  });
+  await setWhenScaled('Delete');
   await write('CREATE TABLE ledger AS SELECT generate_series(1, 1000) AS number');
   await write(`ALTER SYSTEM SET archive_timeout = '77min'`);
   policy = await applyPolicy(server, { separateWal: true });
@@ -102,6 +100,12 @@ async function forbidEvictions(app: string): Promise<void> {
       spec: { maxUnavailable: 0, selector: { matchLabels: { app } } },
     } as Anything,
   ]);
+}
+
+async function setWhenScaled(whenScaled: 'Delete' | 'Retain'): Promise<void> {
+  await patch(KINDS.statefulSet, SET, namespace.name, {
+    spec: { persistentVolumeClaimRetentionPolicy: { whenScaled, whenDeleted: 'Retain' } },
+  });
 }
 
 async function write(sql: string): Promise<void> {
@@ -280,8 +284,15 @@ describe('a PostgreSQL in a StatefulSet that deletes claims when scaled down', (
 
   test('--undo puts the kept volume back, and keeps the restored one', async () => {
     const restored = await volumesNow();
+    // What people have set since is not set back to what there was when the restore began.
+    await setWhenScaled('Retain');
+    await patch(KINDS.claim, DATA, namespace.name, { metadata: { labels: { tier: 'gold' } } });
     const undone = await restore(...undo, '--yes', '-o', 'json');
     expect(undone, undone.stderr).toMatchObject({ exitCode: 0 });
+    const set = await read(KINDS.statefulSet, SET, namespace.name);
+    expect(set?.spec.persistentVolumeClaimRetentionPolicy).toMatchObject({ whenScaled: 'Retain' });
+    expect((await read(KINDS.claim, DATA, namespace.name))?.metadata?.labels).toMatchObject({ tier: 'gold' });
+    await setWhenScaled('Delete');
     expect(await ask('SELECT count(*) FROM ledger')).toBe('1500');
     expect(await volumesNow()).toEqual(volumes);
     const { operation } = JSON.parse(undone.stdout);

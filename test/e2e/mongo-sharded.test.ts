@@ -5,7 +5,7 @@
 import { Duration } from 'cdk8s';
 import { BackupVolume, MongoBackup, MongoMember } from 'stillpoint';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
-import type { BackupRecord } from '../../src/contract';
+import { type BackupRecord, LABELS } from '../../src/contract';
 import { LEDGER_RUNS } from '../support/soak';
 import { sharedLedger } from './engines/copy';
 import { abandon } from './harness/abandon';
@@ -170,6 +170,28 @@ describe(SHARDED_TITLE, () => {
     const { record } = await attempt;
     expect(record).toMatchObject({ phase: 'failed', error: { code: 'proof-failed' } });
     expect(await left()).toEqual([]);
+  });
+
+  test('a balancer that somebody stops while the backup waits for its turn stays so, and nothing is held', async () => {
+    const policy = await applyShardedPolicy({ database: 'unbalanced', name: 'unbalanced' });
+    await using gate = await openGate(namespace.name);
+    const announces = gate.hold(
+      ({ resource, operation, name, object }) =>
+        resource === 'configmaps' &&
+        operation === 'UPDATE' &&
+        name.includes('.unbalanced.') &&
+        object?.metadata?.labels?.[LABELS.phase] === 'freezing',
+    );
+    const attempt = attemptBackup(policy);
+    const { allow } = await announces;
+    await atRouter({ balancerStop: 1 });
+    allow();
+    const { record } = await attempt;
+    const found = await left();
+    await atRouter({ balancerStart: 1 });
+    expect(record).toMatchObject({ phase: 'failed', error: { code: 'freeze-failed' }, cuts: [] });
+    expect(record?.error?.message).toContain('the balancer went from full to off');
+    expect(found).toEqual(['the balancer is off']);
   });
 
   test('rule 2: a change of the schema under way is refused, and nothing is left', async () => {

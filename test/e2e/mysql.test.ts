@@ -94,6 +94,33 @@ describe.each(['mariadb:11.8', 'mysql:9'] as const)('%s', (image) => {
     expect(ledger.longestStallMs(from)).toBeLessThan(1500);
   });
 
+  test.each(['sync_binlog', 'innodb_flush_log_at_trx_commit'])(
+    'mode global flushes what was acknowledged while %s was not 1, also when that was set after the session opened',
+    async (name) => {
+      const admin = await client();
+      const logs = async (): Promise<number> => (await admin.query('SHOW BINARY LOGS')).rows.length;
+      const { rows } = await admin.query(`SELECT @@GLOBAL.sync_binlog AS synced`);
+      onTestFinished(async () => {
+        const again = await server.connect();
+        await again.query(`SET GLOBAL sync_binlog = ${rows[0]?.synced}, GLOBAL innodb_flush_log_at_trx_commit = 1`);
+        await again.end();
+      });
+      await admin.query('SET GLOBAL sync_binlog = 1, GLOBAL innodb_flush_log_at_trx_commit = 1');
+      const closed: number[] = [];
+      for (const value of [1, 2]) {
+        const session = await open();
+        await admin.query(`SET GLOBAL ${name} = ${value}`);
+        const before = await logs();
+        const plan = session.plan(request('global'));
+        await freeze(plan);
+        await plan.thaw(within());
+        closed.push((await logs()) - before);
+      }
+      // A binary log that is closed is on disk.
+      expect(closed).toEqual([0, 1]);
+    },
+  );
+
   test('rule 2: tables of another storage engine are refused in every mode', async () => {
     const admin = await client();
     await admin.query('CREATE TABLE lossy (a int) ENGINE=MyISAM');

@@ -324,7 +324,7 @@ describe('Neo4j, stopped', () => {
       className: 'disk-late',
       budget: Duration.seconds(BUDGET_SECONDS),
     });
-    const job = await startBackup(policy);
+    const job = await startBackup(policy, { backoffLimitPerIndex: 0 });
     const pod = await nthPod(job);
     const runner = await runnerProcess(pod, namespace.name);
     await atZero();
@@ -340,6 +340,17 @@ describe('Neo4j, stopped', () => {
       `    ${lose}: scaled back after ${ms} ms; ${events.find((event) => event.includes('GuardActed')) ?? 'by the runner itself, which was told to stop'}\n`,
     );
     await forget(job);
+    if (lose !== 'kill') return;
+    // Whoever stops it after that is no backup: nobody starts it in the middle of their work.
+    onTestFinished(() => patch(KINDS.statefulSet, 'graph', namespace.name, { spec: { replicas: 1 } }));
+    await patch(KINDS.statefulSet, 'graph', namespace.name, { spec: { replicas: 0 } });
+    const healed = await stillpoint('heal', policy.name, '-n', namespace.name);
+    expect(healed, healed.stderr).toMatchObject({ exitCode: 0 });
+    expect(await replicas(), healed.stdout).toBe(0);
+    expect((await recordOf(policy, job)).heldUndone).toMatchObject({
+      by: 'guard',
+      done: [expect.stringContaining('was scaled back to 1')],
+    });
   });
 
   test('rule 8: is started again by heal, or by the next run, when runner and guard are both gone', async () => {

@@ -13,6 +13,7 @@ import { nthPod, startBackup } from './harness/job';
 import { followLog } from './harness/logs';
 import { makeNamespace, type TestNamespace } from './harness/namespace';
 import { recordsOf } from './harness/records';
+import { stillpoint } from './harness/stillpoint';
 import { eventually } from './harness/wait';
 import { makeRetainClass } from './kube/fixture';
 
@@ -40,12 +41,13 @@ describe.concurrent.each(ENGINES)('$title', (engine) => {
     await namespace[Symbol.asyncDispose]();
   });
 
-  test('rule 2: a backup waits while another policy holds the server, and both succeed', async () => {
+  test('rule 2: a backup and a rehearsal wait while another policy holds the server, and all succeed', async () => {
     // Held at the door and then by its storage, for as long as a busy machine takes to start the second one's pod.
     await using slow = await makeRetainClass('VolumeSnapshotClass', { cutDelayMs: '15000' });
     const budget = Duration.seconds(90);
     const first = await server.policy({ name: 'first', budget, className: slow.name });
     const second = await server.policy({ name: 'second' });
+    const third = await server.policy({ name: 'third' });
     await using ledger = await startLedger(server, { everyMs: 20 });
     await ledger.more(20);
     const asks = gate.hold(
@@ -55,6 +57,7 @@ describe.concurrent.each(ENGINES)('$title', (engine) => {
     const firstJob = await startBackup(first);
     const { allow } = await asks;
     expect(await server.held()).not.toEqual([]);
+    const rehearsing = stillpoint('doctor', third.name, '-n', namespace.name, '--rehearse', '--yes', '--timeout', '5m');
     const secondJob = await startBackup(second);
     const log = await followLog(await nthPod(secondJob), namespace.name);
     try {
@@ -69,6 +72,10 @@ describe.concurrent.each(ENGINES)('$title', (engine) => {
     expect(Date.parse(other.times.frozen ?? '')).toBeGreaterThan(Date.parse(one.times.thawed ?? ''));
     expect([one.proof?.holds, other.proof?.holds]).toEqual([true, true]);
     expect(other.warnings ?? []).not.toContainEqual(expect.stringContaining('an earlier'));
+    const rehearsal = await rehearsing;
+    expect(rehearsal, `${rehearsal.stdout}${rehearsal.stderr}`).toMatchObject({ exitCode: 0 });
+    // What it had written down is on its way out, with nothing held.
+    expect(await recordsOf(third)).toMatchObject([{ phase: 'deleting', cuts: [] }]);
     await isLetGo(server);
   });
 

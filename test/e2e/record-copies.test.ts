@@ -113,12 +113,15 @@ test('another cluster imports it from there, by its signature, and restores it w
 
 test('all of a store are imported at once, each into its own namespace, and found the second time', async () => {
   // What the lost cluster called it is free in the next one; the storage has what it had.
-  await remove(KINDS.snapshot, first.cuts[0]?.snapshot ?? '', scene.namespace);
+  const snapshot = first.cuts[0]?.snapshot ?? '';
+  await remove(KINDS.snapshot, snapshot, scene.namespace);
+  await eventually('it is free', async () => (await read(KINDS.snapshot, snapshot, scene.namespace)) === undefined);
+  await using next = await makeNamespace('registry-next');
   for (const said of [/imported, with/, /is there already/]) {
-    const all = await there('import', '--all', '--from', from, '--verify-key', at('key.pub'));
+    const all = await stillpointOf(next.name, 'import', '--all', '--from', from, '--verify-key', at('key.pub'));
     expect(all, all.stderr).toMatchObject({ exitCode: 0, stdout: expect.stringMatching(said) });
   }
-  const listed = await there('list', 'orders-db', '-n', scene.namespace, '-o', 'name');
+  const listed = await stillpointOf(next.name, 'list', 'orders-db', '-n', scene.namespace, '-o', 'name');
   expect(listed.stdout).toBe(`${scene.namespace}/orders-db/${first.id}\n`);
 });
 

@@ -1,6 +1,9 @@
-/** Settings that others change too, another backup of the same server among them: a backup leaves them as those want them. */
+/**
+ * What others do at a server between the looks of a backup, another backup of it among them: it leaves their settings as those want
+ * them, and takes nothing of theirs for its own.
+ */
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import type { EngineSession, Plan, PlanRequest, Target } from '../../runner/engine';
+import type { EngineSession, Plan, PlanRequest, StepContext, Target } from '../../runner/engine';
 import { QuietLog } from '../support/quiet-log';
 import type { TestServer } from './engines/adapter';
 import { redis, valkey } from './engines/redis';
@@ -13,6 +16,8 @@ const NAME = 'shared-db';
 /** What others set, and what a server has by itself. */
 const OTHERS = { 'auto-aof-rewrite-percentage': '55', appendfsync: 'no' };
 const DEFAULTS = { 'auto-aof-rewrite-percentage': '100', appendfsync: 'everysec' };
+
+const within: StepContext = { signal: new AbortController().signal, remainingMs: () => 5_000 };
 
 const CHANGING = ['config|set', 'config|rewrite', 'client|pause', 'client|unpause', 'bgsave'] as const;
 
@@ -58,7 +63,6 @@ describe.each([redis, valkey])('$title', (adapter) => {
   test('what others have set since is not taken for what the server has by itself', async () => {
     const plan = session.plan(request());
     await set(OTHERS);
-    const within = { signal: new AbortController().signal, remainingMs: () => 5_000 };
     await expect(firstSteps(plan, within)).rejects.toMatchObject({
       code: 'freeze-failed',
       message: expect.stringContaining('auto-aof-rewrite-percentage went from 100 to 55'),
@@ -67,12 +71,42 @@ describe.each([redis, valkey])('$title', (adapter) => {
     expect(await settings()).toEqual(OTHERS);
   });
 
+  test('rule 3: a server that has taken the other role since is not paused, and gets its settings back', async () => {
+    const plan = session.plan(request());
+    const { 'client|pause': pauses } = await changes();
+    await admin.send('REPLICAOF', '127.0.0.1', '1');
+    try {
+      await expect(firstSteps(plan, within)).rejects.toMatchObject({
+        code: 'server-changed',
+        message: 'since the backup looked at the server role went from master to slave',
+      });
+      await plan.thaw(within);
+    } finally {
+      await admin.send('REPLICAOF', 'NO', 'ONE');
+    }
+    expect(await changes()).toMatchObject({ 'client|pause': pauses });
+    expect(await settings()).toEqual(DEFAULTS);
+  });
+
+  test('rule 6: a dump that the server has written since is not cut for ours', async () => {
+    const plan = session.plan({ ...request(), options: { mode: 'rdb' } });
+    await firstSteps(plan, within);
+    const ours = await plan.observe(within);
+    await admin.send('BGSAVE');
+    await expect(plan.observe(within)).rejects.toMatchObject({
+      code: 'proof-failed',
+      message: 'the server has written another dump since ours began',
+    });
+    await plan.thaw(within);
+    expect(ours).toMatchObject({ dumps: expect.stringMatching(/^\d+$/) });
+  });
+
   function request(): PlanRequest {
     if (mode === undefined) throw new Error(`${adapter.title} has no mode`);
     return server.request(mode);
   }
 
-  async function firstSteps(plan: Plan, within: Parameters<Plan['thaw']>[0]): Promise<void> {
+  async function firstSteps(plan: Plan, within: StepContext): Promise<void> {
     for (const step of plan.steps) if (step.kind === 'act') await step.run(within);
   }
 

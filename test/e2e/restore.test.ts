@@ -147,21 +147,22 @@ describe('a restore that was killed', () => {
   const made = (operation: Write['operation'], resource: string, name: string): Point[1] => {
     return (write) => write.operation === operation && write.resource === resource && write.name === name;
   };
-  const points: readonly Point[] = [
-    ['its journal is made', made('CREATE', 'configmaps', 'phoenix-restore')],
-    ['a snapshot is made', made('CREATE', 'volumesnapshots', 'phoenix-log')],
-    ['a claim is made', made('CREATE', 'persistentvolumeclaims', 'phoenix-data')],
-    ['the Job is made', made('CREATE', 'jobs', 'phoenix-prepare')],
-    ['the journal says that the files are prepared', made('UPDATE', 'configmaps', 'phoenix-restore')],
-    ['the server is made', made('CREATE', 'pods', 'phoenix-server')],
-    ['a snapshot is removed', made('DELETE', 'volumesnapshots', 'phoenix-data')],
-    ['the journal is removed', made('DELETE', 'configmaps', 'phoenix-restore')],
+  const pointsOf = (name: string): readonly Point[] => [
+    ['its journal is made', made('CREATE', 'configmaps', `${name}-restore`)],
+    ['a snapshot is made', made('CREATE', 'volumesnapshots', `${name}-log`)],
+    ['a claim is made', made('CREATE', 'persistentvolumeclaims', `${name}-data`)],
+    ['the Job is made', made('CREATE', 'jobs', `${name}-prepare`)],
+    ['the journal says that the files are prepared', made('UPDATE', 'configmaps', `${name}-restore`)],
+    ['the server is made', made('CREATE', 'pods', `${name}-server`)],
+    ['a snapshot is removed', made('DELETE', 'volumesnapshots', `${name}-data`)],
+    ['the journal is removed', made('DELETE', 'configmaps', `${name}-restore`)],
   ];
 
   test('goes on where it was when it is run again, wherever it was killed', async () => {
     await using gate = await openGate(beside.name);
-    const args = ['restore', lostBackup(), '--to-namespace', beside.name, '--claim', 'phoenix', '--start'];
-    for (const [what, matches] of points) {
+    const name = uniqueName('phoenix');
+    const args = ['restore', lostBackup(), '--to-namespace', beside.name, '--claim', name, '--start'];
+    for (const [what, matches] of pointsOf(name)) {
       const held = gate.hold(matches);
       const running = startStillpoint(...args);
       const write = await Promise.race([held, running.answer]);
@@ -172,12 +173,12 @@ describe('a restore that was killed', () => {
     }
     const atLast = await stillpoint(...args);
     expect(atLast, atLast.stderr).toMatchObject({ exitCode: 0, stderr: expect.stringContaining('going on with it') });
-    expect(await madeBy('phoenix')).toEqual(['phoenix-data', 'phoenix-log']);
-    expect(await rowsOn({ data: 'phoenix-data', wal: 'phoenix-log' })).toBe(ROWS);
+    expect(await madeBy(name)).toEqual([`${name}-data`, `${name}-log`]);
+    expect(await rowsOn({ data: `${name}-data`, wal: `${name}-log` })).toBe(ROWS);
     const again = await stillpoint(...args);
     expect(again).toMatchObject({
       exitCode: 3,
-      stderr: expect.stringMatching(/phoenix-data was made of backup .* already/),
+      stderr: expect.stringMatching(new RegExp(`${name}-(data|log) was made of backup .* already`)),
     });
   });
 });

@@ -145,16 +145,31 @@ describe.each([14, 18] as const)('a standby of PostgreSQL %i', (version) => {
     expect(Number(inspection.identity.timeline)).toBeGreaterThan(Number(record.position?.timeline));
   });
 
-  it('rule 6: gives no backup when it is promoted in the middle', async () => {
+  it('rule 6: gives no backup when it is promoted in the middle, nor one to whoever looked at it before', async () => {
     const promoted = await standbyOf(primary, version, join(folder, 'promoted'));
+    const fixture = new PostgresFixture(promoted);
+    const waiting = await engine.open(fixture.target(), new QuietLog(), never);
     try {
-      const backup = takeBackup(new PostgresFixture(promoted), join(folder, 'spoilt'), {
+      const backup = takeBackup(fixture, join(folder, 'spoilt'), {
         meanwhile: async () => {
           await promoted.query('SELECT pg_promote(true)');
         },
       });
       await expect(backup).rejects.toMatchObject({ code: 'proof-failed' });
+      const plan = waiting.plan({
+        id: '20260101000000',
+        volumes: [{ name: 'data', role: 'data', claim: 'data', namespace: 'shop' }],
+        layout: 'atomic',
+        groupClass: false,
+        atomicStore: true,
+        options: {},
+      });
+      await expect(plan.observe({ signal: never, remainingMs: () => 5_000 })).rejects.toMatchObject({
+        code: 'server-changed',
+        message: 'since the backup looked at the server role went from standby to primary',
+      });
     } finally {
+      await waiting.close();
       await promoted.remove();
     }
   });

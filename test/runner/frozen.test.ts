@@ -47,6 +47,21 @@ describe('the executor of plans', () => {
     expect(events.slice(0, 3)).toEqual(['turn', 'prepare', 'start']);
   });
 
+  it('waits for its turn before a step whose work grows old until it is cut, which holds nothing', async () => {
+    const { events, context } = scene();
+    const act = (name: string, takesTurn = false): PlanStep => ({
+      kind: 'act',
+      name,
+      takesTurn,
+      run: async () => void events.push(name),
+    });
+    const steps = [act('look'), act('dump', true), ...plan(events).steps.filter(({ kind }) => kind === 'cut')];
+    const dump = plan(events, { freezes: 'nothing', steps });
+    const outcome = await runFrozen(dump, { ...context, beforeFreeze: async () => void events.push('turn') });
+    expect(events.slice(0, 4)).toEqual(['look', 'turn', 'dump', 'observe']);
+    expect(outcome.windowMs).toBe(0);
+  });
+
   it('prepares the cuts when its turn has come, before the freeze, and ends what that has opened after the thaw', async () => {
     const { events, context } = scene();
     const prepare: SnapshotStore['prepare'] = async ({ id, how }) => {

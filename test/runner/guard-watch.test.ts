@@ -33,6 +33,9 @@ class Scene {
   readonly undoneAt: number[] = [];
   order: GuardOrder | undefined = order();
   runnerGone = false;
+  runnerEnded = false;
+  /** Whether what is held is one change. */
+  isOneChange = true;
   ended = false;
   begun = false;
   held = false;
@@ -47,7 +50,9 @@ class Scene {
 
   at(
     ms: number,
-    happens: (() => void) | Partial<Pick<Scene, 'order' | 'runnerGone' | 'ended' | 'begun' | 'held' | 'fail'>>,
+    happens:
+      | (() => void)
+      | Partial<Pick<Scene, 'order' | 'runnerGone' | 'runnerEnded' | 'ended' | 'begun' | 'held' | 'fail'>>,
   ): this {
     this.#script.push({
       at: ms,
@@ -71,6 +76,9 @@ class Scene {
       },
       get runnerGone() {
         return scene.runnerGone;
+      },
+      get runnerEnded() {
+        return scene.runnerEnded;
       },
       get begun() {
         return scene.begun;
@@ -114,6 +122,7 @@ class Scene {
         this.undoneAt.push(this.clock.monotonic());
         return ['unlocked db:1'];
       },
+      isOneChange: this.isOneChange,
       lost: this.session.signal,
       close: async () => undefined,
     };
@@ -168,6 +177,27 @@ describe('a guard', () => {
     expect(await scene.run()).toEqual(['armed', 'acted']);
     expect(scene.undoneAt).toEqual([2_000]);
     expect(scene.answers[1]).toMatchObject({ why: 'the runner runner-0 is gone' });
+  });
+
+  it.each<[string, { ended?: boolean; held?: boolean; one?: boolean }, boolean]>([
+    ['is undone for good when its runner was seen to have ended', {}, true],
+    ['may come again of a runner that is only not there any more', { ended: false }, false],
+    ['may be on its way still where there was nothing to undo', { held: false }, false],
+    ['may come in part later where it is several changes', { one: false }, false],
+  ])('what is held %s', async (_, { ended = true, held = true, one = true }, forGood) => {
+    const scene = new Scene();
+    scene.isOneChange = one;
+    scene.at(1_000, { held }).at(2_000, { runnerGone: true, runnerEnded: ended }).at(4_000, { ended: true });
+    expect(await scene.run()).toEqual(['armed', 'acted']);
+    expect('forGood' in (scene.answers[1] ?? {})).toBe(forGood);
+  });
+
+  it('what was undone before its runner ended may come again, and is undone for good only then', async () => {
+    const scene = new Scene();
+    scene.at(1_000, { held: true }).at(20_000, { runnerGone: true, runnerEnded: true, held: true });
+    scene.at(30_000, { ended: true });
+    expect(await scene.run()).toEqual(['armed', 'acted', 'acted']);
+    expect(scene.answers.map((answer) => 'forGood' in answer)).toEqual([false, false, true]);
   });
 
   it('undoes what comes only after its runner is gone: a lock that was asked for and not granted yet', async () => {

@@ -16,14 +16,13 @@ export interface Wish {
 /** The member that is backed up. */
 export interface Choice {
   readonly member: Member;
-  /** How far it was behind the newest write in the set when it was chosen. */
+  /** How far it was behind the newest write in the set when it was looked at. */
   readonly behindSeconds: number;
 }
 
 /** Chooses a member. Throws member-unsuitable, with what speaks against each. */
 export function chooseMember(topology: Topology, wish: Wish): Choice {
-  const newestMs = Math.max(0, ...topology.members.map(({ appliedMs }) => appliedMs ?? 0));
-  const behind = (member: Member): number => Math.max(0, newestMs - (member.appliedMs ?? 0)) / 1000;
+  const behind = lagIn(topology);
   const primary = topology.members.find(({ state, healthy }) => state === 'PRIMARY' && healthy);
   if (wish.member === 'primary') {
     if (primary !== undefined) return { member: primary, behindSeconds: behind(primary) };
@@ -36,6 +35,27 @@ export function chooseMember(topology: Topology, wish: Wish): Choice {
     return { member: primary, behindSeconds: behind(primary) };
   }
   throw noSecondary(topology, (member) => unfit(member, behind(member), wish));
+}
+
+/**
+ * The member that was chosen, as it is now: it may have waited long for its turn. Throws member-unsuitable where it could not
+ * be chosen any more; a primary stays chosen where it was, also when a secondary has become fit meanwhile.
+ */
+export function confirmMember(topology: Topology, chosen: Pick<Member, 'host' | 'state'>, wish: Wish): Choice {
+  const member = topology.members.find(({ host }) => host === chosen.host);
+  if (member === undefined) throw noLongerFit(topology, chosen, 'has left the set');
+  const behindSeconds = lagIn(topology)(member);
+  if (member.state === 'PRIMARY' && chosen.state === 'PRIMARY') return { member, behindSeconds };
+  const problem =
+    wish.member === 'primary' ? `is in state ${member.state}, and no primary` : unfit(member, behindSeconds, wish);
+  if (problem !== undefined) throw noLongerFit(topology, chosen, problem);
+  return { member, behindSeconds };
+}
+
+/** How far each member is behind the newest write in its set, in seconds. */
+function lagIn({ members }: Topology): (member: Member) => number {
+  const newestMs = Math.max(0, ...members.map(({ appliedMs }) => appliedMs ?? 0));
+  return ({ appliedMs = 0 }) => Math.max(0, newestMs - appliedMs) / 1000;
 }
 
 /** Hidden members serve nobody; those that never become primary are missed the least after them. */
@@ -81,6 +101,18 @@ function noSecondary({ setName, members }: Topology, why: (member: Member) => st
         : 'bring a secondary up to date, raise maxLag, or say that the primary may be frozen: member "secondaryPreferred" or "primary"; its writes wait while the storage cuts',
     },
   );
+}
+
+/** What has come between the choice of a member and its lock. */
+export function noLongerFit(
+  { setName }: Pick<Topology, 'setName'>,
+  { host }: Pick<Member, 'host'>,
+  why: string,
+): StillpointError {
+  const message = `${host} of replica set ${setName} was chosen to be backed up, and by now it ${why}`;
+  return new StillpointError('member-unsuitable', message, {
+    hint: 'an election or a growing lag came in between: run the backup again, and a member is chosen anew',
+  });
 }
 
 function noPrimary({ setName, members }: Topology): StillpointError {

@@ -3,7 +3,7 @@
 import { configuredEndpoint, type Endpoint } from '../../endpoint';
 import type { Target } from '../../engine';
 import { StillpointError } from '../../errors';
-import { chooseMember, majorityNeeds } from './choose';
+import { type Choice, chooseMember, majorityNeeds } from './choose';
 import { Connection } from './connection';
 import { splitHost } from './facts';
 import { optionProblems, wishOf } from './layout';
@@ -14,8 +14,8 @@ import { replicaSetIdOf, type Topology, topologyOf } from './topology';
 /** The connection to the member, and what was found out on the way. */
 export interface Chosen {
   readonly connection: Connection;
-  /** How far it is behind the newest write in the set; undefined for a server of no set. */
-  readonly behindSeconds: number | undefined;
+  /** The member as it was when it was chosen; undefined for a server of no set. */
+  readonly choice: Choice | undefined;
   /** Whether writes of write concern majority wait while it is locked. */
   readonly majorityWaits: boolean;
   readonly replicaSetId: string | undefined;
@@ -29,7 +29,7 @@ export async function openMember(target: Target, signal: AbortSignal): Promise<C
     const hello = await seed.command('asking who the server is', { hello: 1 }, signal);
     if (isRouter(hello)) return new Router(seed);
     if (hello.setName === undefined) {
-      return { connection: seed, behindSeconds: undefined, majorityWaits: false, replicaSetId: undefined };
+      return { connection: seed, choice: undefined, majorityWaits: false, replicaSetId: undefined };
     }
     return await openOfSet(target, seed, hello, signal);
   } catch (error) {
@@ -71,13 +71,14 @@ export async function connectToAny(target: Target, hosts: readonly string[], sig
 
 async function openOfSet(target: Target, seed: Connection, hello: Reply, signal: AbortSignal): Promise<Chosen> {
   const { config, ...topology } = await readTopology(seed, signal);
-  const { member, behindSeconds } = chooseMember(topology, wishOf(target.options));
+  const choice = chooseMember(topology, wishOf(target.options));
+  const { member } = choice;
   const isSeed = member.host === textAt(hello, 'me');
   const connection = isSeed ? seed : await Connection.open(target, endpointOf(member.host), signal);
   if (!isSeed) await seed.close();
   return {
     connection,
-    behindSeconds,
+    choice,
     majorityWaits: majorityNeeds(topology, member),
     replicaSetId: replicaSetIdOf(config),
   };

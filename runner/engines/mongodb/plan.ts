@@ -35,6 +35,7 @@ class MongoPlan implements Plan {
   readonly lock: ServerLock;
   readonly #locks: boolean;
   #position: Readonly<Record<string, string>> = {};
+  #confirmed = false;
 
   constructor(
     private readonly session: MongoSession,
@@ -57,13 +58,15 @@ class MongoPlan implements Plan {
     ];
   }
 
-  readonly observe = (within: StepContext): Promise<Readonly<Record<string, string>>> =>
-    this.session.observe(within, this.#locks);
+  readonly observe = async (within: StepContext): Promise<Readonly<Record<string, string>>> => {
+    await this.#confirmUnlocked(within);
+    return await this.session.observe(within, this.#locks);
+  };
 
   readonly thaw = (within: StepContext): Promise<void> => this.lock.release(within);
 
   readonly results = (): PlanResults => {
-    const { behindSeconds } = this.session.chosen;
+    const { behindSeconds } = this.session;
     return {
       position: {
         lock: String(this.#locks),
@@ -90,7 +93,9 @@ class MongoPlan implements Plan {
       kind: 'act',
       name: 'read the position',
       run: async ({ signal }) => {
-        const found = lastWriteOf(await this.session.hello(signal));
+        const hello = await this.session.hello(signal);
+        this.session.refuseElected(hello);
+        const found = lastWriteOf(hello);
         if (found === undefined) return;
         const { opTime, term, at } = found;
         this.#position = {
@@ -100,6 +105,13 @@ class MongoPlan implements Plan {
         };
       },
     };
+  }
+
+  /** Without a lock a backup waits for its turn right before the first cut: the first look of the proof comes after that. */
+  async #confirmUnlocked({ signal }: StepContext): Promise<void> {
+    if (this.#locks || this.#confirmed) return;
+    await this.session.confirmMember(signal);
+    this.#confirmed = true;
   }
 
   /** Without a lock the position is a lower bound: what was written by then is on disk before the first cut. */

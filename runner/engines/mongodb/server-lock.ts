@@ -46,12 +46,18 @@ export class ServerLock {
     return { member: server.member, host, port, undo: undoOf(this.#lock, server.process, name) };
   }
 
-  /**
-   * A second way back, and a moment without a write that has been at work for a second: the wait of a mongod for its
-   * lock has no end of its own, and while it waits all other writes queue up behind it (safety rule 4).
-   */
+  /** A second way back, a moment in which nothing would be in the way of the lock, and a last look at whom it would hold. */
   async prepare({ signal }: Pick<StepContext, 'signal'>): Promise<void> {
     await this.session.openSpare(signal);
+    await this.#untilQuiet(signal);
+    await this.session.confirmMember(signal);
+  }
+
+  /**
+   * A moment without a write that has been at work for a second: the wait of a mongod for its lock has no end of its own,
+   * and while it waits all other writes queue up behind it (safety rule 4).
+   */
+  async #untilQuiet(signal: AbortSignal): Promise<void> {
     for (let tries = 1; ; tries++) {
       const [longest] = longWritesOf(await readOperations(this.session.connection, signal), QUIET_SECONDS);
       if (longest === undefined) return;

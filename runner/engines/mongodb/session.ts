@@ -4,6 +4,7 @@ import type { EngineSession, Plan, PlanRequest, ServerPath, StepContext, Target 
 import { StillpointError } from '../../errors';
 import type { Finding, Log } from '../../ports';
 import { checkSession } from './checks';
+import { type Choice, confirmMember, noLongerFit } from './choose';
 import { Connection } from './connection';
 import {
   isSameProcess,
@@ -16,6 +17,7 @@ import {
   type ServerFacts,
   splitHost,
 } from './facts';
+import { wishOf } from './layout';
 import { lockStateOf, readOperations } from './lock';
 import { type Chosen, connectToAny, endpointOf, isRouter, openMember, readTopology } from './member';
 import { planBackup } from './plan';
@@ -53,8 +55,8 @@ async function openPart(part: ClusterPart, opening: Opening): Promise<MongoSessi
 async function sessionOn(chosen: Chosen, { target, log, signal }: Opening, part?: ClusterPart): Promise<MongoSession> {
   try {
     const server = await readServer(chosen.connection, signal);
-    const { replicaSetId, behindSeconds } = chosen;
-    log.info({ member: server.member, behindSeconds, shard: part?.shard.name }, 'member chosen');
+    const { replicaSetId, choice } = chosen;
+    log.info({ member: server.member, behindSeconds: choice?.behindSeconds, shard: part?.shard.name }, 'member chosen');
     const identity = {
       ...server.identity,
       ...(replicaSetId === undefined ? {} : { replicaSetId }),
@@ -73,6 +75,8 @@ export class MongoSession implements EngineSession {
   readonly connection: Connection;
   #address: string | undefined;
   #spare: Connection | undefined;
+  /** The member as it was when it was looked at last; undefined for a server of no set. */
+  #choice: Choice | undefined;
 
   /** What the server is in a sharded cluster; undefined outside of one. */
   readonly part: ClusterPart | undefined;
@@ -85,6 +89,7 @@ export class MongoSession implements EngineSession {
     about: { readonly target: Target; readonly log: Log; readonly part: ClusterPart | undefined },
   ) {
     this.connection = chosen.connection;
+    this.#choice = chosen.choice;
     this.target = about.target;
     this.log = about.log;
     this.part = about.part;
@@ -207,6 +212,24 @@ export class MongoSession implements EngineSession {
       ...(rollbacks === undefined ? {} : { rollbacks: String(rollbacks) }),
       ...(locked ? await this.#lockFacts(hello, signal) : {}),
     };
+  }
+
+  /** How far it is behind the newest write in its set, as far as is known. */
+  get behindSeconds(): number | undefined {
+    return this.#choice?.behindSeconds;
+  }
+
+  /** From its choice to its lock it may wait long for its turn. Throws member-unsuitable where it would not be chosen any more. */
+  async confirmMember(signal: AbortSignal): Promise<void> {
+    if (this.#choice === undefined) return;
+    const topology = await readTopology(this.connection, signal);
+    this.#choice = confirmMember(topology, this.#choice.member, wishOf(this.target.options));
+  }
+
+  /** An election that came after the last look: the primary is held for no longer than it takes to see that. */
+  refuseElected(hello: Reply): void {
+    if (this.#choice === undefined || this.#choice.member.state === 'PRIMARY' || roleOf(hello) !== 'primary') return;
+    throw noLongerFit({ setName: this.server.setName ?? '' }, this.#choice.member, 'is the primary');
   }
 
   hello(signal: AbortSignal): Promise<Reply> {

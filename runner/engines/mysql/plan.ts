@@ -11,8 +11,8 @@ import type { Plan, PlanRequest, PlanResults, PlanStep, StepContext } from '../.
 import { StillpointError } from '../../errors';
 import { cutsTogether, refuseProblems } from '../../plan-request';
 import { numberOf } from './errors';
-import { modeOf, requestProblems } from './layout';
-import { needsFlush, type Position, readPosition } from './position';
+import { allowsReplica, modeOf, requestProblems } from './layout';
+import { type Ask, needsFlush, needsFlushNow, type Position, readPosition } from './position';
 import { readOpenTemporaryTables } from './replication';
 import type { MySqlSession } from './session';
 import { readLongStatements } from './state';
@@ -35,6 +35,10 @@ const STATEMENTS: Readonly<Record<Mode, string>> = {
     'one session held off every commit from before the position was read until after the last cut, and what had been committed was on disk before the first',
 };
 
+/** What the checks would have warned of. */
+const SET_MEANWHILE =
+  'sync_binlog or innodb_flush_log_at_trx_commit was set to other than 1 while the backup was at work: the newest commits that clients were told of may not be in the copy, and it has no position';
+
 /** How long a moment is waited for in which no statement is in the way, and how often it is looked for. */
 const QUIET_LIMIT_MS = 20_000;
 const QUIET_POLL_MS = 100;
@@ -52,10 +56,11 @@ class MySqlPlan implements Plan {
   readonly steps: readonly PlanStep[];
   #held = false;
   #position: Position = {};
+  #warnings: readonly string[] = [];
 
   constructor(
     private readonly session: MySqlSession,
-    request: PlanRequest,
+    private readonly request: PlanRequest,
     private readonly mode: Mode,
     private readonly lock: Lock,
   ) {
@@ -104,7 +109,7 @@ class MySqlPlan implements Plan {
   readonly results = (): PlanResults => ({
     position: { mode: this.mode, exact: String(this.mode === 'global'), ...this.#position },
     artifacts: {},
-    warnings: [],
+    warnings: this.#warnings,
   });
 
   /**
@@ -136,11 +141,7 @@ class MySqlPlan implements Plan {
    */
   async #waitForQuiet(within: StepContext): Promise<void> {
     for (let tries = 1; ; tries++) {
-      const [longest] = await readLongStatements(
-        (what, sql) => this.session.rows(within, what, sql),
-        this.session.server,
-        1,
-      );
+      const [longest] = await readLongStatements(this.#ask(within), this.session.server, 1);
       if (longest === undefined) return;
       if (tries * QUIET_POLL_MS >= QUIET_LIMIT_MS) {
         throw new StillpointError(
@@ -156,17 +157,36 @@ class MySqlPlan implements Plan {
   /**
    * Where the settings let commits be acknowledged before they are on disk, the logs are flushed under the lock: the
    * binary log by closing its file, which syncs it, and the redo log. The position is that of the end of the closed
-   * file: what a server writes into the new one by itself, it does not sync.
+   * file: what a server writes into the new one by itself, it does not sync. Either reading of the settings counts, that of
+   * the checks and that of now: what was committed in between may have been so under either.
    */
   async #readPosition(within: StepContext, exact: boolean): Promise<void> {
-    const flush = needsFlush(this.session.server);
-    // Without a lock to flush under, what such a server says is no bound: its disk may be behind.
-    if (flush && !exact) return;
-    this.#position = await this.#readNow(within);
-    if (exact && this.#position.source !== undefined) await this.#refuseTemporaryTables(within, this.#position.source);
+    const { server } = this.session;
+    const position = await this.#readNow(within);
+    this.#refuseNewReplica(position);
+    const known = needsFlush(server);
+    // After the position: were it read before, commits in between could be of other settings.
+    const flush = known || (await needsFlushNow(this.#ask(within), server));
+    if (flush && !exact) {
+      // Without a lock to flush under, what such a server says is no bound: its disk may be behind.
+      if (!known) this.#warnings = [SET_MEANWHILE];
+      return;
+    }
+    this.#position = position;
+    if (exact && position.source !== undefined) await this.#refuseTemporaryTables(within, position.source);
     if (!flush) return;
     await this.session.rows(within, 'flushing the binary log', 'FLUSH LOCAL BINARY LOGS');
     await this.session.rows(within, 'flushing the redo log', 'FLUSH LOCAL ENGINE LOGS');
+  }
+
+  /** A session outlives the failover that makes its server a replica: one that the policy has not asked for may be behind. */
+  #refuseNewReplica({ source }: Position): void {
+    if (source === undefined || allowsReplica(this.request)) return;
+    throw new StillpointError(
+      'server-changed',
+      `since the backup looked at the server it has become a replica of ${source}`,
+      { hint: 'a failover has happened meanwhile: run the backup again' },
+    );
   }
 
   /** What an exact position names must be all that was committed at each observation, so also after the logs were flushed. */
@@ -182,10 +202,7 @@ class MySqlPlan implements Plan {
   }
 
   async #refuseTemporaryTables(within: StepContext, source: string): Promise<void> {
-    const open = await readOpenTemporaryTables(
-      (what, sql) => this.session.rows(within, what, sql),
-      this.session.server,
-    );
+    const open = await readOpenTemporaryTables(this.#ask(within), this.session.server);
     if (open === 0) return;
     throw new StillpointError(
       'server-unsafe',
@@ -195,7 +212,11 @@ class MySqlPlan implements Plan {
   }
 
   #readNow(within: StepContext): Promise<Position> {
-    return readPosition((what, sql) => this.session.rows(within, what, sql), this.session.server);
+    return readPosition(this.#ask(within), this.session.server);
+  }
+
+  #ask(within: StepContext): Ask {
+    return (what, sql) => this.session.rows(within, what, sql);
   }
 
   /** What shows on the session itself that its lock holds. */

@@ -49,9 +49,18 @@ async function readOwnPosition(ask: Ask, { dialect, settings }: ServerFacts): Pr
  * Whether what has been committed need not be on disk: then the logs are flushed under the lock. A lock is no durability:
  * a cut holds what the device holds.
  */
-export function needsFlush({ settings }: ServerFacts): boolean {
+export function needsFlush({ settings }: Pick<ServerFacts, 'settings'>): boolean {
   const binlog = isOn(settings.log_bin) && settings.sync_binlog !== '1';
   return binlog || settings.innodb_flush_log_at_trx_commit !== '1';
+}
+
+/** The same by the settings as they are now: others may set them at any time, as a batch does for its own time. */
+export async function needsFlushNow(ask: Ask, { settings }: Pick<ServerFacts, 'settings'>): Promise<boolean> {
+  const sql = 'SELECT @@GLOBAL.sync_binlog AS binlog, @@GLOBAL.innodb_flush_log_at_trx_commit AS redo';
+  const [now] = await ask('reading when commits are synced', sql);
+  return needsFlush({
+    settings: { ...settings, sync_binlog: now?.binlog ?? '', innodb_flush_log_at_trx_commit: now?.redo ?? '' },
+  });
 }
 
 /** Events that carry no change: what a server writes when it begins, ends or rotates a log. */

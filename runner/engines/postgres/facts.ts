@@ -6,6 +6,9 @@ import { type Dialect, dialectOf } from './versions';
 /** What names the running server: the same before the first cut and after the last, or there is no backup. */
 export type Identity = Readonly<Record<'systemIdentifier' | 'timeline' | 'role' | 'postmasterStart', string>>;
 
+/** The same, with the process of a session. */
+export type OwnIdentity = Identity & { readonly pid: string };
+
 /** All that is read once, when a session opens. */
 export interface ServerFacts extends Server {
   readonly dialect: Dialect;
@@ -71,13 +74,8 @@ export async function readIdentity(connection: Connection, signal?: AbortSignal)
 }
 
 /** Who the server is, and which of its processes serves this session: in one statement, since it is asked in the window. */
-export async function readOwnIdentity(
-  connection: Connection,
-  signal?: AbortSignal,
-): Promise<Identity & { readonly pid: string }> {
-  return (await connection.row('reading who the server is', IDENTITY, [], signal)) as Identity & {
-    readonly pid: string;
-  };
+export async function readOwnIdentity(connection: Connection, signal?: AbortSignal): Promise<OwnIdentity> {
+  return (await connection.row('reading who the server is', IDENTITY, [], signal)) as OwnIdentity;
 }
 
 /** Everything that is read once. */

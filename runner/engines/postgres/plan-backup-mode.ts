@@ -45,6 +45,7 @@ class BackupModePlan implements Plan {
   #inBackupMode = false;
   #start = '';
   #stop = '';
+  #timeline = '';
   #artifacts: Readonly<Record<string, string>> = {};
 
   constructor(
@@ -70,10 +71,11 @@ class BackupModePlan implements Plan {
     ];
   }
 
-  readonly observe = async (within: StepContext): Promise<Readonly<Record<string, string>>> => ({
-    ...(await this.session.observe(within)),
-    slot: await this.#slotFact(within),
-  });
+  readonly observe = async (within: StepContext): Promise<Readonly<Record<string, string>>> => {
+    const facts = await this.session.observe(within);
+    this.#timeline = facts.timeline;
+    return { ...facts, slot: await this.#slotFact(within) };
+  };
 
   /** Ends what is still held. When that fails, the session is ended instead: the server drops both with it. */
   readonly thaw = async (within: StepContext): Promise<void> => {
@@ -94,7 +96,7 @@ class BackupModePlan implements Plan {
       lsn: this.#stop,
       startLsn: this.#start,
       stopLsn: this.#stop,
-      timeline: this.session.server.identity.timeline,
+      timeline: this.#timeline,
     },
     artifacts: this.#artifacts,
     warnings: [],

@@ -24,6 +24,7 @@ class InstantPlan implements Plan {
   readonly steps: readonly PlanStep[];
   #before = '';
   #after = '';
+  #timeline = '';
 
   constructor(
     private readonly session: PostgresSession,
@@ -44,7 +45,11 @@ class InstantPlan implements Plan {
     ];
   }
 
-  readonly observe = (within: StepContext): Promise<Readonly<Record<string, string>>> => this.session.observe(within);
+  readonly observe = async (within: StepContext): Promise<Readonly<Record<string, string>>> => {
+    const facts = await this.session.observe(within);
+    this.#timeline = facts.timeline;
+    return facts;
+  };
 
   /** Nothing is held; the session is let off its short leash. */
   readonly thaw = async (within: StepContext): Promise<void> => {
@@ -53,7 +58,7 @@ class InstantPlan implements Plan {
 
   /** `lsn` is the least that the copy holds: what was durable before the snapshot was asked for. */
   readonly results = (): PlanResults => ({
-    position: { lsn: this.#before, lsnAfter: this.#after, timeline: this.session.server.identity.timeline },
+    position: { lsn: this.#before, lsnAfter: this.#after, timeline: this.#timeline },
     artifacts: {},
     warnings: [],
   });

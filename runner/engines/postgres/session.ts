@@ -1,5 +1,6 @@
 /** The one session of a backup (safety rule 1). */
 
+import { refuseChangedServer } from '../../changed-facts';
 import { configuredEndpoint } from '../../endpoint';
 import type { EngineSession, Plan, PlanRequest, ServerPath, StepContext, Target } from '../../engine';
 import { StillpointError } from '../../errors';
@@ -8,7 +9,7 @@ import { checkTableLocks } from './check-table-locks';
 import { checkSession } from './checks';
 import { Connection, type Row } from './connection';
 import { openDirectly } from './direct';
-import { readIdentity, readOwnIdentity, readPaths, readServer, type ServerFacts } from './facts';
+import { type OwnIdentity, readIdentity, readOwnIdentity, readPaths, readServer, type ServerFacts } from './facts';
 import { locateLog, mayLocateLog } from './locate-log';
 import { planBackup } from './plan';
 
@@ -28,6 +29,9 @@ const SESSION_SETTINGS = {
   idle_in_transaction_session_timeout: '0',
   statement_timeout: '60000',
 } as const;
+
+/** What of a server's identity does not change while it does what it was found to do. */
+const WHO = ['systemIdentifier', 'postmasterStart', 'role'] as const;
 
 /**
  * The runner keeps its budget itself, and says so; the server comes after it, for a runner that cannot any more. Within
@@ -54,6 +58,8 @@ export async function openSession(target: Target, log: Log, signal: AbortSignal)
 export class PostgresSession implements EngineSession {
   /** What the server was told last. */
   #armed = '';
+  /** Whether the server was seen to be the one that the checks have found. */
+  #confirmed = false;
 
   constructor(
     private readonly connection: Connection,
@@ -131,10 +137,16 @@ export class PostgresSession implements EngineSession {
     return this.connection.rows(what, sql, [], signal);
   }
 
-  /** The facts of the proof: which session, which server. */
-  async observe(within: StepContext): Promise<Readonly<Record<string, string>>> {
+  /**
+   * The facts of the proof: which session, which server. The first time it has to be what the checks have found: the session
+   * outlives a promotion. Its timeline may be another one, as that of a standby that follows a new primary is.
+   */
+  async observe(within: StepContext): Promise<OwnIdentity> {
     await this.#arm(within);
-    return await readOwnIdentity(this.connection, within.signal);
+    const facts = await readOwnIdentity(this.connection, within.signal);
+    if (!this.#confirmed) refuseChangedServer(this.server.identity, facts, WHO);
+    this.#confirmed = true;
+    return facts;
   }
 
   /** One statement within the window: armed first, so that the server ends the session of a runner that hangs. */

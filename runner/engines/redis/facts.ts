@@ -98,8 +98,11 @@ export function identityOf(info: Info): Identity {
   return { runId: info.run_id ?? '', role: info.role ?? '', replid: info.master_replid ?? '' };
 }
 
+/** What of the settings says where the server's files are, and what they are called. */
+export const FILES = ['appenddirname', 'appendfilename', 'dbfilename', 'dir'] as const;
+
 /** The server's folder, and that of its append-only files where it has such. */
-export function pathsOf({ settings }: ServerFacts): readonly ServerPath[] {
+export function pathsOf({ settings }: Pick<ServerFacts, 'settings'>): readonly ServerPath[] {
   const dir = settings.dir ?? '';
   return [
     { role: 'data', what: 'dir', path: dir },

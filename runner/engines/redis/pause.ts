@@ -5,9 +5,11 @@
 
 import { JOB_DEFAULTS } from '../../../src/contract';
 import { timeLimit } from '../../abort';
+import { refuseChangedServer } from '../../changed-facts';
 import { systemClock } from '../../clock';
 import type { StepContext } from '../../engine';
 import { StillpointError } from '../../errors';
+import { identityOf } from './facts';
 import type { RedisSession } from './session';
 import { WaitingWriter } from './waiting-writer';
 
@@ -33,10 +35,14 @@ export class Pause {
 
   /** Pauses writes, and sees one wait. A server that is busy with one long command answers late: it is not waited for. */
   async begin(within: StepContext): Promise<void> {
-    const ms = Math.ceil(within.remainingMs()) + SERVER_GRACE_MS;
     const seconds = JOB_DEFAULTS.lockTimeoutSeconds;
     using limit = timeLimit(systemClock, seconds * 1000, () => notInTime(seconds));
-    const ask = this.session.within({ signal: AbortSignal.any([within.signal, limit.signal]) });
+    const either = { signal: AbortSignal.any([within.signal, limit.signal]) };
+    const { identity } = this.session.server;
+    // A master that was a replica when it was checked is not what the policy lets wait: a session outlives a failover.
+    refuseChangedServer(identity, identityOf(await this.session.info(either)), ['runId', 'role']);
+    const ask = this.session.within(either);
+    const ms = Math.ceil(within.remainingMs()) + SERVER_GRACE_MS;
     this.#begun = true;
     await ask('pausing writes', ['CLIENT', 'PAUSE', String(ms), 'WRITE']);
     await this.#writer?.begin(ask);

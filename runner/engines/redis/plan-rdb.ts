@@ -13,6 +13,7 @@ import { Pause } from './pause';
 import { dumpsOf, waitForDump, waitUntilIdle } from './persistence';
 import { type Position, placeInCluster, positionBetween, writesOf } from './position';
 import { catchUp, type Lag } from './replica';
+import type { Info } from './replies';
 import type { RedisSession } from './session';
 
 /** The longest that the pause for the fork alone may last, should the runner be gone in it. */
@@ -21,6 +22,7 @@ const FORK_LIMIT_MS = 5_000;
 export class DumpPlan implements Plan {
   readonly layout: string;
   readonly freezes: Plan['freezes'];
+  readonly pausesBriefly: boolean;
   readonly statement: string;
   readonly steps: readonly PlanStep[];
   readonly #pause: Pause;
@@ -28,6 +30,8 @@ export class DumpPlan implements Plan {
   #lag: Lag = { position: {}, warnings: [] };
   #forkedAt = '';
   #dumpsBefore = 0;
+  /** How many of those since then are this backup's. */
+  #ours = 0;
 
   constructor(
     private readonly session: RedisSession,
@@ -36,12 +40,13 @@ export class DumpPlan implements Plan {
   ) {
     this.layout = cutsTogether(request) ? 'group' : 'atomic';
     this.freezes = paused ? 'writes' : 'nothing';
+    this.pausesBriefly = !paused;
     this.statement = paused
       ? 'writes were paused from before the dump began until after the last cut, as a client that was held up all the time shows'
       : 'the server had written a whole dump of the recorded position before the first cut, and no other until after the last; what was acknowledged after the dump began is not in it';
     this.#pause = new Pause(session);
     this.steps = [
-      { kind: 'act', name: 'wait for other dumps', run: (within) => this.#prepare(within) },
+      { kind: 'act', name: 'wait for other dumps', takesTurn: true, run: (within) => this.#prepare(within) },
       { kind: 'act', name: 'begin a dump', freezes: paused, run: (within) => this.#begin(within) },
       { kind: 'act', name: 'wait for the dump', run: (within) => this.#finish(within) },
       ...(session.server.dialect.sinceSeven ? [] : [this.#againStep()]),
@@ -56,6 +61,7 @@ export class DumpPlan implements Plan {
   /** The dump on the volume is ours, still; under the pause also that no write went in between. */
   readonly observe = async (within: StepContext): Promise<Readonly<Record<string, string>>> => {
     const info = await this.session.info(within);
+    this.#refuseAnother(info);
     return {
       ...(await this.session.observe(within, info)),
       dumps: dumpsOf(info),
@@ -119,6 +125,16 @@ export class DumpPlan implements Plan {
 
   async #finish(within: StepContext): Promise<void> {
     await waitForDump(() => this.session.info(within), this.#dumpsBefore, within.signal);
+    this.#ours++;
+  }
+
+  /** Each dump of the server takes the place of the one before: the position is that of ours. */
+  #refuseAnother(info: Info): void {
+    const others = Number(dumpsOf(info)) - this.#dumpsBefore - this.#ours;
+    if (others === 0) return;
+    throw new StillpointError('proof-failed', 'the server has written another dump since ours began', {
+      hint: 'its own save points (CONFIG GET save) or somebody had it do so: run the backup again, or take mode rdb-paused',
+    });
   }
 
   /**
@@ -133,6 +149,7 @@ export class DumpPlan implements Plan {
         const before = await this.session.info(within);
         await this.session.within(within)('beginning the dump again', ['BGSAVE']);
         await waitForDump(() => this.session.info(within), Number(dumpsOf(before)), within.signal);
+        this.#ours++;
       },
     };
   }

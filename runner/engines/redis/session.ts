@@ -1,5 +1,6 @@
 /** The one session of a backup (safety rule 1). */
 
+import { refuseChangedServer } from '../../changed-facts';
 import { configuredEndpoint, type Endpoint } from '../../endpoint';
 import type { EngineSession, Plan, PlanRequest, ServerPath, StepContext, Target } from '../../engine';
 import { StillpointError } from '../../errors';
@@ -8,6 +9,7 @@ import { checkSession } from './checks';
 import { type ClusterMaster, type ClusterView, clusterProblem, slotMap } from './cluster';
 import { Connection } from './connection';
 import {
+  FILES,
   type Identity,
   identityOf,
   pathsOf,
@@ -15,6 +17,7 @@ import {
   readClusterInfo,
   readInfo,
   readServer,
+  readSettings,
   type ServerFacts,
 } from './facts';
 import { connectToServer } from './locate';
@@ -104,8 +107,16 @@ export class RedisSession implements EngineSession {
     return address === undefined ? configured : { host: address, port, name: configured.name };
   }
 
+  /**
+   * Read anew, as it is asked for after the last cut too: a server that was told meanwhile to write elsewhere, or under another
+   * name, has left an old dump where the record says that the new one is. Throws server-changed.
+   */
   async paths(): Promise<readonly ServerPath[]> {
-    return pathsOf(this.server);
+    const { dialect, settings } = this.server;
+    if (!dialect.supported) return pathsOf(this.server);
+    const now = await readSettings(this.connection, [...FILES, 'appendonly'], dialect);
+    refuseChangedServer(settings, now, FILES);
+    return pathsOf({ settings: now });
   }
 
   check(request: PlanRequest): Promise<readonly Finding[]> {

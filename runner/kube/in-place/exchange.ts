@@ -1,6 +1,7 @@
 /** The exchange of two volumes, seen and done: each step of it is one write. */
 import { ANNOTATIONS } from '../../../src/contract';
 import type { Clock } from '../../ports';
+import { fitting } from '../../restore/in-place/claim-size';
 import type { Action, Seen, SeenClaim, SeenVolume } from '../../restore/in-place/machine';
 import type { ExchangedVolume, Operation } from '../../restore/in-place/operation';
 import type { KubeClient } from '../client';
@@ -9,7 +10,7 @@ import { CLAIMS, type Claim, type PersistentVolume, PODS, VOLUMES, type Workload
 import type { Resource } from '../resource';
 import { claimsOf } from '../workload';
 import { inPlaceLabels } from './journal';
-import { deletesWhenScaled, hasEnded, isOf, isReady, WORKLOAD_KINDS } from './workload';
+import { deletesWhenScaled, hasEnded, isOf, isReady, partsOf, WORKLOAD_KINDS } from './workload';
 
 /** All that decides on the next step. Undefined when the workload is gone, or is another one of its name. */
 export async function see(client: KubeClient, operation: Operation, signal: AbortSignal): Promise<Seen | undefined> {
@@ -121,7 +122,7 @@ export function claimFor(
   name: string,
   { metadata: { name: volumeName }, spec }: PersistentVolume,
 ): Omit<Claim, 'apiVersion' | 'kind'> {
-  const { storageClassName = '', volumeAttributesClassName } = spec;
+  const { storageClassName = '', volumeAttributesClassName, capacity } = spec;
   const own = name === of.claim;
   return {
     metadata: {
@@ -131,7 +132,7 @@ export function claimFor(
       ...(own ? { annotations: of.claimAnnotations } : {}),
     },
     spec: {
-      ...of.claimSpec,
+      ...fitting(of.claimSpec, capacity?.storage),
       // As the volume has them: a claim of another class would not be bound to it.
       storageClassName,
       ...(volumeAttributesClassName === undefined ? {} : { volumeAttributesClassName }),
@@ -147,6 +148,7 @@ function seenClaim(claim: Claim | undefined): SeenClaim | undefined {
       volume: claim.spec.volumeName,
       bound: claim.status?.phase === 'Bound',
       deleting: claim.metadata.deletionTimestamp !== undefined,
+      ...partsOf(claim),
     }
   );
 }
@@ -156,6 +158,7 @@ function seenVolume(volume: PersistentVolume | undefined, namespace: string): Se
   return (
     volume && {
       reclaimPolicy: volume.spec.persistentVolumeReclaimPolicy ?? 'Delete',
+      size: volume.spec.capacity?.storage,
       claim:
         name === undefined
           ? undefined

@@ -1,11 +1,22 @@
 /** The workload that a backup is restored into, and its claims, as they are before anything is touched. */
-import type { BackupRecord, RecordedVolume } from '../../../src/contract';
+import { ANNOTATIONS, type BackupRecord, type RecordedVolume } from '../../../src/contract';
 import { StillpointError } from '../../errors';
 import { recordPath } from '../../output/records';
 import type { Finding } from '../../ports';
+import type { ClaimParts } from '../../restore/in-place/operation';
 import type { Target, TargetVolume } from '../../restore/in-place/site';
 import type { KubeClient } from '../client';
-import { CLAIMS, DEPLOYMENTS, PODS, type Pod, type PodSpec, STATEFUL_SETS, VOLUMES, type Workload } from '../objects';
+import {
+  CLAIMS,
+  type Claim,
+  DEPLOYMENTS,
+  PODS,
+  type Pod,
+  type PodSpec,
+  STATEFUL_SETS,
+  VOLUMES,
+  type Workload,
+} from '../objects';
 import type { Resource } from '../resource';
 import { claimsOf } from '../workload';
 import { findContenders } from './contenders';
@@ -103,17 +114,24 @@ async function readClaim(
       `persistent volume ${volumeName} of claim ${namespace}/${name} is gone`,
     );
   }
-  const { accessModes, resources, storageClassName, volumeMode, volumeAttributesClassName } = claim.spec;
   return {
     name: recorded.name,
     claim: name,
     volume: volumeName,
     reclaimPolicy: volume.spec.persistentVolumeReclaimPolicy ?? 'Delete',
     size: volume.spec.capacity?.storage,
-    storageClass: storageClassName,
+    storageClass: claim.spec.storageClassName,
+    ...partsOf(claim),
+  };
+}
+
+/** What a claim has to be made of to be the same on another volume. */
+export function partsOf({ metadata, spec }: Claim): ClaimParts {
+  const { accessModes, resources, storageClassName, volumeMode, volumeAttributesClassName } = spec;
+  return {
     claimSpec: defined({ accessModes, resources, storageClassName, volumeMode, volumeAttributesClassName }),
-    claimLabels: claim.metadata.labels ?? {},
-    claimAnnotations: ownAnnotations(claim.metadata.annotations ?? {}),
+    claimLabels: metadata.labels ?? {},
+    claimAnnotations: ownAnnotations(metadata.annotations ?? {}),
   };
 }
 
@@ -160,10 +178,11 @@ function graceOf(pod: PodSpec | undefined): number {
   return typeof seconds === 'number' ? seconds : GRACE_SECONDS;
 }
 
-/** Those by which Kubernetes remembers how the claim came to its volume are not the new claim's. */
+/** Those by which Kubernetes, or we, remember how the claim came to its volume are not the new claim's. */
 function ownAnnotations(annotations: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
   const foreign = /^(pv\.kubernetes\.io\/|volume\.kubernetes\.io\/|volume\.beta\.kubernetes\.io\/)/;
-  return Object.fromEntries(Object.entries(annotations).filter(([key]) => !foreign.test(key)));
+  const own = ([key]: [string, string]): boolean => !foreign.test(key) && key !== ANNOTATIONS.bindingAsked;
+  return Object.fromEntries(Object.entries(annotations).filter(own));
 }
 
 function foreignHolder(namespace: string, pod: string): Finding {

@@ -2,10 +2,10 @@
  * What is to be done next, by what there is now. Pure: nothing is remembered between two calls, so it does not matter
  * where the one before was killed.
  */
-import { type ExchangedVolume, incoming, keptNames, type Operation, outgoing } from './operation';
+import { type ClaimParts, type ExchangedVolume, incoming, keptNames, type Operation, outgoing } from './operation';
 
 /** A claim, as it is now. */
-export interface SeenClaim {
+export interface SeenClaim extends ClaimParts {
   readonly uid: string;
   /** The volume that it is bound to, or asks for. */
   readonly volume: string | undefined;
@@ -16,6 +16,8 @@ export interface SeenClaim {
 /** A PersistentVolume, as it is now. */
 export interface SeenVolume {
   readonly reclaimPolicy: string;
+  /** A Kubernetes quantity. */
+  readonly size: string | undefined;
   /**
    * The claim that it belongs to, or is reserved for (without a uid); undefined when anybody may have it. In another
    * namespace: `namespace/name`.
@@ -91,9 +93,8 @@ function comingUp(operation: Operation, seen: Seen): Next {
       why: `claim ${astray.claim} is not bound to volume ${incoming(operation, astray)} any more`,
     };
   }
-  if (seen.replicas < replicas || seen.deletesWhenScaled !== deletesWhenScaled) {
-    return act([{ do: 'scale', replicas: Math.max(replicas, seen.replicas), deletesWhenScaled }]);
-  }
+  // The wish to delete claims comes back in that write and no later: whoever changes it while the pods start means it.
+  if (seen.replicas < replicas) return act([{ do: 'scale', replicas, deletesWhenScaled }]);
   // The volume that was let go is retained and promised already: its claim can be made while the database comes up.
   const keeping = stepOf([keep], operation, seen);
   if (keeping !== undefined) return keeping;

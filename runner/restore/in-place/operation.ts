@@ -13,8 +13,15 @@ export interface WorkloadName {
   readonly uid: string;
 }
 
+/** What a claim is made of when it is made again. */
+export interface ClaimParts {
+  readonly claimSpec: Readonly<Record<string, unknown>>;
+  readonly claimLabels: Readonly<Record<string, string>>;
+  readonly claimAnnotations: Readonly<Record<string, string>>;
+}
+
 /** One claim of the workload, and the two volumes that take turns under its name. */
-export interface ExchangedVolume {
+export interface ExchangedVolume extends ClaimParts {
   /** The backup's name of the volume, as `data`. */
   readonly name: string;
   /** The claim's name: the workload knows no other. */
@@ -27,10 +34,6 @@ export interface ExchangedVolume {
   readonly restored?: string | undefined;
   /** What the class had said becomes of the volume when its claim goes: it says so again of the one that serves. */
   readonly reclaimPolicy: string;
-  /** What the claim is made of when it is made again. */
-  readonly claimSpec: Readonly<Record<string, unknown>>;
-  readonly claimLabels: Readonly<Record<string, string>>;
-  readonly claimAnnotations: Readonly<Record<string, string>>;
 }
 
 /**
@@ -54,7 +57,7 @@ export interface Operation {
   readonly volumes: readonly ExchangedVolume[];
   readonly direction: Direction;
   readonly phase: OperationPhase;
-  /** How many replicas there were; written before they are taken away. */
+  /** How many replicas there were; written as they are found before they are taken away. */
   readonly replicas: number;
   /** A StatefulSet's own wish to delete claims when it is scaled down: it is put off meanwhile. */
   readonly deletesWhenScaled: boolean;
@@ -87,20 +90,6 @@ export function keptNames(
 /** The names of the claims that keep what is not in use. */
 export function keptClaims(claim: string, id: string): ExchangedVolume['kept'] {
   return { present: `${claim}-before-${id}`, restored: `${claim}-restored-${id}` };
-}
-
-/** The operation the other way round: the kept volume is put back, and the restored one is kept. */
-export function undoing(operation: Operation, replicasNow: number): Operation {
-  // Where it was away already, what there was before that counts.
-  const away = operation.phase === 'down' || operation.phase === 'up';
-  return {
-    ...operation,
-    direction: 'undo',
-    phase: 'down',
-    replicas: away || replicasNow === 0 ? operation.replicas : replicasNow,
-    downAt: away ? operation.downAt : undefined,
-    upAt: undefined,
-  };
 }
 
 /** Whether somebody has to go on with it. */

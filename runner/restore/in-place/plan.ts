@@ -4,6 +4,7 @@ import { recordPath } from '../../output/records';
 import type { Finding } from '../../ports';
 import { planClaims, type RestorePlan, restoreName } from '../plan';
 import { largest } from '../quantity';
+import { requestedSize } from './claim-size';
 import { keptClaims, type Operation } from './operation';
 import type { Target } from './site';
 
@@ -51,7 +52,7 @@ export function planCopy(operation: Operation, record: BackupRecord, image: stri
       const recorded = record.volumes.find((volume) => volume.name === name)?.capacity;
       const restoreSize = record.cuts.find(({ volume }) => volume === name)?.restoreSize;
       // What the present claim asks for, the copy has to have, or the two could not change places.
-      const size = largest([recorded, restoreSize, requested(claimSpec)]);
+      const size = largest([recorded, restoreSize, requestedSize(claimSpec)]);
       return size === undefined ? [] : [`${name}=${size}`];
     }),
     namespace: operation.namespace,
@@ -66,7 +67,7 @@ export function inPlaceFindings(record: BackupRecord, target: Target, wishes: In
     ...target.findings.map((finding) =>
       isAllowed(finding, wishes) ? { ...finding, severity: 'warning' as const } : finding,
     ),
-    ...members(record, target, wishes),
+    ...memberFindings(record, target, wishes),
     ...target.otherClaims.map(
       (claim): Finding => ({
         severity: 'warning',
@@ -83,10 +84,10 @@ function isAllowed({ code }: Finding, { despiteControllers }: InPlaceWishes): bo
 }
 
 /** One member that goes back in time, among others that do not, is no member of theirs any more. */
-function members(
+export function memberFindings(
   record: BackupRecord,
-  { workload, replicas }: Target,
-  { oneMember }: InPlaceWishes,
+  { workload, replicas }: Pick<Target, 'workload' | 'replicas'>,
+  { oneMember }: Pick<InPlaceWishes, 'oneMember'>,
 ): readonly Finding[] {
   if (workload.kind !== 'StatefulSet' || replicas <= 1) return [];
   const subject = `StatefulSet ${record.namespace}/${workload.name}`;
@@ -99,9 +100,4 @@ function members(
       hint: 'scale it to one first; or say --one-member, and make the others anew afterwards',
     },
   ];
-}
-
-function requested(spec: Readonly<Record<string, unknown>>): string | undefined {
-  const { requests } = (spec.resources ?? {}) as { readonly requests?: Readonly<Record<string, string>> };
-  return requests?.storage;
 }

@@ -4,10 +4,10 @@ import type { PreparedFiles } from '../../engine';
 import type { Finding } from '../../ports';
 import type { RestorePlan } from '../plan';
 import type { Action, Seen } from './machine';
-import type { Operation, StoredOperation, WorkloadName } from './operation';
+import type { ClaimParts, Operation, StoredOperation, WorkloadName } from './operation';
 
 /** A claim of the workload that the backup has a volume of. */
-export interface TargetVolume {
+export interface TargetVolume extends ClaimParts {
   readonly name: string;
   readonly claim: string;
   readonly volume: string;
@@ -15,9 +15,6 @@ export interface TargetVolume {
   /** A Kubernetes quantity. */
   readonly size: string | undefined;
   readonly storageClass: string | undefined;
-  readonly claimSpec: Readonly<Record<string, unknown>>;
-  readonly claimLabels: Readonly<Record<string, string>>;
-  readonly claimAnnotations: Readonly<Record<string, string>>;
 }
 
 /** The workload, as it is before anything is touched. */

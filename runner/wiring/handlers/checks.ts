@@ -12,7 +12,7 @@ import {
 import type { CheckHandlers } from '../../cli/checks';
 import { doctor } from '../../commands/doctor';
 import { heal, notHealed } from '../../commands/heal';
-import { rehearse } from '../../commands/rehearse';
+import { rehearsed } from '../../commands/rehearse';
 import { readConfig } from '../../config';
 import { impatient } from '../../dump/store-look';
 import { StillpointError } from '../../errors';
@@ -93,8 +93,7 @@ export function checkHandlers(world: World, { print, confirm, colours }: Termina
       }
       const context = await backupContext(config, options, world);
       const findings = await doctor(context);
-      const sound = findings.every(({ severity }) => severity !== 'error');
-      return await reported([...findings, ...(rehearsal && sound ? await rehearse(context) : [])], result, output);
+      return await reported(rehearsal ? await rehearsed(findings, context) : findings, result, output);
     },
 
     async heal(policy, { config: file, output, result, timeout: timeoutMs, ...options }) {

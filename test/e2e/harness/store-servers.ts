@@ -13,6 +13,7 @@ import { PATIENCE_SECONDS } from '../../integration/contract/object-store-fixtur
 import { startKeystone } from '../../support/keystone';
 import { UnreliableProxy } from '../../support/unreliable-proxy';
 import type { ObjectServer, ServerPod } from './object-servers';
+import { eventually } from './wait';
 
 export const BUCKET = 'backups';
 /** Keeps versions, and has object lock. */
@@ -125,7 +126,8 @@ export async function startSwift(world: StoreWorld): Promise<
       method,
       headers: { 'x-auth-token': (await logIn()).token },
     });
-  await raw('', 'PUT');
+  // Its proxy answers before the servers behind it do: what it could not make is made again.
+  await eventually('the container is there', async () => (await raw('', 'PUT')).ok && (await raw('', 'HEAD')).ok);
   const keystone = world.uses(
     await startKeystone({
       user: 'tester',

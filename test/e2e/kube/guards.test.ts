@@ -131,7 +131,10 @@ describe('rule 8: a runner and its guard', () => {
     const guard = await armed(post);
     expect(post.order).toMatchObject(order());
     expect(guard.lost.aborted).toBe(false);
+    expect(await runnerSide().letGoBy(order())).toBeUndefined();
     await guard.release();
+    // Whoever looks later need not ask the server.
+    expect(await runnerSide().letGoBy(order())).toBe('runner');
     await eventually('the guard is let go', async () => post.order === undefined);
     expect(guard.lost.aborted).toBe(false);
   });
@@ -208,6 +211,8 @@ describe('rule 8: a runner and its guard', () => {
     await eventually('the guard has looked', async () => !post.runnerGone && !post.ended);
     await remove(KINDS.pod, own.pods[0], namespace.name, 0);
     await eventually('it is missed', async () => post.runnerGone, { seconds: 10 });
+    // Nobody has seen its end.
+    expect(post.runnerEnded).toBe(false);
     await eventually('the Job has given up', async () => post.ended, { seconds: 30 });
     await guard.release();
   });

@@ -226,6 +226,22 @@ describe('a backup that claims its server', () => {
     expect(haveOneInCommon(approximate, [{ engine, podUid: 'primary', cluster }])).toBe(inCommon);
   });
 
+  it.each([
+    [
+      'waits for a newer run of its own database, wherever that has its server',
+      'job-2',
+      ['announced', 'checked anew', 'announced'],
+    ],
+    ['does not wait for its own Job', 'job-1', ['announced']],
+  ])('%s', async (_, jobUid, did) => {
+    const workload = { podUid: 'pod-uid-2' };
+    const newer = await other(freezing({ database: 'orders-db', id: '20260101020001', workload, owner: { jobUid } }));
+    const backup = new Backup('orders-db', '20260101020000');
+    const clock = hurriedClock(async () => void (await registry.update(newer, { ...newer.record, phase: 'cut' })));
+    await backup.claim({ ...contextOf({ clock }), run: { owner: { jobUid: 'job-1' } } });
+    expect(backup.did).toEqual(did);
+  });
+
   it('waits for one that has let nothing go yet, whatever its phase', async () => {
     const stored = await other(freezing({ phase: 'failed', held: HELD }));
     const backup = new Backup('orders-db', '20260101020000');
@@ -289,6 +305,7 @@ it.each([
   [{ freezes: 'writes' }, true],
   [{ freezes: 'everything' }, true],
   [{ freezes: 'nothing', held: HELD }, true],
+  [{ freezes: 'nothing', pausesBriefly: true }, true],
   [{}, false],
 ] as const)('%j holds others up: %s', (plan, expected) => {
   expect(holdsOthersUp(plan)).toBe(expected);

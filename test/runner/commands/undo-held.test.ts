@@ -37,11 +37,13 @@ interface Scene {
   /** What undo says it did at the server; an error: it cannot be asked. */
   readonly undo?: readonly string[] | StillpointError;
   readonly report?: GuardReport;
+  /** By whom all is proven to be let go. */
+  readonly letGoBy?: 'runner' | 'guard';
   /** Whether a pod has the recorded address. */
   readonly hasPod?: boolean;
 }
 
-function contextOf({ undo = [], report, hasPod = true }: Scene): UndoHeldContext {
+function contextOf({ undo = [], report, letGoBy, hasPod = true }: Scene): UndoHeldContext {
   const engine: Partial<Engine> = {
     name: 'postgres',
     guard: {
@@ -67,7 +69,10 @@ function contextOf({ undo = [], report, hasPod = true }: Scene): UndoHeldContext
     ],
     platform: { placeOf: async () => (hasPod ? {} : undefined) } as unknown as UndoHeldContext['platform'],
     registry,
-    guards: { reportOn: async () => report } as unknown as NonNullable<UndoHeldContext['guards']>,
+    guards: {
+      reportOn: async () => report,
+      letGoBy: async ({ pod }: { readonly pod?: string }) => (pod === 'job-1-0' ? letGoBy : undefined),
+    } as unknown as NonNullable<UndoHeldContext['guards']>,
     clock: systemClock,
     log,
     signal: new AbortController().signal,
@@ -107,6 +112,19 @@ describe('what a runner that is gone has held', () => {
     expect((await stored())?.heldUndone).toMatchObject(heldUndone);
     expect(await undoHeld(contextOf(scene), 'later-run')).toEqual([]);
   });
+
+  it.each<[string, Scene, object]>([
+    ['by its runner', { letGoBy: 'runner' }, { by: 'runner', done: ['db:1 was thawed'] }],
+    ['by its guard', { letGoBy: 'guard', report: REPORT }, { by: 'guard', at: AT, done: REPORT.done }],
+  ])(
+    "that is proven to be let go %s is only written down: what is in force by now is somebody else's",
+    async (_, scene, heldUndone) => {
+      await registry.create(freezing);
+      const undo = new StillpointError('internal', 'nobody looks at the server');
+      expect(await undoHeld(contextOf({ undo, ...scene }), 'later-run')).toHaveLength(1);
+      expect((await stored())?.heldUndone).toMatchObject(heldUndone);
+    },
+  );
 
   it('stays on record when its server does not answer', async () => {
     await registry.create(freezing);
@@ -262,6 +280,85 @@ describe('heal', () => {
     const context = healing({ undo: ['unlocked db:1'], busy: true });
     expect(await heal(context)).toMatchObject([{ severity: 'error', code: 'backup-in-progress' }]);
     expect((await stored())?.heldUndone).toBeUndefined();
+  });
+
+  describe('beside others that are at work', () => {
+    const UNLOCKED = 'unlocked db:1';
+    const newer = record({
+      ...freezing,
+      id: '20260101030000',
+      owner: { jobUid: 'job-2', jobName: 'orders-2', pod: 'job-2-0' },
+    });
+    const otherPolicy = record({ ...newer, database: 'other-db' });
+
+    /** Heals while `at work` are; when it has waited for once, what is said happens. */
+    async function healBeside(atWork: readonly BackupRecord[], meanwhile: () => Promise<unknown>): Promise<object> {
+      for (const each of [freezing, ...atWork].map((it) => ({ ...it, workload: { podUid: 'pod-1' } })))
+        await registry.create(each);
+      const did: string[] = [];
+      const open = async (): Promise<object> => ({
+        holds: async () => true,
+        undo: async () => {
+          did.push('undone');
+          return [UNLOCKED];
+        },
+        close: async () => undefined,
+      });
+      const context = healing({ gone: true });
+      const findings = await heal({
+        ...context,
+        sources: context.sources.map((each) => ({ ...each, engine: { guard: { open } } as never })),
+        runners: { isGone: async () => true, haveEnded: async ({ owner }) => owner.jobUid === freezing.owner.jobUid },
+        clock: {
+          ...systemClock,
+          after: (delay, callback) => {
+            if (delay < 10_000) {
+              did.push('waited');
+              void meanwhile().then(callback);
+            }
+            return { cancel: () => undefined };
+          },
+        },
+      });
+      const first = findings.find(({ subject }) => subject.endsWith(freezing.id));
+      return { did, code: first?.code, message: first?.message };
+    }
+
+    /** What somebody else makes of a record meanwhile. */
+    async function becomes({ database, id }: BackupRecord, changes: Partial<BackupRecord>): Promise<void> {
+      const found = await registry.get('shop', database, id);
+      if (found === undefined) throw new Error('there is no such record');
+      await registry.update(found, { ...found.record, ...changes });
+    }
+    const undone = { at: AT, by: 'later-run', done: ['by another one'] } as const;
+
+    it.each([
+      ['of the same policy, wherever its server runs', { ...newer, held: undefined, freezes: 'writes' }],
+      ['of another policy of the server', otherPolicy],
+    ])('undoes nothing as long as a newer run holds it: one %s', async (_, working) => {
+      const ends = (): Promise<void> => becomes(working as BackupRecord, { phase: 'cut', heldUndone: undone });
+      expect(await healBeside([working as BackupRecord], ends)).toEqual({
+        did: ['waited', 'undone'],
+        code: 'ok',
+        message: UNLOCKED,
+      });
+    });
+
+    it('leaves alone what another one has undone meanwhile, and may hold since', async () => {
+      const both = async (): Promise<void> => {
+        await becomes(freezing, { phase: 'failed', heldUndone: undone });
+        await becomes(otherPolicy, { phase: 'cut', heldUndone: undone });
+      };
+      expect(await healBeside([otherPolicy], both)).toEqual({ did: ['waited'], code: 'ok', message: 'by another one' });
+    });
+
+    it("leaves alone what the Job's next pod holds", async () => {
+      const both = async (): Promise<void> => {
+        await becomes(freezing, { owner: { jobUid: 'job-1', pod: 'job-1-1' } });
+        await becomes(otherPolicy, { phase: 'cut', heldUndone: undone });
+      };
+      expect(await healBeside([otherPolicy], both)).toMatchObject({ did: ['waited'], code: 'backup-in-progress' });
+    });
   });
 
   it('says what it could not undo', async () => {

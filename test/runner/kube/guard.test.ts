@@ -2,6 +2,7 @@
 import { expect, it } from 'vitest';
 import {
   answerOn,
+  letGoBy,
   newGuardLease,
   orderOn,
   reportOf,
@@ -11,7 +12,7 @@ import {
 } from '../../../runner/kube/guard-lease';
 import { needsNoGuard } from '../../../runner/kube/guard-post';
 import type { Job, KubeLease, Pod } from '../../../runner/kube/objects';
-import { hasEnded } from '../../../runner/kube/runners';
+import { hasEnded, isSeenEnded } from '../../../runner/kube/runners';
 import { ANNOTATIONS } from '../../../src/contract';
 
 const condition = (type: string, status = 'True'): Job['status'] => ({ conditions: [{ type, status }] });
@@ -42,16 +43,19 @@ const container = (state: object): Pod['status'] => ({
   containerStatuses: [{ name: 'runner', state }],
 });
 
-it.each<[string, Pod | undefined, boolean]>([
-  ['is not there', undefined, true],
-  ['waits for a node', podOf({ phase: 'Pending' }), false],
-  ['is at work', podOf(container({ running: {} })), false],
-  ['is told to stop, and undoes by itself', podOf(container({ running: {} }), '2026-01-01T00:00:00Z'), false],
-  ['was killed', podOf(container({ terminated: { exitCode: 137 } })), true],
-  ['was lost with its node', podOf({ phase: 'Failed', reason: 'NodeLost' }), true],
-  ['has succeeded', podOf({ phase: 'Succeeded' }), true],
-])('a runner whose pod %s', (_, pod, expected) => {
-  expect(hasEnded(pod)).toBe(expected);
+const unknown = { exitCode: 137, reason: 'ContainerStatusUnknown' };
+
+it.each<[string, Pod | undefined, boolean, boolean]>([
+  ['is not there', undefined, true, false],
+  ['waits for a node', podOf({ phase: 'Pending' }), false, false],
+  ['is at work', podOf(container({ running: {} })), false, false],
+  ['is told to stop, and undoes by itself', podOf(container({ running: {} }), '2026-01-01T00:00:00Z'), false, false],
+  ['was killed', podOf(container({ terminated: { exitCode: 137 } })), true, true],
+  ['was lost with its node', podOf({ phase: 'Failed', reason: 'NodeLost' }), true, false],
+  ['was not found by its kubelet', podOf(container({ terminated: unknown })), true, false],
+  ['has succeeded', podOf({ phase: 'Succeeded' }), true, false],
+])('a runner whose pod %s', (_, pod, ended, seen) => {
+  expect([hasEnded(pod), isSeenEnded(pod)]).toEqual([ended, seen]);
 });
 
 const order = { id: '20260101000000', jobUid: 'job', pod: 'job-0', held: [], budgetMs: 5000 };
@@ -65,6 +69,20 @@ it('an answer is to the order that stands, and to no other', () => {
   const second = withOrder(answered ?? first, order);
   expect([orderOn(second)?.turn, answerOn(second)]).toEqual([2, undefined]);
   expect(withAnswer(second, { ...acted, turn: 1, guard: 'job-1' }, 'now')).toBeUndefined();
+});
+
+it('all is proven to be let go by the runner that says so, or by the guard for good, and only of that pod and order', () => {
+  const placed = withOrder(newGuardLease('shop', 'db'), order);
+  const answered = (more: object): KubeLease =>
+    withAnswer(placed, { ...acted, ...more, turn: 1, guard: 'job-1' }, 'now') ?? placed;
+  expect([placed, answered({})].map((lease) => letGoBy(lease, order))).toEqual([undefined, undefined]);
+  expect(letGoBy(answered({ forGood: true }), order)).toBe('guard');
+  expect(letGoBy(withRelease(answered({}), 1), order)).toBe('guard');
+  const released = withRelease(placed, 1);
+  expect(letGoBy(released, order)).toBe('runner');
+  for (const other of [{ pod: 'job-0-again' }, { pod: undefined }, { id: '20260102000000' }, { jobUid: 'another' }])
+    expect(letGoBy(released, { ...order, ...other })).toBeUndefined();
+  expect(letGoBy(withOrder(released ?? placed, order), order)).toBeUndefined();
 });
 
 it('an order is let go once, by whoever gave it', () => {

@@ -3,117 +3,10 @@
  * and with a StatefulSet's controller that makes claims of its own.
  */
 import { describe, expect, it } from 'vitest';
-import {
-  type Action,
-  next,
-  type Seen,
-  type SeenClaim,
-  type SeenVolume,
-} from '../../../runner/restore/in-place/machine';
-import { keptClaims, type Operation, undoing } from '../../../runner/restore/in-place/operation';
-
-const ID = '20261121030000';
-
-const operation: Operation = {
-  id: ID,
-  namespace: 'shop',
-  database: 'orders-db',
-  backup: '20261121020000',
-  workload: { kind: 'StatefulSet', name: 'orders-db', uid: 'u' },
-  volumes: ['data', 'wal'].map((name) => ({
-    name,
-    claim: `${name}-orders-db-0`,
-    kept: keptClaims(`${name}-orders-db-0`, ID),
-    present: `pv-${name}-old`,
-    restored: `pv-${name}-new`,
-    reclaimPolicy: 'Delete',
-    claimSpec: {},
-    claimLabels: {},
-    claimAnnotations: {},
-  })),
-  direction: 'restore',
-  phase: 'down',
-  replicas: 1,
-  deletesWhenScaled: true,
-};
-
-/** What the API server and its controllers do, as far as the exchange sees it. */
-class Cluster {
-  replicas = 1;
-  deletesWhenScaled = true;
-  readonly claims = new Map<string, SeenClaim>();
-  readonly volumes = new Map<string, SeenVolume>();
-  /** Volumes that are gone with their data. */
-  readonly lost: string[] = [];
-  #uid = 0;
-
-  constructor() {
-    for (const { claim, kept, present, restored = '' } of operation.volumes) {
-      this.volumes.set(present, { reclaimPolicy: 'Delete', claim: undefined });
-      this.volumes.set(restored, { reclaimPolicy: 'Delete', claim: undefined });
-      this.#make(claim, present);
-      this.#make(kept.restored, restored);
-    }
-  }
-
-  seen(): Seen {
-    return {
-      replicas: this.replicas,
-      deletesWhenScaled: this.deletesWhenScaled,
-      holders: this.replicas > 0 ? ['orders-db-0'] : [],
-      ready: this.replicas,
-      claims: Object.fromEntries(this.claims),
-      volumes: Object.fromEntries(this.volumes),
-    };
-  }
-
-  do(action: Action): void {
-    if (action.do === 'policy') this.#change(action.volume, { reclaimPolicy: action.reclaimPolicy });
-    if (action.do === 'reserve') this.#change(action.volume, { claim: { name: action.claim } });
-    if (action.do === 'release' && this.claims.get(action.claim)?.uid === action.uid) this.#delete(action.claim);
-    if (action.do === 'claim' && !this.claims.has(action.claim)) this.#make(action.claim, action.volume);
-    if (action.do === 'scale') this.#scale(action.replicas, action.deletesWhenScaled);
-  }
-
-  /** The StatefulSet's controller makes the claims that it misses: empty, unless a volume is reserved for them. */
-  controller(): void {
-    for (const { claim } of operation.volumes) {
-      if (this.claims.has(claim)) continue;
-      const reserved = [...this.volumes].find(
-        ([, volume]) => volume.claim?.name === claim && volume.claim.uid === undefined,
-      );
-      if (reserved === undefined) this.volumes.set(`pv-empty-${claim}`, { reclaimPolicy: 'Delete', claim: undefined });
-      this.#make(claim, reserved?.[0] ?? `pv-empty-${claim}`);
-    }
-  }
-
-  #scale(replicas: number, deletes: boolean): void {
-    this.deletesWhenScaled = deletes;
-    if (replicas < this.replicas && deletes) for (const { claim } of operation.volumes) this.#delete(claim);
-    this.replicas = replicas;
-  }
-
-  #make(claim: string, volume: string): void {
-    const uid = `uid-${++this.#uid}`;
-    const owner = this.volumes.get(volume)?.claim;
-    const free = owner === undefined || (owner.name === claim && owner.uid === undefined);
-    this.claims.set(claim, { uid, volume, bound: free, deleting: false });
-    if (free) this.#change(volume, { claim: { name: claim, uid } });
-  }
-
-  #delete(claim: string): void {
-    const volume = this.claims.get(claim)?.volume ?? '';
-    this.claims.delete(claim);
-    if (this.volumes.get(volume)?.reclaimPolicy !== 'Delete') return;
-    this.volumes.delete(volume);
-    this.lost.push(volume);
-  }
-
-  #change(volume: string, change: Partial<SeenVolume>): void {
-    const there = this.volumes.get(volume);
-    if (there !== undefined) this.volumes.set(volume, { ...there, ...change });
-  }
-}
+import { undoing } from '../../../runner/restore/in-place/as-found';
+import { next } from '../../../runner/restore/in-place/machine';
+import type { Operation } from '../../../runner/restore/in-place/operation';
+import { Cluster, ID, operation, PARTS } from './in-place-cluster';
 
 /** Runs until it has settled, or until so many actions are done. Answers with the operation, and how many there were. */
 function run(cluster: Cluster, from: Operation, limit = 200): { readonly operation: Operation; readonly done: number } {
@@ -196,7 +89,7 @@ describe('the exchange', () => {
   it.each(POINTS)('comes back to where it was when it is turned round after %i actions, and forth again', (point) => {
     const cluster = new Cluster();
     const { operation: begun } = run(cluster, operation, point);
-    const back = run(cluster, undoing(begun, cluster.replicas)).operation;
+    const back = run(cluster, undoing(begun, cluster.seen())).operation;
     expect(places(cluster)).toEqual(UNDONE);
     expect(cluster).toMatchObject({ replicas: 1, deletesWhenScaled: true, lost: [] });
     expect(back).toMatchObject({ direction: 'undo', phase: 'done', replicas: 1 });
@@ -232,7 +125,7 @@ describe('what only a person can mend', () => {
 
   it.each(['shop-db-0', 'staging/data-orders-db-0'])('a volume that somebody has given to claim %s', (name) => {
     const change = (cluster: Cluster): unknown =>
-      cluster.volumes.set('pv-data-old', { reclaimPolicy: 'Retain', claim: { name, uid: 'x' } });
+      cluster.volumes.set('pv-data-old', { reclaimPolicy: 'Retain', size: undefined, claim: { name, uid: 'x' } });
     expect(stop(change)).toEqual({
       kind: 'stop',
       why: `persistent volume pv-data-old belongs to claim ${name} by now`,
@@ -240,7 +133,7 @@ describe('what only a person can mend', () => {
   });
 
   it('a claim of somebody else’s under one of the names', () => {
-    const foreign = { uid: 'x', volume: 'pv-of-somebody', bound: true, deleting: false };
+    const foreign = { uid: 'x', volume: 'pv-of-somebody', bound: true, deleting: false, ...PARTS };
     const change = (cluster: Cluster): unknown => {
       for (const name of cluster.volumes.keys()) cluster.do({ do: 'policy', volume: name, reclaimPolicy: 'Retain' });
       return cluster.claims.set('data-orders-db-0', foreign);
@@ -253,6 +146,15 @@ describe('what only a person can mend', () => {
 
   it('a claim that left the restored volume before the database was back', () => {
     expect(stop(() => undefined, 'up')).toMatchObject({ kind: 'stop', why: expect.stringContaining('not bound to') });
+  });
+});
+
+describe('what somebody sets while the database comes up', () => {
+  it('that claims are kept when it is scaled down: it stays set', () => {
+    const cluster = new Cluster();
+    run(cluster, operation);
+    cluster.deletesWhenScaled = false;
+    expect(next({ ...operation, phase: 'up' }, cluster.seen())).toEqual({ kind: 'settled' });
   });
 });
 

@@ -1,12 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import { refuseOnErrors } from '../../../runner/findings';
 import { claimFor } from '../../../runner/kube/in-place/exchange';
-import { deletesWhenScaled, hasClaim, isOf } from '../../../runner/kube/in-place/workload';
+import { deletesWhenScaled, hasClaim, isOf, partsOf } from '../../../runner/kube/in-place/workload';
 import type { Workload } from '../../../runner/kube/objects';
 import { describePlan } from '../../../runner/output/in-place';
 import { inPlaceFindings, newOperation, planCopy } from '../../../runner/restore/in-place/plan';
 import type { Target } from '../../../runner/restore/in-place/site';
-import { LABELS } from '../../../src/contract';
+import { ANNOTATIONS, LABELS } from '../../../src/contract';
 import { record } from '../../support/record';
 
 const ID = '20261121030000';
@@ -155,6 +155,28 @@ describe('a claim of one volume', () => {
     expect(kept.metadata.labels).toMatchObject({ [LABELS.inPlace]: ID });
     expect(kept.metadata.labels).not.toHaveProperty('app.kubernetes.io/instance');
     expect(kept.metadata).not.toHaveProperty('annotations');
+  });
+
+  it('asks for no more than the volume has', () => {
+    if (volume === undefined) throw new Error('no volume');
+    const sized = (storage: string): unknown =>
+      claimFor(operation, volume, volume.claim, { ...pv, spec: { capacity: { storage } } }).spec.resources;
+    expect(sized('1536Mi')).toEqual({ requests: { storage: '1536Mi' } });
+    expect(sized('4Gi')).toEqual({ requests: { storage: '2Gi' } });
+  });
+
+  it('takes over nothing of how the one before it came to its volume', () => {
+    const annotations = {
+      team: 'shop',
+      'pv.kubernetes.io/bind-completed': 'yes',
+      [ANNOTATIONS.bindingAsked]: '2026-01-01T02:00:02.000Z',
+    };
+    const spec = { accessModes: ['ReadWriteOnce'], volumeName: 'pv-old' };
+    expect(partsOf({ metadata: { name: 'c', labels: { tier: 'gold' }, annotations }, spec })).toEqual({
+      claimSpec: { accessModes: ['ReadWriteOnce'] },
+      claimLabels: { tier: 'gold' },
+      claimAnnotations: { team: 'shop' },
+    });
   });
 
   it('of a volume without a class asks for none', () => {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { largest, parseQuantity } from '../../../runner/restore/quantity';
+import { atMost, largest, parseQuantity } from '../../../runner/restore/quantity';
 
 describe('parseQuantity', () => {
   test.each([
@@ -38,5 +38,18 @@ describe('largest', () => {
     [[undefined], undefined],
   ])('of %j is %s', (quantities, expected) => {
     expect(largest(quantities)).toBe(expected);
+  });
+});
+
+describe('at most', () => {
+  test.each([
+    ['5Gi', '2Gi', '2Gi'],
+    ['1Gi', '2Gi', '1Gi'],
+    ['1024Mi', '1Gi', '1024Mi'],
+    ['5Gi', undefined, '5Gi'],
+    [undefined, '2Gi', undefined],
+    ['nonsense', '2Gi', 'nonsense'],
+  ])('%s, but no more than %s, is %s', (quantity, limit, expected) => {
+    expect(atMost(quantity, limit)).toBe(expected);
   });
 });

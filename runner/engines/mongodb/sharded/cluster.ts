@@ -3,13 +3,14 @@
  * is done once for all is done in its plan.
  */
 import type { Held } from '../../../../src/contract';
+import { changedFacts } from '../../../changed-facts';
 import { configuredEndpoint } from '../../../endpoint';
 import type { StepContext, Target } from '../../../engine';
 import { StillpointError } from '../../../errors';
 import { Connection } from '../connection';
 import { heldBalancer } from './balancer';
 import { ClusterLock } from './cluster-lock';
-import { Router, type RouterFacts } from './router';
+import { type BalancerSetting, Router, type RouterFacts } from './router';
 import { type Shard, shardMapText } from './shard-map';
 
 /** What a session's server is in its cluster. */
@@ -77,8 +78,22 @@ export class Cluster {
       await this.router.balancerIsOff(signal);
       return;
     }
+    await this.#assertBalancerUnchanged(signal);
     this.#stopped = true;
     await this.router.stopBalancer(signal);
+  }
+
+  /**
+   * What was read when the cluster was opened is what goes back in the end, so it has to be so until the balancer is stopped.
+   * Starting it is two writes: a reader in between finds it on, and merging off. [src: configsvr_control_balancer_command.cpp]
+   */
+  async #assertBalancerUnchanged(signal: AbortSignal): Promise<void> {
+    const now = await this.router.balancerSetting(signal);
+    const changed = changedFacts(settingFacts(this.facts.balancer), settingFacts(now));
+    if (changed.length === 0) return;
+    throw new StillpointError('freeze-failed', `since the backup looked at the cluster ${changed.join(' and ')}`, {
+      hint: 'another backup of this cluster has ended meanwhile, or somebody has set it: run the backup again',
+    });
   }
 
   /** After the config servers are unlocked: that is where its setting is kept. */
@@ -126,4 +141,8 @@ export class Cluster {
     }
     return { balancer: 'off', shards: shardMapText(await this.router.map(signal)) };
   }
+}
+
+function settingFacts({ mode, automerge }: BalancerSetting): Readonly<Record<string, string>> {
+  return { 'the balancer': mode, 'merging (automerge)': automerge ? 'on' : 'off' };
 }

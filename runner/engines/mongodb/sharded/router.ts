@@ -62,7 +62,7 @@ export class Router {
     return {
       version: textAt(build, 'version') ?? 'unknown',
       map: await this.map(signal),
-      balancer: { mode: (await this.balancer(signal)).mode, automerge: await this.#automerge(signal) },
+      balancer: await this.balancerSetting(signal),
       privileges: privileges.length === 0 ? undefined : privileges,
       user: user === undefined ? 'nobody' : `${textAt(user, 'user')}@${textAt(user, 'db')}`,
     };
@@ -76,6 +76,10 @@ export class Router {
   async balancer(signal: AbortSignal): Promise<{ readonly mode: string; readonly inRound: boolean }> {
     const status = await this.connection.command('reading the state of the balancer', { balancerStatus: 1 }, signal);
     return { mode: textAt(status, 'mode') ?? 'unknown', inRound: at(status, 'inBalancerRound') === true };
+  }
+
+  async balancerSetting(signal: AbortSignal): Promise<BalancerSetting> {
+    return { mode: (await this.balancer(signal)).mode, automerge: await this.#automerge(signal) };
   }
 
   /** Stops it, and waits for the end of its round. The setting is made first: also after a failure it may be stopped. */

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { chooseMember, majorityNeeds, type Preference } from '../../../../runner/engines/mongodb/choose';
+import { chooseMember, confirmMember, majorityNeeds, type Preference } from '../../../../runner/engines/mongodb/choose';
 import type { Member, Topology } from '../../../../runner/engines/mongodb/topology';
 
 const NOW = Date.parse('2026-11-25T12:00:00Z');
@@ -106,6 +106,46 @@ describe('the member that is backed up', () => {
     expect(() => chooseMember(set(S), wish('primary'))).toThrow(
       expect.objectContaining({ code: 'member-unsuitable', message: 'replica set rs0 has no primary: s is SECONDARY' }),
     );
+  });
+
+  it.each<{ readonly what: string; readonly as: Preference; readonly chosen: Member; readonly now: Member[] }>([
+    { what: 'a secondary as before', as: 'secondary', chosen: S, now: [P, S] },
+    { what: 'a primary as before', as: 'primary', chosen: P, now: [P, S] },
+    { what: 'a primary, though a secondary is fit by now', as: 'secondaryPreferred', chosen: P, now: [P, S] },
+    {
+      what: 'a primary that is a secondary now, which is preferred',
+      as: 'secondaryPreferred',
+      chosen: member('s', { state: 'PRIMARY' }),
+      now: [P, S],
+    },
+  ])('is confirmed when it is $what', ({ as, chosen, now }) => {
+    expect(confirmMember(set(...now), chosen, wish(as)).member.host).toBe(chosen.host);
+  });
+
+  it.each<{ readonly says: string; readonly as?: Preference; readonly chosen?: Member; readonly now: Member[] }>([
+    { says: 'is the primary', now: [member('p'), member('s', { state: 'PRIMARY' })] },
+    { says: 'is the primary', as: 'secondaryPreferred', now: [member('s', { state: 'PRIMARY' })] },
+    {
+      says: 'is in state SECONDARY, and no primary',
+      as: 'primary',
+      chosen: P,
+      now: [member('p'), member('s', { state: 'PRIMARY' })],
+    },
+    { says: 'is 61 s behind, more than 60 s', now: [P, member('s', { appliedMs: NOW - 61_000 })] },
+    { says: 'is in state ROLLBACK', now: [P, member('s', { state: 'ROLLBACK' })] },
+    { says: 'has left the set', now: [P] },
+  ])('is refused after its wait when by now it $says', ({ says, as = 'secondary', chosen = S, now }) => {
+    expect(() => confirmMember(set(...now), chosen, wish(as))).toThrow(
+      expect.objectContaining({
+        code: 'member-unsuitable',
+        message: `${chosen.host} of replica set rs0 was chosen to be backed up, and by now it ${says}`,
+      }),
+    );
+  });
+
+  it('is as far behind as it is by now', () => {
+    const now = set(P, member('s', { appliedMs: NOW - 30_000 }));
+    expect(confirmMember(now, S, wish('secondary')).behindSeconds).toBe(30);
   });
 
   it.each([

@@ -158,9 +158,14 @@ describe('the balancer', () => {
     ['is gone', (router) => router.connection.destroy(new Error('cut')), 1],
     ['breaks as it is asked', (_, server) => breaks.add(server), 2],
   ])('is started by another connection when that of the backup %s', async (_, broken, asked) => {
+    let mode = 'full';
     const server = await serveRouter({
-      balancerStop: () => ({}),
-      balancerStatus: () => ({ mode: 'off', inBalancerRound: false }),
+      balancerStop: () => {
+        mode = 'off';
+        return {};
+      },
+      balancerStatus: () => ({ mode, inBalancerRound: false }),
+      find: () => ({ cursor: { firstBatch: [], id: 0, ns: 'config.settings' } }),
       balancerStart: () => {
         if (breaks.delete(server)) server.cut();
         return {};

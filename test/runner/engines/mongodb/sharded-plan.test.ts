@@ -17,6 +17,7 @@ class TestCluster {
   /** What was done at the servers and through the mongos, in order. */
   readonly done: string[] = [];
   mode = 'full';
+  automerge = true;
   inRound = false;
   /** Whether the servers that are cut are those that the mongos locks. */
   primaries = true;
@@ -29,6 +30,9 @@ class TestCluster {
       hello: () => ({ msg: 'isdbgrid' }),
       getShardMap: () => MAP,
       balancerStatus: () => ({ mode: this.mode, inBalancerRound: this.inRound }),
+      find: () => ({
+        cursor: { firstBatch: [{ _id: 'automerge', enabled: this.automerge }], id: 0, ns: 'config.settings' },
+      }),
       balancerStop: () => this.#does('the balancer is stopped', () => (this.mode = 'off')),
       balancerStart: () => this.#does('the balancer is started', () => (this.mode = 'full')),
       fsync: () => {
@@ -44,7 +48,8 @@ class TestCluster {
     const router = new Router(await Connection.open(target, endpoint, within.signal));
     this.#router = router;
     const map = shardMapOf(MAP);
-    const facts = { version: '8.0.4', map, balancer: { mode: this.mode, automerge: true }, privileges: [], user: 'x' };
+    const balancer = { mode: this.mode, automerge: this.automerge };
+    const facts = { version: '8.0.4', map, balancer, privileges: [], user: 'x' };
     const cluster = new Cluster({ router, facts, target, approximate, configSetId: 'id' });
     const [config, shard] = map;
     return [
@@ -151,6 +156,31 @@ describe('the servers of a cluster', () => {
     await freeze(plans);
     await plans[0].thaw(within);
     expect(off.done.filter((what) => what.includes('balancer'))).toEqual([]);
+  });
+
+  it.each<[string, Partial<TestCluster>, Partial<TestCluster>, string]>([
+    [
+      'somebody has stopped it',
+      {},
+      { mode: 'off', automerge: false },
+      'the balancer went from full to off and merging (automerge) went from on to off',
+    ],
+    [
+      'it was read while another backup put it back, the mode before the merging',
+      { automerge: false },
+      { automerge: true },
+      'merging (automerge) went from off to on',
+    ],
+  ])('are not held, and their balancer is left as it is, where since it was looked at %s', async (_, was, is, says) => {
+    const cluster = testCluster(was);
+    const plans = await cluster.plans();
+    Object.assign(cluster, is);
+    await expect(freeze(plans)).rejects.toMatchObject({
+      code: 'freeze-failed',
+      message: `since the backup looked at the cluster ${says}`,
+    });
+    await plans[0].thaw(within);
+    expect(cluster.done).toEqual([]);
   });
 
   it.each<[string, Partial<TestCluster>]>([
