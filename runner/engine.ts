@@ -67,7 +67,7 @@ export type PlanStep =
       readonly holdsFromStart?: boolean;
       /** It changes nothing and may take long: of several members it is over before any of them is held. */
       readonly waits?: boolean;
-      /** What it and those after it make grows old until it is cut: the turn for the cut is waited for before it, not in between. */
+      /** It looks whether what was made before still is what is to be cut: the turn for the cut is waited for before it, not after. */
       readonly takesTurn?: boolean;
       readonly run: (within: StepContext) => Promise<void>;
     }

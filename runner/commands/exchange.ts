@@ -54,7 +54,7 @@ export async function exchange(
     const { direction } = order;
     const operation = { ...(begun?.operation ?? stored.operation), direction };
     const error = asStillpointError(thrown);
-    throw direction === 'restore' && !isAway(operation) ? untouched(operation, error) : stopped(operation, error);
+    throw isAway(operation) ? stopped(operation, error) : untouched(operation, error);
   } finally {
     await lease?.release().catch(() => undefined);
   }
@@ -194,7 +194,8 @@ export function untouched(operation: Operation, error: StillpointError): Stillpo
       hint: [
         ...(error.hint === undefined ? [] : [error.hint]),
         `${operation.workload.kind} ${operation.namespace}/${operation.workload.name} was not touched`,
-        `the same command again goes on; \`${undoCommand(operation)}\` removes the copy`,
+        'the same command again goes on',
+        ...(operation.direction === 'restore' ? [`\`${undoCommand(operation)}\` removes the copy`] : []),
       ].join('; '),
     },
   );

@@ -65,7 +65,7 @@ export function describePlan({
 /** What somebody has stopped is not started by the way. */
 function atZero({ workload, namespace }: Operation): string {
   const { kind, name } = workload;
-  return `it was at zero replicas, and is: kubectl scale ${kind.toLowerCase()} -n ${namespace} ${name} --replicas=1 starts it`;
+  return `it was at zero replicas and was not started: kubectl scale ${kind.toLowerCase()} -n ${namespace} ${name} --replicas=1 does so`;
 }
 
 /** What came of it. */

@@ -19,7 +19,6 @@ export interface HookActions {
   readonly where: string;
   /** The pod that its commands run in; undefined of one that has none. */
   readonly pod: HookPod | undefined;
-  /** Throws {@link HeldByAnother} when it is certain that nothing was begun. */
   freeze(signal: AbortSignal): Promise<void>;
   /** Undoes it, and bears being called again. Answers in words what was done; nothing where nothing was to do. */
   thaw(signal: AbortSignal): Promise<readonly string[]>;
@@ -31,15 +30,9 @@ export interface HookActions {
 
 type Doing = Pick<HookActions, 'freeze' | 'thaw' | 'check' | 'underway'>;
 
-/** What a hook was refused, since somebody else holds it already: there is nothing of it to undo. */
-export class HeldByAnother extends StillpointError {}
-
 /** What linux/fs/super.c answers to the freeze of what is frozen (in the words of glibc and of musl), and to the thaw of what is not. */
 const FROZEN = /(Device or r|R)esource busy/;
 const NOT_FROZEN = /Invalid argument/;
-
-/** How fsfreeze ends by itself when its one call of the kernel has failed. Ended by a signal, it may have frozen before. */
-const REFUSED = 1;
 
 /** How long one command or request of a hook may take. */
 export function timeoutOf({ timeoutSeconds = HOOK_TIMEOUT_SECONDS }: Hook): number {
@@ -116,11 +109,7 @@ function fileSystem(hook: Hook, path: string, run: Run): Doing {
   const underway = new Underway();
   return {
     underway,
-    freeze: async (signal) => {
-      const end = await run('fsfreeze', freezeCommand(path), signal, underway);
-      if (end.exitCode === REFUSED && FROZEN.test(end.said)) throw heldByAnother(hook, path, end);
-      refuse(hook, 'fsfreeze', end);
-    },
+    freeze: async (signal) => refuse(hook, 'fsfreeze', await run('fsfreeze', freezeCommand(path), signal, underway)),
     thaw: async (signal) => {
       const end = await run('fsfreeze --unfreeze', unfreezeCommand(path), signal);
       if (end.exitCode !== 0 && NOT_FROZEN.test(end.said)) return [];
@@ -186,12 +175,6 @@ function refuse(hook: Hook, what: string, { exitCode, said }: CommandEnd): void 
 function failed(hook: Hook, what: string, how: string): StillpointError {
   return new StillpointError('hook-failed', `${what} of hook ${hook.name} ${how}`, {
     hint: 'run it by hand where the policy has it run; a hook has to end, and to say by its exit code or its answer whether it did what it should',
-  });
-}
-
-function heldByAnother({ name }: Hook, path: string, { said }: CommandEnd): HeldByAnother {
-  return new HeldByAnother('hook-failed', `hook ${name} has frozen nothing: ${path} was frozen already${colon(said)}`, {
-    hint: `another backup, or somebody by hand, holds it, and was left alone; where nobody does any more: fsfreeze --unfreeze ${path}`,
   });
 }
 

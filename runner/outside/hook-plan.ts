@@ -7,7 +7,7 @@ import type { Plan, PlanResults, PlanStep, StepContext } from '../engine';
 import { asStillpointError, StillpointError } from '../errors';
 import { THAW_LIMIT_MS } from '../frozen';
 import type { Clock } from '../ports';
-import { HeldByAnother, type HookActions, timeoutOf } from './hook-actions';
+import { type HookActions, timeoutOf } from './hook-actions';
 
 /** Wraps a plan. `again`: finds the pod of a hook anew, for the proof. */
 export function withHooks(
@@ -60,13 +60,7 @@ function holdStep(hook: HookActions, begun: Set<HookActions>): PlanStep {
     holdsFromStart: true,
     run: async ({ signal }) => {
       begun.add(hook);
-      try {
-        await hook.freeze(signal);
-      } catch (thrown) {
-        // What another one holds would be let go of with what is undone here. Of any other end it is not known whether it holds.
-        if (thrown instanceof HeldByAnother) begun.delete(hook);
-        throw thrown;
-      }
+      await hook.freeze(signal);
     },
   };
 }

@@ -15,7 +15,6 @@ import { type TestPolicy, usualProps } from './harness/policy';
 import { recordOf, snapshotsLeft } from './harness/records';
 import { runnerProcess, unplug } from './harness/runner-process';
 import { stillpoint } from './harness/stillpoint';
-import { runInPod } from './harness/tool-in-pod';
 import { eventually } from './harness/wait';
 import { clientAs } from './kube/account';
 
@@ -128,24 +127,6 @@ describe('hooks', () => {
     const { firstAsked = '', lastCutSeen = '' } = record.times;
     expect(longestStallMs).toBeGreaterThan(Date.parse(lastCutSeen) - Date.parse(firstAsked));
     process.stdout.write(`    fsfreeze: held ${record.freezeWindowMs} ms, stall ${Math.round(longestStallMs)} ms\n`);
-  });
-
-  test('a file system that somebody else has frozen is left to them, and there is no backup', async () => {
-    const policy = await applyHooked('frozen-before', [FreezeHook.fileSystem('files', { pod: POD, mountPath: FILES })]);
-    const fsfreeze = (action: string): Promise<string> =>
-      runInPod({ namespace: namespace.name, pod: backend.pod }, ['fsfreeze', action, FILES]);
-    await fsfreeze('--freeze');
-    try {
-      const { error, record } = await attemptBackup(policy);
-      expect(error).toMatchObject({
-        code: 'hook-failed',
-        message: expect.stringContaining(`${FILES} was frozen already`),
-      });
-      expect(record).toMatchObject({ phase: 'failed', cuts: [], heldUndone: { by: 'runner' } });
-    } finally {
-      // It fails where nothing is frozen.
-      await fsfreeze('--unfreeze');
-    }
   });
 
   test('rule 2: a path that is no claim of the policy is not frozen, and a pod that is not there is named', async () => {

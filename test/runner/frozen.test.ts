@@ -47,7 +47,7 @@ describe('the executor of plans', () => {
     expect(events.slice(0, 3)).toEqual(['turn', 'prepare', 'start']);
   });
 
-  it('waits for its turn before a step whose work grows old until it is cut, which holds nothing', async () => {
+  it('waits for its turn before a step that looks at what is cut next, though it holds nothing', async () => {
     const { events, context } = scene();
     const act = (name: string, takesTurn = false): PlanStep => ({
       kind: 'act',
@@ -55,10 +55,10 @@ describe('the executor of plans', () => {
       takesTurn,
       run: async () => void events.push(name),
     });
-    const steps = [act('look'), act('dump', true), ...plan(events).steps.filter(({ kind }) => kind === 'cut')];
+    const steps = [act('dump'), act('look', true), ...plan(events).steps.filter(({ kind }) => kind === 'cut')];
     const dump = plan(events, { freezes: 'nothing', steps });
     const outcome = await runFrozen(dump, { ...context, beforeFreeze: async () => void events.push('turn') });
-    expect(events.slice(0, 4)).toEqual(['look', 'turn', 'dump', 'observe']);
+    expect(events.slice(0, 4)).toEqual(['dump', 'turn', 'look', 'observe']);
     expect(outcome.windowMs).toBe(0);
   });
 

@@ -70,10 +70,6 @@ export class MongoGuardSession implements GuardSession {
     return this.connection.lost;
   }
 
-  get isOneChange(): boolean {
-    return this.lock.locks === 1;
-  }
-
   async holds(signal: AbortSignal): Promise<boolean> {
     if (this.#left === 0) return false;
     const { locked, pending } = await readLock(this.connection, this.lock.comment, signal);

@@ -46,10 +46,11 @@ export class DumpPlan implements Plan {
       : 'the server had written a whole dump of the recorded position before the first cut, and no other until after the last; what was acknowledged after the dump began is not in it';
     this.#pause = new Pause(session);
     this.steps = [
-      { kind: 'act', name: 'wait for other dumps', takesTurn: true, run: (within) => this.#prepare(within) },
+      { kind: 'act', name: 'wait for other dumps', run: (within) => this.#prepare(within) },
       { kind: 'act', name: 'begin a dump', freezes: paused, run: (within) => this.#begin(within) },
       { kind: 'act', name: 'wait for the dump', run: (within) => this.#finish(within) },
       ...(session.server.dialect.sinceSeven ? [] : [this.#againStep()]),
+      ...(paused ? [] : [this.#renewStep()]),
       {
         kind: 'cut',
         volumes: request.volumes.map(({ name }) => name),
@@ -129,9 +130,31 @@ export class DumpPlan implements Plan {
   }
 
   /** Each dump of the server takes the place of the one before: the position is that of ours. */
+  #isOurs(info: Info): boolean {
+    return Number(dumpsOf(info)) === this.#dumpsBefore + this.#ours;
+  }
+
+  /**
+   * A dump keeps nobody waiting, so the turn is waited for after it, and that may take longer than the server waits with its next
+   * one. Then it is made anew, in the turn.
+   */
+  #renewStep(): PlanStep {
+    return {
+      kind: 'act',
+      name: 'begin the dump anew if the server has written another',
+      takesTurn: true,
+      run: async (within) => {
+        if (this.#isOurs(await this.session.info(within))) return;
+        await this.#prepare(within);
+        this.#ours = 0;
+        await this.#begin(within);
+        await this.#finish(within);
+      },
+    };
+  }
+
   #refuseAnother(info: Info): void {
-    const others = Number(dumpsOf(info)) - this.#dumpsBefore - this.#ours;
-    if (others === 0) return;
+    if (this.#isOurs(info)) return;
     throw new StillpointError('proof-failed', 'the server has written another dump since ours began', {
       hint: 'its own save points (CONFIG GET save) or somebody had it do so: run the backup again, or take mode rdb-paused',
     });

@@ -63,6 +63,8 @@ export class WaitingWriter {
 
   /** Sends the message, and sees it wait. Throws freeze-failed where it does not. */
   async begin(ask: Ask): Promise<void> {
+    // Of a pause before this one there is an answer.
+    this.#answered = false;
     this.#send().catch(() => undefined);
     for (let polls = 0; polls < POLLS; polls++) {
       if (await this.#waits(ask)) return;

@@ -123,7 +123,7 @@ describe('what is set while the copy is made is put back, and not what was there
     expect(situation.cluster).toMatchObject({ replicas: 0, deletesWhenScaled: true });
     expect(situation.cluster.claims.get(CLAIM)).toMatchObject({ volume: 'pv-data-new', bound: true });
     expect(formatInPlace(result, 'table')).toContain(
-      'it was at zero replicas, and is: kubectl scale statefulset -n shop orders-db --replicas=1 starts it',
+      'it was at zero replicas and was not started: kubectl scale statefulset -n shop orders-db --replicas=1 does so',
     );
   });
 

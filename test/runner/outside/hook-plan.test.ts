@@ -246,54 +246,6 @@ describe('a file system', () => {
     expect(found).toHaveLength(errors);
   });
 
-  const BUSY = 'fsfreeze: /files: freeze failed: Device or resource busy';
-  const FREEZE = 'fsfreeze --freeze /files';
-  const UNFREEZE = 'fsfreeze --unfreeze /files';
-
-  it.each<[string, CommandEnd | Error, string, readonly string[]]>([
-    ['that another one has frozen is left to it', { exitCode: 1, said: BUSY }, 'was frozen already', []],
-    [
-      'that another one has frozen is left to it, in the words of musl',
-      { exitCode: 1, said: 'fsfreeze: FIFREEZE: Resource busy' },
-      'was frozen already',
-      [],
-    ],
-    [
-      'that could not be frozen is undone',
-      { exitCode: 1, said: 'Operation not permitted' },
-      'ended with 1',
-      [UNFREEZE],
-    ],
-    ['whose freeze was killed is undone: it may hold', { exitCode: 137, said: BUSY }, 'ended with 137', [UNFREEZE]],
-    [
-      'of whose freeze no end is known is undone: it may hold',
-      new StillpointError('kubernetes-unreachable', 'the connection ended before its command'),
-      'the connection ended',
-      [UNFREEZE],
-    ],
-  ])('%s', async (_, end, message, undone) => {
-    const ran: string[] = [];
-    const pods = {
-      find: async () => pod,
-      run: async (_pod: HookPod, command: readonly string[]) => {
-        ran.push(command.join(' '));
-        if (command.includes('--unfreeze')) return { exitCode: 0, said: '' };
-        if (end instanceof Error) throw end;
-        return end;
-      },
-    };
-    const hook: Hook = { name: 'files', fileSystem: { pod: pod.name, path: '/files' } };
-    const actions = await actionsOf(
-      hook,
-      { outside: { pods } as Pick<Outside, 'pods'> as Outside, clock: systemClock },
-      within.signal,
-    );
-    const plan = withHooks(planOf([]), [actions], same, systemClock);
-    await expect(run(plan)).rejects.toMatchObject({ message: expect.stringContaining(message) });
-    await plan.thaw(within);
-    expect(ran).toEqual([FREEZE, ...undone]);
-  });
-
   it('of a claim of somebody else is not', () => {
     const [found] = hookFindings([frozen('/files')], [{ name: 'data', claim: 'other' } as Volume]);
     expect(found).toMatchObject({
