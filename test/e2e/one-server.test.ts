@@ -62,7 +62,7 @@ describe.concurrent.each(ENGINES)('$title', (engine) => {
     const log = await followLog(await nthPod(secondJob), namespace.name);
     try {
       await eventually('the second backup waits', async () =>
-        (await log.lines()).some(({ message }) => /^waits for backup \S+\/first\//.test(message ?? '')),
+        (await log.lines()).some(({ message }) => /^waits for backup .*\/first\//.test(message ?? '')),
       );
     } finally {
       await log[Symbol.asyncDispose]();
@@ -94,7 +94,7 @@ describe.concurrent.each(ENGINES)('$title', (engine) => {
     const log = await followLog(await nthPod(job), namespace.name);
     try {
       await eventually('the other backup waits', async () =>
-        (await log.lines()).some(({ message }) => /^waits for backup \S+\/by-hand\//.test(message ?? '')),
+        (await log.lines()).some(({ message }) => /^waits for backup .*\/by-hand\//.test(message ?? '')),
       );
     } finally {
       await log[Symbol.asyncDispose]();

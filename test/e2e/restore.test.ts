@@ -254,11 +254,11 @@ describe('a restore that fails half-way', () => {
         spec: { template: { spec: { containers: [], nodeSelector: { disk: 'none' } } } },
       },
     }));
-    const into = ['--to-namespace', beside.name, '--claim', 'nowhere', '--timeout', '5s'];
+    const into = ['--to-namespace', beside.name, '--claim', 'nowhere', '--timeout', '12s'];
     const failed = await stillpoint('restore', backup, ...into);
     expect(failed).toMatchObject({ exitCode: 7, stderr: expect.stringContaining('(restore-failed)') });
     expect(failed.stderr).toMatch(
-      /not done after 5 s: Job \S+\/nowhere-prepare has not ended: .*node affinity\/selector/,
+      /not done after 12 s: Job \S+\/nowhere-prepare has not ended: .*node affinity\/selector/,
     );
   });
 
