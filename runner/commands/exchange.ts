@@ -1,6 +1,6 @@
 /** The exchange of volumes of a restore in place, or of its undoing: from the database going away until it is back. */
 import { leaseName } from '../../src/contract';
-import { asStillpointError, StillpointError } from '../errors';
+import { asStillpointError, type ErrorCode, StillpointError } from '../errors';
 import type { Clock, Lease, Locks } from '../ports';
 import { goingDown, startedMeanwhile, tooSmall, undoing } from '../restore/in-place/as-found';
 import { type Action, next, type Seen } from '../restore/in-place/machine';
@@ -186,39 +186,35 @@ function inWords(
 
 /** Before the database is touched, an error leaves it as it was. */
 export function untouched(operation: Operation, error: StillpointError): StillpointError {
-  return new StillpointError(
-    error.exitCode === 7 || error.exitCode === 6 ? error.code : 'restore-failed',
-    error.message,
-    {
-      cause: error,
-      hint: [
-        ...(error.hint === undefined ? [] : [error.hint]),
-        `${operation.workload.kind} ${operation.namespace}/${operation.workload.name} was not touched`,
-        'the same command again goes on',
-        ...(operation.direction === 'restore' ? [`\`${undoCommand(operation)}\` removes the copy`] : []),
-      ].join('; '),
-    },
-  );
+  const { namespace, workload } = operation;
+  return ended(error, 'restore-failed', [
+    `${workload.kind} ${namespace}/${workload.name} was not touched`,
+    'the same command again goes on',
+    ...(operation.direction === 'restore' ? [`\`${undoCommand(operation)}\` removes the copy`] : []),
+  ]);
 }
 
 /** Whatever it was that stopped it in the middle: what there is now, and the two ways on. */
 function stopped(operation: Operation, error: StillpointError): StillpointError {
   const { id, namespace, workload, volumes } = operation;
   const both = volumes.map((volume) => `${incoming(operation, volume)} and ${outgoing(operation, volume)}`).join(', ');
-  const again = 'the same command again goes on with it';
-  const back = operation.direction === 'restore' ? `; \`${undoCommand(operation)}\` puts back what there was` : '';
-  return new StillpointError(
-    error.exitCode === 7 || error.exitCode === 6 ? error.code : 'in-place-stopped',
-    error.message,
-    {
-      cause: error,
-      hint: [
-        ...(error.hint === undefined ? [] : [error.hint]),
-        `restore in place ${id} of ${workload.kind} ${namespace}/${workload.name} is not done: do not scale it by hand`,
-        `no data is lost: it is on the persistent volumes ${both}`,
-        `${again}${back}`,
-      ].join('; '),
-      ...(error.exitCode === 6 ? {} : { exitCode: 7 }),
-    },
-  );
+  const hints = [
+    `restore in place ${id} of ${workload.kind} ${namespace}/${workload.name} is not done: do not scale it by hand`,
+    `no data is lost: it is on the persistent volumes ${both}`,
+    'the same command again goes on with it',
+    ...(operation.direction === 'restore' ? [`\`${undoCommand(operation)}\` puts back what there was`] : []),
+  ];
+  return ended(error, 'in-place-stopped', hints, error.exitCode === 6 ? {} : { exitCode: 7 });
+}
+
+/** An error with what it means to the operation; one that has a code of a stopped or hindered command keeps it. */
+function ended(
+  error: StillpointError,
+  code: ErrorCode,
+  hints: readonly string[],
+  exit: { readonly exitCode?: StillpointError['exitCode'] } = {},
+): StillpointError {
+  const kept = error.exitCode === 7 || error.exitCode === 6 ? error.code : code;
+  const hint = [...(error.hint === undefined ? [] : [error.hint]), ...hints].join('; ');
+  return new StillpointError(kept, error.message, { cause: error, hint, ...exit });
 }

@@ -44,7 +44,7 @@ describe.concurrent.each(ENGINES)('$title', (engine) => {
   test('rule 2: a backup and a rehearsal wait while another policy holds the server, and all succeed', async () => {
     // Held at the door and then by its storage, for as long as a busy machine takes to start the second one's pod.
     await using slow = await makeRetainClass('VolumeSnapshotClass', { cutDelayMs: '15000' });
-    const budget = Duration.seconds(90);
+    const budget = Duration.seconds(180);
     const first = await server.policy({ name: 'first', budget, className: slow.name });
     const second = await server.policy({ name: 'second' });
     const third = await server.policy({ name: 'third' });
@@ -61,8 +61,10 @@ describe.concurrent.each(ENGINES)('$title', (engine) => {
     const secondJob = await startBackup(second);
     const log = await followLog(await nthPod(secondJob), namespace.name);
     try {
-      await eventually('the second backup waits', async () =>
-        (await log.lines()).some(({ message }) => /^waits for backup .*\/first\//.test(message ?? '')),
+      await eventually(
+        'the second backup waits',
+        async () => (await log.lines()).some(({ message }) => /^waits for backup .*\/first\//.test(message ?? '')),
+        { seconds: 120 },
       );
     } finally {
       await log[Symbol.asyncDispose]();
@@ -82,7 +84,7 @@ describe.concurrent.each(ENGINES)('$title', (engine) => {
   // What would need a guard nobody can take without a Job.
   test.runIf(!engine.guarded)('rule 2: it waits for a backup that a person takes without a Job, too', async () => {
     await using slow = await makeRetainClass('VolumeSnapshotClass', { cutDelayMs: '15000' });
-    const mine = await server.policy({ name: 'by-hand', budget: Duration.seconds(90), className: slow.name });
+    const mine = await server.policy({ name: 'by-hand', budget: Duration.seconds(180), className: slow.name });
     const other = await server.policy({ name: 'other' });
     const asks = gate.hold(
       ({ resource, operation, name }) =>
@@ -93,8 +95,10 @@ describe.concurrent.each(ENGINES)('$title', (engine) => {
     const job = await startBackup(other);
     const log = await followLog(await nthPod(job), namespace.name);
     try {
-      await eventually('the other backup waits', async () =>
-        (await log.lines()).some(({ message }) => /^waits for backup .*\/by-hand\//.test(message ?? '')),
+      await eventually(
+        'the other backup waits',
+        async () => (await log.lines()).some(({ message }) => /^waits for backup .*\/by-hand\//.test(message ?? '')),
+        { seconds: 120 },
       );
     } finally {
       await log[Symbol.asyncDispose]();

@@ -3,8 +3,7 @@
  * record first, and whoever puts them back leaves alone what others have set meanwhile.
  */
 import type { Held } from '../../../src/contract';
-import { changedFacts } from '../../changed-facts';
-import { StillpointError } from '../../errors';
+import { refuseChanged } from '../../changed-facts';
 import type { Reply } from './connection';
 import { fieldsOf } from './replies';
 
@@ -61,9 +60,9 @@ export async function assertUnchanged(ask: Ask, settings: Readonly<Record<string
   if (names.length === 0) return;
   const now = fieldsOf(await ask('reading settings of the server', ['CONFIG', 'GET', ...names]));
   const before = Object.fromEntries(names.map((name) => [name, settings[name] ?? '']));
-  const changed = changedFacts(before, now);
-  if (changed.length === 0) return;
-  throw new StillpointError('freeze-failed', `since the backup looked at the server ${changed.join(' and ')}`, {
+  refuseChanged(before, now, {
+    code: 'freeze-failed',
+    what: 'the server',
     hint: 'another backup of this server has ended meanwhile, or somebody has set it: run the backup again',
   });
 }

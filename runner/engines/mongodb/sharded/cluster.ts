@@ -3,7 +3,7 @@
  * is done once for all is done in its plan.
  */
 import type { Held } from '../../../../src/contract';
-import { changedFacts } from '../../../changed-facts';
+import { refuseChanged } from '../../../changed-facts';
 import { configuredEndpoint } from '../../../endpoint';
 import type { StepContext, Target } from '../../../engine';
 import { StillpointError } from '../../../errors';
@@ -89,9 +89,9 @@ export class Cluster {
    */
   async #assertBalancerUnchanged(signal: AbortSignal): Promise<void> {
     const now = await this.router.balancerSetting(signal);
-    const changed = changedFacts(settingFacts(this.facts.balancer), settingFacts(now));
-    if (changed.length === 0) return;
-    throw new StillpointError('freeze-failed', `since the backup looked at the cluster ${changed.join(' and ')}`, {
+    refuseChanged(settingFacts(this.facts.balancer), settingFacts(now), {
+      code: 'freeze-failed',
+      what: 'the cluster',
       hint: 'another backup of this cluster has ended meanwhile, or somebody has set it: run the backup again',
     });
   }
